@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only reader of the inventory's facts: checks all hosts' variables, gives each host its view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import HOST_VARIABLES, SITE_VARIABLES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the documentation of the module of the same name."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, variables)
+        _spec, arguments = self.validate_argument_spec({"check_only": {"type": "bool", "default": False}})
+        host = str(variables["inventory_hostname"])
+        problems = Problems()
+        hostvars, names = read_hostvars(variables["hostvars"], problems)
+        try:
+            site = load_site(hostvars, names, problems)
+        except SiteError as error:
+            played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
+            # no cause is chained: Ansible would print its text, the list, a second time and on every host
+            if host != played[0]:
+                raise AnsibleActionFail(f"the inventory has errors, told at {played[0]}") from None
+            raise AnsibleActionFail(f"the inventory has {len(problems)} error(s):\n{error}") from None
+        result["changed"] = False
+        if not arguments["check_only"]:
+            if host not in site.hosts:
+                raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
+            result["ansible_facts"] = {"site_view": host_view(site, host)}
+        return result
+
+
+def read_hostvars(
+    hostvars: Mapping[str, Mapping[str, object]], problems: Problems
+) -> tuple[dict[str, dict[str, object]], dict[str, list[str]]]:
+    """Template what the site needs of each host's variables, and list the names of all of them."""
+    values: dict[str, dict[str, object]] = {}
+    names: dict[str, list[str]] = {}
+    for name in hostvars:
+        host, host_values = str(name), hostvars[name]
+        values[host] = {}
+        names[host] = [str(key) for key in host_values]
+        for key in SITE_VARIABLES + HOST_VARIABLES:
+            if key not in host_values:
+                continue
+            try:
+                values[host][key] = plain(host_values[key])
+            except AnsibleError as error:
+                problems.add(host, key, "…", f"its template fails: {error}", "define what it refers to")
+    return values, names
+
+
+def plain(value: object) -> object:
+    """Strip Ansible's own types (tagged and unsafe ones) down to those of JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, str):
+        return "".join(value)
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

@@ -1,0 +1,18 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The attributes that modules have in common; each module gives its own support."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode, and tells then what would change without changing it.
+  diff_mode:
+    description: Shows what has changed, or would change in check mode, in diff mode.
+  idempotent:
+    description: A second run with the same arguments changes nothing.
+"""

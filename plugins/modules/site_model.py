@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name."""
+
+DOCUMENTATION = r"""
+module: site_model
+short_description: Check the inventory of a site, and give each host its view of it
+version_added: 0.1.0
+author: The ftfw.pair authors (@ftfw-pair)
+description:
+  - Reads the variables that describe a site from all hosts of the inventory, checks them against each other,
+    and sets the fact C(site_view), from which the collection's roles take the defaults of their variables.
+  - Every error of the inventory is found in one run. Each is one line of the message. It names the host, the
+    key and the value, and says what is wrong and what would be right. A site-wide variable has C(all) in the
+    place of the host.
+  - Runs on the controller, connects to no host and changes nothing.
+options:
+  check_only:
+    description:
+      - Only check the inventory, and set no fact. Meant to be run once, before any host is touched.
+    type: bool
+    default: false
+extends_documentation_fragment: [ftfw.pair.attributes]
+attributes:
+  action:
+    description: Runs on the controller, as an action plugin.
+    support: full
+  check_mode:
+    support: full
+    details: [It does the same in check mode.]
+  diff_mode:
+    support: none
+    details: [Nothing is ever changed.]
+  idempotent:
+    support: full
+notes:
+  - C(docs/inventory.md) describes the variables, and C(docs/architecture.md) the view.
+  - Without O(check_only), the first host of the play tells the errors, and the others refer to it.
+"""
+
+EXAMPLES = r"""
+- name: Check the whole inventory before any host is touched
+  ftfw.pair.site_model:
+    check_only: true
+  run_once: true
+
+- name: Give every host its view of the site
+  ftfw.pair.site_model:
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: Facts of the host, absent with O(check_only).
+  returned: when O(check_only) is false
+  type: dict
+  contains:
+    site_view:
+      description: What the host has to know of the site. Sections that it has no use for are absent.
+      returned: always
+      type: dict
+      contains:
+        name:
+          description: The host's name in the inventory.
+          returned: always
+          type: str
+          sample: fw-1
+        site:
+          description: The site's name.
+          returned: always
+          type: str
+          sample: lab
+        roles:
+          description: What the host is, of V(hypervisor), V(guest), V(firewall) and V(endpoint).
+          returned: always
+          type: list
+          elements: str
+          sample: [guest, firewall]
+        node_network:
+          description: Hostname, resolvers and interfaces of a node.
+          returned: when the host has node_interfaces
+          type: dict
+          sample:
+            hostname: client
+            resolvers: [192.168.0.3]
+            interfaces:
+              - name: eth0
+                mac: "12:34:56:78:9a:13"
+                network: inside
+                addresses: [192.168.2.3/24]
+                dhcp: false
+                gateways: [192.168.2.100]
+                mtu: null
+                management: false
+        pair:
+          description: The pair that the host belongs to, and its place in it.
+          returned: on firewalls
+          type: dict
+          sample: {name: ftfw, node: fw-1, peer: fw-2, preferred: true}
+        keepalived:
+          description: VRRP instances, one for each virtual router and family, and the group that binds them.
+          returned: on firewalls
+          type: dict
+          sample:
+            sync_groups: [{name: ftfw, instances: [inside]}]
+            instances:
+              - name: inside
+                interface: eth1
+                family: 4
+                vrid: 61
+                priority: 200
+                source: 192.168.2.1
+                peers: [192.168.2.2]
+                addresses: [192.168.2.100/32]
+        conntrackd:
+          description: Replication links, and the host's own addresses, whose flows are not replicated.
+          returned: on firewalls
+          type: dict
+          sample:
+            links:
+              - {network: sync, interface: eth2, local: 192.168.100.100, peer: 192.168.100.200, port: 3780}
+            ignored_addresses: [127.0.0.1, 192.168.2.1, "::1"]
+        pair_state:
+          description: The virtual addresses and the interfaces that they come to.
+          returned: on firewalls
+          type: dict
+          sample: {addresses: [{interface: eth1, address: 192.168.2.100/32}]}
+        nftables:
+          description: The text of table inet ftfw, and the connection tracking helpers that it uses.
+          returned: on firewalls
+          type: dict
+          sample: {helpers: [ftp], ruleset: "table inet ftfw {}\n"}
+        host_network:
+          description: Bridges of a hypervisor, and taps of its guests.
+          returned: on hypervisors
+          type: dict
+          sample:
+            filter_bridges: false
+            bridges: []
+            taps: [{name: net01, bridge: br0, owner: guest-fw-1, group: null, mtu: null, isolated: false}]
+        guest:
+          description: The virtual machines of a hypervisor.
+          returned: on hypervisors
+          type: dict
+          sample: {vms: []}
+        lab_services:
+          description: What servers on the hypervisor's first grounded bridge need to know.
+          returned: on hypervisors with a grounded bridge that is not for management
+          type: dict
+          sample: {address: 192.168.0.3, interface: br0, prefix: 192.168.0.0/24, leases: [], names: []}
+        verify:
+          description: Where probes go, and the pair that they watch.
+          returned: when the site has a pair
+          type: dict
+          sample:
+            client: {host: client, address: 192.168.2.3}
+            server: {host: omarine, address: 192.168.0.3}
+            pair:
+              name: ftfw
+              nodes: [fw-1, fw-2]
+              virtual_addresses: [192.168.2.100]
+              guests: {fw-1: omarine}
+"""

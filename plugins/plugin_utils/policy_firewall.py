@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One firewall of a pair as the policy compiler sees it: interfaces by purpose, entries by place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    Address,
+    Host,
+    Interface,
+    Pair,
+    PolicyEntry,
+    Service,
+    Site,
+    VirtualRouter,
+    of_family,
+)
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """One node of a pair, with what it needs from the site."""
+
+    site: Site
+    pair: Pair
+    host: Host
+    peer: Host
+    sync_port: int
+
+    def device(self, network: str) -> str:
+        return _interface(self.host, network).name
+
+    def address(self, network: str, family: int) -> Address:
+        return of_family(_interface(self.host, network).addresses, family)[0]
+
+    def peer_address(self, network: str, family: int) -> Address:
+        return of_family(_interface(self.peer, network).addresses, family)[0]
+
+    def on(self, networks: Iterable[str]) -> list[str]:
+        """Its interfaces on these networks, in the node's own order."""
+        wanted = set(networks)
+        return [interface.name for interface in self.host.interfaces if interface.network in wanted]
+
+    @cached_property
+    def management(self) -> list[Interface]:
+        return [i for i in self.host.interfaces if self.site.networks[i.network].management]
+
+    @cached_property
+    def data(self) -> list[str]:
+        return self.on(router.network for router in self.pair.routers)
+
+    @cached_property
+    def apart(self) -> list[str]:
+        """Interfaces between which and anything else nothing is forwarded."""
+        return self.on([*self.pair.sync, *(interface.network for interface in self.management)])
+
+    def without(self, family: int) -> list[str]:
+        """Data interfaces whose network has no prefix of this family."""
+        return [n for n in self.data if n not in self.with_family(family)]
+
+    def with_family(self, family: int) -> list[str]:
+        networks = self.site.networks.values()
+        return self.on(network.name for network in networks if network.prefixes_of_family(family))
+
+    @cached_property
+    def entries(self) -> list[PolicyEntry]:
+        """The policy entries that this pair stands between."""
+        return [
+            entry
+            for entry in self.site.policy
+            if self.pair.routers_on(entry.source) and self.pair.routers_on(entry.destination)
+        ]
+
+    def services(self, entry: PolicyEntry) -> list[Service]:
+        return [self.site.services[name] for name in entry.services]
+
+    def both(self, entry: PolicyEntry, family: int) -> bool:
+        networks = (self.site.networks[entry.source], self.site.networks[entry.destination])
+        return all(network.prefixes_of_family(family) for network in networks)
+
+    def instances(self) -> Iterator[tuple[VirtualRouter, int]]:
+        return ((router, family) for router in self.pair.routers for family in router.families())
+
+
+def _interface(host: Host, network: str) -> Interface:
+    interface = host.interface_on(network)
+    if interface is None:
+        raise LookupError(f"{host.name} has no interface on network {network}")
+    return interface

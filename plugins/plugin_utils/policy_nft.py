@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An nft table as data, and its text: one table, replaced as a whole in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rules that belong together, under the comment that says why they are there."""
+
+    comment: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A base chain. Without blocks it is left out, unless its policy is to drop."""
+
+    name: str
+    type: str
+    hook: str
+    priority: str
+    policy: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def needed(self) -> bool:
+        return bool(self.blocks) or self.policy == "drop"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Table inet NAME; `helpers` maps a connection tracking helper to its protocol."""
+
+    name: str
+    comment: str
+    helpers: Mapping[str, str]
+    chains: tuple[Chain, ...]
+
+
+def quoted(names: Iterable[str]) -> str:
+    return one_of(f'"{name}"' for name in names)
+
+
+def one_of(items: Iterable[object]) -> str:
+    """Write one value bare and several as an anonymous set."""
+    texts = [str(item) for item in items]
+    return texts[0] if len(texts) == 1 else "{ " + ", ".join(texts) + " }"
+
+
+def ports(ranges: Iterable[tuple[int, int]]) -> str:
+    """Write ports sorted; ranges that touch become one, since nft refuses a set with overlaps."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return one_of(str(first) if first == last else f"{first}-{last}" for first, last in merged)
+
+
+def render_ruleset(table: Table) -> str:
+    """Write the table. The first two lines remove the old one, also where there is none yet."""
+    lines = [
+        f"# {table.comment}",
+        f"table inet {table.name} {{}}",
+        f"delete table inet {table.name}",
+        "",
+        f"table inet {table.name} {{",
+    ]
+    sections = [_helper(name, protocol) for name, protocol in sorted(table.helpers.items())]
+    sections += [_chain(chain) for chain in table.chains if chain.needed]
+    for index, section in enumerate(sections):
+        if index:
+            lines.append("")
+        lines += [f"{_INDENT}{line}" if line else "" for line in section]
+    return "\n".join([*lines, "}", ""])
+
+
+def _helper(name: str, protocol: str) -> list[str]:
+    return [
+        f"ct helper {name} {{",
+        f'{_INDENT}type "{name}" protocol {protocol}',
+        f"{_INDENT}l3proto inet",
+        "}",
+    ]
+
+
+def _chain(chain: Chain) -> list[str]:
+    lines = [
+        f"chain {chain.name} {{",
+        f"{_INDENT}type {chain.type} hook {chain.hook} priority {chain.priority}; policy {chain.policy};",
+    ]
+    for block in chain.blocks:
+        lines += ["", f"{_INDENT}# {block.comment}", *(f"{_INDENT}{rule}" for rule in block.rules)]
+    return [*lines, "}"]

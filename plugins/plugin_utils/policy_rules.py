@@ -1,0 +1,347 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one firewall lets through: the chains of its table, compiled from the site's policy.
+
+What a rule is for stands in the comment above it in the compiled text; the reasons for the order of rules
+stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
+    Block,
+    Chain,
+    Table,
+    one_of,
+    ports,
+    quoted,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, ICMP_REQUESTS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    FAMILIES,
+    PolicyEntry,
+    Service,
+    of_family,
+)
+
+TABLE = "ftfw"
+# a number, because the name needs /etc/protocols
+_VRRP = 112
+_IP = {4: "ip", 6: "ip6"}
+_ICMP = {4: "icmp", 6: "icmpv6"}
+_PROTOCOL = {4: "ip protocol", 6: "ip6 nexthdr"}
+_NFPROTO = {4: "ipv4", 6: "ipv6"}
+_ERRORS = {
+    4: "{ destination-unreachable, time-exceeded, parameter-problem }",
+    6: "{ destination-unreachable, packet-too-big, time-exceeded, parameter-problem }",
+}
+_OPENS = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
+_ECHO_LIMIT = "limit rate 10/second burst 20 packets"
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """A port forward with its interfaces and addresses found."""
+
+    comment: str
+    service: Service
+    family: int
+    incoming: str
+    outgoing: str
+    virtual: str
+    target: str
+
+
+def compile_policy(firewall: Firewall) -> Table:
+    """Compile the table of one firewall."""
+    forwards = _port_forwards(firewall)
+    helpers = {s.helper for entry in firewall.entries for s in firewall.services(entry) if s.helper}
+    helpers |= {forward.service.helper for forward in forwards if forward.service.helper}
+    return Table(
+        TABLE,
+        f"The policy of {firewall.site.name} on {firewall.host.name}, firewall of pair {firewall.pair.name}",
+        {helper: HELPERS[helper] for helper in helpers},
+        (
+            Chain("raw_prerouting", "filter", "prerouting", "raw", "accept", _untracked(firewall, "iifname")),
+            Chain("raw_output", "filter", "output", "raw", "accept", _untracked(firewall, "oifname")),
+            Chain("nat_prerouting", "nat", "prerouting", "dstnat", "accept", _destination_nat(forwards)),
+            Chain("prerouting", "filter", "prerouting", "filter", "accept", _helpers(firewall, forwards)),
+            Chain("input", "filter", "input", "filter", "drop", _input(firewall)),
+            Chain("forward", "filter", "forward", "filter", "drop", _forward(firewall, forwards, helpers)),
+            Chain("nat_postrouting", "nat", "postrouting", "srcnat", "accept", _source_nat(firewall)),
+        ),
+    )
+
+
+def _blocks(*blocks: tuple[str, list[str]]) -> tuple[Block, ...]:
+    return tuple(Block(comment, tuple(rules)) for comment, rules in blocks if rules)
+
+
+def _untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
+    rules = [
+        f'{direction} "{firewall.device(router.network)}" {_PROTOCOL[family]} {_VRRP} notrack'
+        for router, family in firewall.instances()
+    ]
+    rules += [
+        f'{direction} "{firewall.device(network)}" udp dport {firewall.sync_port} notrack'
+        for network in firewall.pair.sync
+    ]
+    return _blocks(
+        ("the pair's own traffic is not tracked, and so not replicated", list(dict.fromkeys(rules)))
+    )
+
+
+def _port_forwards(firewall: Firewall) -> list[Forwarded]:
+    found = []
+    for forward in firewall.site.port_forwards:
+        target, virtual = firewall.site.forward_target(forward), firewall.site.forward_address(forward)
+        if target is None or virtual is None or firewall.site.forward_pair(forward) != firewall.pair:
+            continue
+        network, address = target
+        found.append(
+            Forwarded(
+                f"{forward} on {virtual} is answered by {forward.host}",
+                firewall.site.services[forward.service],
+                virtual.version,
+                firewall.device(forward.network),
+                firewall.device(network),
+                str(virtual),
+                str(address),
+            )
+        )
+    return found
+
+
+def _destination_nat(forwards: list[Forwarded]) -> tuple[Block, ...]:
+    return _blocks(
+        *(
+            (
+                forward.comment,
+                [
+                    f'iifname "{forward.incoming}" {_IP[forward.family]} daddr {forward.virtual} '
+                    f"{protocol} dport {ports(ranges)} dnat {_IP[forward.family]} to {forward.target}"
+                    for protocol, ranges in _protocols([forward.service])
+                ],
+            )
+            for forward in forwards
+        )
+    )
+
+
+def _helpers(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
+    """Helpers are set explicitly: the kernel's automatic assignment by port is off, and was unsafe."""
+    blocks = []
+    for entry in firewall.entries:
+        incoming = firewall.device(entry.source)
+        rules = [_helper_rule(f'iifname "{incoming}"', service) for service in firewall.services(entry)]
+        blocks.append((f"{entry}: helpers", [rule for rule in rules if rule]))
+    for forward in forwards:
+        # destination NAT has the hook before this one: the packet has its new address
+        matches = f'iifname "{forward.incoming}" {_IP[forward.family]} daddr {forward.target}'
+        rule = _helper_rule(matches, forward.service)
+        blocks.append((f"{forward.comment}: helper", [rule] if rule else []))
+    return _blocks(*blocks)
+
+
+def _helper_rule(matches: str, service: Service) -> str:
+    if service.helper is None:
+        return ""
+    protocol = HELPERS[service.helper]
+    ranges = service.tcp if protocol == "tcp" else service.udp
+    return f'{matches} {protocol} dport {ports(ranges)} ct state new ct helper set "{service.helper}"'
+
+
+def _protocols(services: list[Service]) -> list[tuple[str, list[tuple[int, int]]]]:
+    tcp = [port for service in services for port in service.tcp]
+    udp = [port for service in services for port in service.udp]
+    return [(protocol, ranges) for protocol, ranges in (("tcp", tcp), ("udp", udp)) if ranges]
+
+
+def _input(firewall: Firewall) -> tuple[Block, ...]:
+    virtual = firewall.pair.virtual_addresses()
+    families = [family for family in FAMILIES if firewall.with_family(family)]
+    dhcp = [interface.name for interface in firewall.host.interfaces if interface.dhcp]
+    return _blocks(
+        ("the firewall itself", ['iifname "lo" accept']),
+        ("VRRP from the peer", _vrrp(firewall)),
+        ("replication from the peer", _replication(firewall)),
+        # by address, not by state: a session from before the first load has no state, and must not die of it
+        ("management, known by its address", list(_management(firewall))),
+        ("what belongs to no known flow", ["ct state invalid drop"]),
+        (
+            # before the established ones, because an echo's later packets belong to them
+            "ping, within measure",
+            [
+                rule
+                for family in families
+                if (names := [n for n in firewall.data if n in firewall.with_family(family)])
+                for matches in [f"iifname {quoted(names)} {_ICMP[family]} type echo-request"]
+                for rule in (f"{matches} {_ECHO_LIMIT} accept", f"{matches} drop")
+            ],
+        ),
+        (
+            "replies, and errors about flows of the firewall's own",
+            [
+                "ct state established accept",
+                *(f"ct state related {_ICMP[f]} type {_ERRORS[f]} accept" for f in families),
+            ],
+        ),
+        (
+            # a virtual address may arrive before the flows that it serves: a reset would kill them
+            "to a virtual address nothing is opened, and nothing is refused aloud",
+            [
+                f"{_IP[family]} daddr {one_of(addresses)} drop"
+                for family in families
+                if (addresses := of_family(virtual, family))
+            ],
+        ),
+        (
+            "neighbour discovery",
+            [
+                f"iifname {quoted(names)} ip6 hoplimit 255 "
+                "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+                for names in [firewall.with_family(6)]
+                if names
+            ],
+        ),
+        (
+            "leases",
+            [f"iifname {quoted(dhcp)} meta nfproto ipv4 udp sport 67 udp dport 68 accept"] if dhcp else [],
+        ),
+    )
+
+
+def _vrrp(firewall: Firewall) -> list[str]:
+    rules = [
+        f'iifname "{firewall.device(router.network)}" '
+        f"{_IP[family]} saddr {firewall.peer_address(router.network, family)} "
+        f"{_PROTOCOL[family]} {_VRRP} accept"
+        for router, family in firewall.instances()
+    ]
+    return list(dict.fromkeys(rules))
+
+
+def _replication(firewall: Firewall) -> list[str]:
+    rules = []
+    for name in firewall.pair.sync:
+        family = firewall.site.networks[name].first_family
+        local, remote = firewall.address(name, family), firewall.peer_address(name, family)
+        rules.append(
+            f'iifname "{firewall.device(name)}" {_IP[family]} saddr {remote} {_IP[family]} daddr {local} '
+            f"udp dport {firewall.sync_port} accept"
+        )
+    return rules
+
+
+def _management(firewall: Firewall) -> Iterator[str]:
+    """Only hypervisors may log in; where no hypervisor stands on the network, whoever is on it."""
+    for interface in firewall.management:
+        network = firewall.site.networks[interface.network]
+        grounded = [
+            address.ip
+            for _host, bridge in firewall.site.bridges()
+            if bridge.network == network.name
+            for address in bridge.addresses
+        ]
+        for family in FAMILIES:
+            sources: list[object] = [address for address in grounded if address.version == family]
+            if not grounded:
+                sources = list(network.prefixes_of_family(family))
+            if sources:
+                matches = f'iifname "{interface.name}" {_IP[family]} saddr {one_of(sources)}'
+                yield f"{matches} tcp dport 22 accept"
+                yield f"{matches} {_ICMP[family]} type echo-request accept"
+
+
+def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[str]) -> tuple[Block, ...]:
+    families = [family for family in FAMILIES if firewall.with_family(family)]
+    apart = quoted(firewall.apart)
+    lacking = [
+        f"{direction} {quoted(names)} meta nfproto {_NFPROTO[family]} drop"
+        for family in FAMILIES
+        if (names := firewall.without(family))
+        for direction in ("iifname", "oifname")
+    ]
+    return _blocks(
+        (
+            "management and replication stand apart",
+            [f"iifname {apart} drop", f"oifname {apart} drop"] if firewall.apart else [],
+        ),
+        ("a family that a network does not have", lacking),
+        ("what belongs to no known flow", ["ct state invalid drop"]),
+        # before the established ones, because an echo's later packets belong to them
+        *((f"{e}: at most {e.limit}", _icmp_over_limit(firewall, e)) for e in firewall.entries),
+        ("both directions of what was let in", ["ct state established accept"]),
+        (
+            "what a helper expects",
+            [f'ct state related ct helper "{helper}" accept' for helper in sorted(helpers)],
+        ),
+        (
+            "errors about known flows",
+            [f"ct state related {_ICMP[f]} type {_ERRORS[f]} accept" for f in families],
+        ),
+        *((f"{entry}: {', '.join(entry.services)}", _entry(firewall, entry)) for entry in firewall.entries),
+        *((forward.comment, _forwarded(forward)) for forward in forwards),
+    )
+
+
+def _between(firewall: Firewall, entry: PolicyEntry) -> str:
+    incoming, outgoing = firewall.device(entry.source), firewall.device(entry.destination)
+    return f'iifname "{incoming}" oifname "{outgoing}"'
+
+
+def _icmp_matches(firewall: Firewall, entry: PolicyEntry) -> list[str]:
+    """Match the requests that an entry allows, in each family that both its networks have."""
+    types = [kind for service in firewall.services(entry) for kind in service.icmp]
+    matches = []
+    for family in FAMILIES:
+        names = dict.fromkeys(ICMP_REQUESTS[kind][family] for kind in types if family in ICMP_REQUESTS[kind])
+        if names and firewall.both(entry, family):
+            matches.append(f"{_between(firewall, entry)} {_ICMP[family]} type {one_of(names)}")
+    return matches
+
+
+def _icmp_over_limit(firewall: Firewall, entry: PolicyEntry) -> list[str]:
+    if entry.limit is None:
+        return []
+    return [f"{matches} limit rate over {entry.limit} drop" for matches in _icmp_matches(firewall, entry)]
+
+
+def _entry(firewall: Firewall, entry: PolicyEntry) -> list[str]:
+    limit = f" limit rate {entry.limit}" if entry.limit else ""
+    rules = [
+        f"{_between(firewall, entry)} {protocol} dport {ports(ranges)} "
+        f"{_OPENS if protocol == 'tcp' else 'ct state new'}{limit} accept"
+        for protocol, ranges in _protocols(firewall.services(entry))
+    ]
+    return rules + [f"{matches} ct state new accept" for matches in _icmp_matches(firewall, entry)]
+
+
+def _forwarded(forward: Forwarded) -> list[str]:
+    return [
+        f'iifname "{forward.incoming}" oifname "{forward.outgoing}" '
+        f"{_IP[forward.family]} daddr {forward.target} {protocol} dport {ports(ranges)} ct status dnat "
+        f"{_OPENS if protocol == 'tcp' else 'ct state new'} accept"
+        for protocol, ranges in _protocols([forward.service])
+    ]
+
+
+def _source_nat(firewall: Firewall) -> tuple[Block, ...]:
+    if not firewall.site.source_nat:
+        return ()
+    blocks = []
+    for source, destination in dict.fromkeys((e.source, e.destination) for e in firewall.entries):
+        virtual = firewall.pair.virtual_addresses(destination)
+        rules = [
+            f'oifname "{firewall.device(destination)}" {_IP[family]} saddr {one_of(prefixes)} '
+            f"snat {_IP[family]} to {addresses[0]}"
+            for family in FAMILIES
+            if (prefixes := firewall.site.networks[source].prefixes_of_family(family))
+            and (addresses := of_family(virtual, family))
+        ]
+        blocks.append((f"{source} shows itself to {destination} as the pair", rules))
+    return _blocks(*blocks)

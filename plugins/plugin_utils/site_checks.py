@@ -1,0 +1,259 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules that hold between the wires, hypervisors and nodes of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    Address,
+    Bridge,
+    Host,
+    Interface,
+    Network,
+    Prefix,
+    Site,
+)
+
+
+@dataclass
+class Places:
+    """Where each thing that may exist once was first seen."""
+
+    what: str
+    right: str
+    seen: dict[object, str] = field(default_factory=dict)
+
+    def claim(self, problems: Problems, host: str, key: str, value: object, place: str) -> None:
+        """Note a value's place; a second place is a problem. `place` says whose it is, in words."""
+        first = self.seen.setdefault(value, place)
+        if first != place:
+            problems.add(host, key, value, f"{self.what} is already that of {first}", self.right)
+
+
+def check_hosts(site: Site, addresses: Places, problems: Problems) -> None:
+    """Check wires, hypervisors and nodes. `addresses` collects theirs, to hold the virtual ones against."""
+    _check_networks(site, problems)
+    macs = Places("this MAC address", "give every interface its own")
+    for host, bridge in site.bridges():
+        _check_bridge(site, host, bridge, problems)
+        key = f"hypervisor_bridges.{bridge.name}"
+        place = f"{host.name}'s {bridge.name}"
+        if bridge.mac:
+            macs.claim(problems, host.name, f"{key}.mac", bridge.mac, place)
+        for address in bridge.addresses:
+            addresses.claim(problems, host.name, f"{key}.addresses", address.ip, place)
+    for host, interface in site.interfaces():
+        _check_interface(site, host, interface, problems)
+        key = f"node_interfaces.{interface.name}"
+        place = f"{host.name}'s {interface.name}"
+        if interface.mac:
+            macs.claim(problems, host.name, f"{key}.mac", interface.mac, place)
+        for ip in interface.addresses:
+            addresses.claim(problems, host.name, f"{key}.addresses", ip, place)
+    for host in site.hosts.values():
+        _check_guest(site, host, problems)
+        _check_single_network(host, problems)
+        _check_device_names(site, host, problems)
+
+
+def known_network(site: Site, host: str, key: str, name: str, problems: Problems) -> Network | None:
+    """Look a network up; an empty name was already reported as missing."""
+    network = site.networks.get(name)
+    if network is None and name:
+        problems.add(host, key, name, "unknown network", nearest(name, site.networks))
+    return network
+
+
+def check_on_link(
+    network: Network, host: str, key: str, address: Address, problems: Problems
+) -> Prefix | None:
+    """An address must be inside its network and usable by a host."""
+    if not network.prefixes:
+        return None
+    prefix = network.prefix_of(address)
+    prefixes = " or ".join(map(str, network.prefixes))
+    if prefix is None:
+        problems.add(
+            host, key, address, f"is outside network {network.name}", f"use an address of {prefixes}"
+        )
+    elif isinstance(prefix, IPv4Network) and prefix.prefixlen < 31:
+        if address in (prefix.network_address, prefix.broadcast_address):
+            problems.add(
+                host,
+                key,
+                address,
+                f"is the network's or the broadcast address of {prefix}",
+                "use another one",
+            )
+    elif address.version == 6 and address == prefix.network_address and prefix.prefixlen < 127:
+        problems.add(host, key, address, f"is the anycast address of {prefix}'s routers", "use another one")
+    return prefix
+
+
+def _check_networks(site: Site, problems: Problems) -> None:
+    seen: list[tuple[str, Prefix]] = []
+    for network in site.networks.values():
+        for prefix in network.prefixes:
+            for name, other in seen:
+                if prefix.version == other.version and prefix.overlaps(other):
+                    problems.add(
+                        SITE,
+                        f"site_networks.{network.name}.prefixes",
+                        prefix,
+                        f"overlaps {other} of network {name}",
+                        "each wire needs a prefix of its own",
+                    )
+            seen.append((network.name, prefix))
+
+
+def _check_bridge(site: Site, host: Host, bridge: Bridge, problems: Problems) -> None:
+    key = f"hypervisor_bridges.{bridge.name}"
+    network = known_network(site, host.name, f"{key}.network", bridge.network, problems)
+    if network is None:
+        return
+    sync = site.sync_networks().get(network.name)
+    if sync and bridge.addresses:
+        problems.add(
+            host.name,
+            f"{key}.addresses",
+            [str(address) for address in bridge.addresses],
+            f"network {network.name} carries the replication of pair {sync.name} and must not be grounded",
+            "leave the addresses out",
+        )
+    for address in bridge.addresses:
+        prefix = check_on_link(network, host.name, f"{key}.addresses", address.ip, problems)
+        if prefix and address.network != prefix:
+            problems.add(
+                host.name,
+                f"{key}.addresses",
+                address,
+                f"has another prefix length than network {network.name}",
+                f"write {address.ip}/{prefix.prefixlen}",
+            )
+
+
+def _check_interface(site: Site, host: Host, interface: Interface, problems: Problems) -> None:
+    key = f"node_interfaces.{interface.name}"
+    network = known_network(site, host.name, f"{key}.network", interface.network, problems)
+    if network is None:
+        return
+    for address in interface.addresses:
+        check_on_link(network, host.name, f"{key}.addresses", address, problems)
+    has_gateway = interface.gateway_virtual or interface.gateway is not None
+    shown = "virtual" if interface.gateway_virtual else interface.gateway
+    if has_gateway and network.management:
+        problems.add(
+            host.name, f"{key}.gateway", shown, "a management network is not routed", "leave the gateway out"
+        )
+    if interface.gateway is not None:
+        check_on_link(network, host.name, f"{key}.gateway", interface.gateway, problems)
+        if interface.gateway in interface.addresses:
+            problems.add(
+                host.name, f"{key}.gateway", shown, "is the interface's own address", "name another router"
+            )
+    if interface.gateway_virtual:
+        pairs = [pair for pair in site.pairs if pair.routers_on(network.name)]
+        if not pairs:
+            problems.add(
+                host.name,
+                f"{key}.gateway",
+                shown,
+                f"no pair has a virtual router on network {network.name}",
+                "write the gateway's address",
+            )
+        elif any(host.name in pair.nodes for pair in pairs):
+            problems.add(
+                host.name,
+                f"{key}.gateway",
+                shown,
+                "the pair would be its own gateway",
+                "write another router's address, or leave it out",
+            )
+        elif len(pairs) > 1:
+            problems.add(
+                host.name,
+                f"{key}.gateway",
+                shown,
+                f"pairs {' and '.join(pair.name for pair in pairs)} both have one on {network.name}",
+                "write the gateway's address",
+            )
+
+
+def _check_guest(site: Site, host: Host, problems: Problems) -> None:
+    if host.guest is None or not host.guest.hypervisor:
+        return
+    if host.name in site.hosts and not host.interfaces:
+        problems.add(
+            host.name, "node_interfaces", None, "a guest without an interface", "declare its interfaces"
+        )
+    hypervisors = [name for name, other in site.hosts.items() if other.bridges and name != host.name]
+    name = host.guest.hypervisor
+    if name not in hypervisors:
+        wrong = "has no hypervisor_bridges" if name in site.hosts else "is not in the inventory"
+        problems.add(host.name, "guest.hypervisor", name, wrong, nearest(name, hypervisors))
+        return
+    for interface in host.interfaces:
+        if interface.network in site.networks and site.hosts[name].bridge_on(interface.network) is None:
+            problems.add(
+                host.name,
+                f"node_interfaces.{interface.name}.network",
+                interface.network,
+                f"hypervisor {name} has no bridge on it",
+                f"declare one in {name}'s hypervisor_bridges",
+            )
+
+
+def _check_single_network(host: Host, problems: Problems) -> None:
+    """One interface per network: routes and VRRP would otherwise have to choose."""
+
+    def check(key: Callable[[str], str], pairs: list[tuple[str, str]]) -> None:
+        first: dict[str, str] = {}
+        for name, network in pairs:
+            other = first.setdefault(network, name)
+            if other != name and network:
+                problems.add(
+                    host.name,
+                    key(name),
+                    network,
+                    f"{other} is on this network too",
+                    "use one for each network",
+                )
+
+    check(lambda name: f"hypervisor_bridges.{name}.network", [(b.name, b.network) for b in host.bridges])
+    check(lambda name: f"node_interfaces.{name}.network", [(i.name, i.network) for i in host.interfaces])
+    gateways = [i for i in host.interfaces if i.gateway_virtual or i.gateway]
+    for interface in gateways[1:]:
+        problems.add(
+            host.name,
+            f"node_interfaces.{interface.name}.gateway",
+            interface.gateway or "virtual",
+            f"{gateways[0].name} has a gateway too",
+            "a node has one default route",
+        )
+
+
+def _check_device_names(site: Site, host: Host, problems: Problems) -> None:
+    """Bridges, their uplinks and the guests' taps share the hypervisor's name space."""
+    if not host.bridges:
+        return
+    names = Places("this interface name", f"names are unique on {host.name}")
+    for bridge in host.bridges:
+        key = f"hypervisor_bridges.{bridge.name}"
+        names.claim(problems, host.name, key, bridge.name, f"bridge {bridge.name}")
+        for uplink in bridge.uplinks:
+            names.claim(problems, host.name, f"{key}.uplinks", uplink, f"an uplink of bridge {bridge.name}")
+    for guest in site.guests_of(host.name):
+        for interface in guest.interfaces:
+            if interface.tap:
+                names.claim(
+                    problems,
+                    guest.name,
+                    f"node_interfaces.{interface.name}.tap",
+                    interface.tap,
+                    f"{guest.name}'s {interface.name}",
+                )

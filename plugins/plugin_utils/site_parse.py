@@ -1,0 +1,301 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turns an inventory's variables into the typed model, noting every value that is not what it must be.
+
+Names (of networks, hosts, services) are kept as written, known or not, so that one misspelt name gives one
+error and not a dozen; site_checks looks them up. A model may be used only when no problem was found.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
+    CATALOGUE,
+    HELPERS,
+    ICMP_REQUESTS,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    Address,
+    Bridge,
+    Guest,
+    Host,
+    Interface,
+    Network,
+    Pair,
+    PolicyEntry,
+    PortForward,
+    Prefix,
+    Service,
+    Site,
+    VirtualRouter,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value
+
+SITE_VARIABLES = (
+    "site_name",
+    "site_networks",
+    "site_pairs",
+    "site_policy",
+    "site_services",
+    "site_port_forwards",
+    "site_source_nat",
+    "site_filter_bridges",
+)
+HOST_VARIABLES = ("hypervisor_bridges", "guest", "node_interfaces", "node_resolvers")
+
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOSTNAME = re.compile(rf"(?=.{{1,64}}$){_LABEL}(\.{_LABEL})*")
+_GUEST_NAME = re.compile(r"(?=.{1,26}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_LIMIT = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
+_PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
+
+T = TypeVar("T")
+
+
+def _present(values: Iterable[T | None]) -> tuple[T, ...]:
+    return tuple(value for value in values if value is not None)
+
+
+def read_site(hostvars: Mapping[str, Mapping[str, object]], problems: Problems) -> Site:
+    """Read all hosts' variables (name → variables) into one model."""
+    shared = _shared_variables(hostvars, problems)
+    networks = {name: _network(name, value) for name, value in shared["site_networks"].entries().items()}
+    own_services = {name: _service(name, value) for name, value in shared["site_services"].entries().items()}
+    pairs = tuple(_pair(name, value) for name, value in shared["site_pairs"].entries().items())
+    return Site(
+        name=shared["site_name"].word() or "site",
+        networks=networks,
+        pairs=pairs,
+        policy=tuple(_policy_entry(i, value) for i, value in enumerate(shared["site_policy"].items())),
+        services={**CATALOGUE, **own_services},
+        port_forwards=tuple(
+            _port_forward(i, value) for i, value in enumerate(shared["site_port_forwards"].items())
+        ),
+        source_nat=shared["site_source_nat"].choice("virtual_address", "none") != "none",
+        filter_bridges=shared["site_filter_bridges"].boolean(False),
+        hosts={name: _host(name, variables, problems) for name, variables in hostvars.items()},
+    )
+
+
+def _shared_variables(hostvars: Mapping[str, Mapping[str, object]], problems: Problems) -> dict[str, Value]:
+    """Take each site-wide variable from the first host that has it; the others must say the same."""
+    shared = {}
+    for key in SITE_VARIABLES:
+        holders = [(host, variables[key]) for host, variables in hostvars.items() if key in variables]
+        first = holders[0] if holders else (SITE, None)
+        for host, raw in holders[1:]:
+            if raw != first[1]:
+                problems.add(
+                    host,
+                    key,
+                    raw,
+                    f"differs from what {first[0]} has",
+                    "a site-wide variable is written once, for the group all",
+                )
+        shared[key] = Value(SITE, key, first[1], problems)
+    return shared
+
+
+def check_variable_names(host: str, names: Iterable[str], problems: Problems) -> None:
+    """Find variables whose name is nearly, but not quite, one that the model reads."""
+    known = SITE_VARIABLES + HOST_VARIABLES
+    for name in names:
+        if name in known or not name.startswith(("site_", "hypervisor_", "node_")):
+            continue
+        if difflib.get_close_matches(name, known, n=1, cutoff=0.88):
+            problems.add(
+                host, name, "…", "no variable of this collection has this name", nearest(name, known)
+            )
+
+
+def _network(name: str, value: Value) -> Network:
+    fields = value.section("prefixes", "purpose", "mtu", required=["prefixes"])
+    Value(value.host, value.key, name, value.problems).word()
+    prefixes: tuple[Prefix, ...] = _present(item.prefix() for item in fields["prefixes"].items())
+    if fields["prefixes"].raw == []:
+        fields["prefixes"].wrong("is empty", "give the network a prefix")
+    return Network(
+        name,
+        prefixes,
+        management=fields["purpose"].choice("data", "management") == "management",
+        mtu=fields["mtu"].integer(576, 65535),
+    )
+
+
+def _pair(name: str, value: Value) -> Pair:
+    fields = value.section(
+        "nodes", "sync", "virtual_routers", "priorities", required=["nodes", "sync", "virtual_routers"]
+    )
+    Value(value.host, value.key, name, value.problems).word()
+    priorities = {node: item.integer(1, 254) or 0 for node, item in fields["priorities"].entries().items()}
+    return Pair(
+        name,
+        nodes=_present(item.text() for item in fields["nodes"].items()),
+        sync=_present(item.text() for item in fields["sync"].items()),
+        routers=tuple(
+            _virtual_router(key, item) for key, item in fields["virtual_routers"].entries().items()
+        ),
+        priorities=priorities,
+    )
+
+
+def _virtual_router(name: str, value: Value) -> VirtualRouter:
+    fields = value.section("network", "vrid", "addresses", required=["vrid"])
+    Value(value.host, value.key, name, value.problems).word(longest=32)
+    if not fields["addresses"].raw:
+        fields["addresses"].wrong("a virtual router without an address", "give it its virtual addresses")
+    return VirtualRouter(
+        name,
+        network=fields["network"].text() or name,
+        vrid=fields["vrid"].integer(1, 255) or 0,
+        addresses=_addresses(fields["addresses"]),
+    )
+
+
+def _addresses(value: Value) -> tuple[Address, ...]:
+    return _present(item.address() for item in value.items())
+
+
+def _policy_entry(index: int, value: Value) -> PolicyEntry:
+    fields = value.section("from", "to", "services", "limit", required=["from", "to", "services"])
+    if fields["services"].raw == []:
+        fields["services"].wrong(
+            "an entry without services allows nothing", "name services, or leave the entry out"
+        )
+    limit = fields["limit"].text()
+    if limit is not None and not _LIMIT.fullmatch(limit):
+        fields["limit"].wrong("is no rate", "write one such as 1/second, 30/minute, 5/hour or 100/day")
+    return PolicyEntry(
+        index,
+        source=fields["from"].text() or "",
+        destination=fields["to"].text() or "",
+        services=_present(item.text() for item in fields["services"].items()),
+        limit=limit,
+    )
+
+
+def _service(name: str, value: Value) -> Service:
+    fields = value.section("tcp", "udp", "icmp", "helper")
+    Value(value.host, value.key, name, value.problems).word()
+    tcp, udp = (_present(_ports(item) for item in fields[key].items()) for key in ("tcp", "udp"))
+    icmp = _present(item.choice(*ICMP_REQUESTS) for item in fields["icmp"].items())
+    helper = fields["helper"].choice(*HELPERS)
+    if not any(fields[key].raw for key in ("tcp", "udp", "icmp")):
+        value.wrong("a service without a port", "give it tcp, udp or icmp")
+    if helper and not (tcp if HELPERS[helper] == "tcp" else udp):
+        fields["helper"].wrong(
+            f"follows a {HELPERS[helper]} control connection", f"give the service its {HELPERS[helper]} port"
+        )
+    return Service(name, tcp, udp, icmp, helper)
+
+
+def _ports(value: Value) -> tuple[int, int] | None:
+    """Read a port, or a range such as 30000-30999."""
+    match = _PORTS.fullmatch(value.raw) if isinstance(value.raw, str) else None
+    if match is None:
+        port = value.integer(1, 65535)
+        if value.raw is None:
+            value.wrong("is no port", "use 1 to 65535")
+        return None if port is None else (port, port)
+    first, last = int(match[1]), int(match[2])
+    if not 1 <= first <= last <= 65535:
+        value.wrong("is no range of ports", "write FIRST-LAST, within 1 to 65535")
+        return None
+    return first, last
+
+
+def _port_forward(index: int, value: Value) -> PortForward:
+    fields = value.section("to", "address", "service", "host", required=["to", "service", "host"])
+    host = fields["host"].text() or ""
+    literal = re.fullmatch(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", host)
+    return PortForward(
+        index,
+        network=fields["to"].text() or "",
+        address=fields["address"].address(),
+        service=fields["service"].text() or "",
+        host=(fields["host"].address() or "") if literal else host,
+    )
+
+
+def _host(name: str, variables: Mapping[str, object], problems: Problems) -> Host:
+    def top(key: str) -> Value:
+        return Value(name, key, variables.get(key), problems)
+
+    guest_value = top("guest")
+    guest = _guest(guest_value) if guest_value.given else None
+    interfaces = top("node_interfaces").entries()
+    if guest and not _GUEST_NAME.fullmatch(name):
+        problems.add(
+            name,
+            "guest",
+            name,
+            "a guest's name becomes its hostname, its unit and its user",
+            "use up to 26 lower-case letters, digits and '-'",
+        )
+    elif interfaces and not _HOSTNAME.fullmatch(name):
+        problems.add(name, "node_interfaces", name, "is no hostname", "use letters, digits, '-' and '.'")
+    return Host(
+        name,
+        bridges=tuple(_bridge(key, value) for key, value in top("hypervisor_bridges").entries().items()),
+        guest=guest,
+        interfaces=tuple(_interface(key, value, guest is not None) for key, value in interfaces.items()),
+        resolvers=_addresses(top("node_resolvers")),
+    )
+
+
+def _guest(value: Value) -> Guest:
+    fields = value.section(
+        "hypervisor", "memory_mib", "cpus", "disk_mib", "swap_mib", required=["hypervisor"]
+    )
+    default = Guest(fields["hypervisor"].text() or "")
+    swap = fields["swap_mib"].integer(0, 1 << 20)
+    return Guest(
+        default.hypervisor,
+        memory_mib=fields["memory_mib"].integer(128, 1 << 22) or default.memory_mib,
+        cpus=fields["cpus"].integer(1, 255) or default.cpus,
+        disk_mib=fields["disk_mib"].integer(1024, 1 << 24) or default.disk_mib,
+        swap_mib=default.swap_mib if swap is None else swap,
+    )
+
+
+def _bridge(name: str, value: Value) -> Bridge:
+    fields = value.section("network", "addresses", "uplinks", "mac", required=["network"])
+    value.named_device()
+    return Bridge(
+        name,
+        network=fields["network"].text() or "",
+        addresses=_present(item.interface_address() for item in fields["addresses"].items()),
+        uplinks=_present(item.device_name() for item in fields["uplinks"].items()),
+        mac=fields["mac"].mac(),
+    )
+
+
+def _interface(name: str, value: Value, of_guest: bool) -> Interface:
+    fields = value.section(
+        "network",
+        "mac",
+        "tap",
+        "addresses",
+        "dhcp",
+        "gateway",
+        required=["network", "mac", "tap"] if of_guest else ["network"],
+    )
+    value.named_device()
+    if fields["tap"].given and not of_guest:
+        fields["tap"].wrong("only a guest's interface has a tap", "leave it out, or declare guest")
+    virtual = fields["gateway"].raw == "virtual"
+    return Interface(
+        name,
+        network=fields["network"].text() or "",
+        mac=fields["mac"].mac(),
+        tap=fields["tap"].device_name(),
+        addresses=_addresses(fields["addresses"]),
+        dhcp=fields["dhcp"].boolean(False),
+        gateway=None if virtual else fields["gateway"].address(),
+        gateway_virtual=virtual,
+    )

@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with an inventory: each problem names host, key and value, and says what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+SITE = "all"
+"""The host named for a site-wide variable: the inventory's group that holds it."""
+
+
+def render(value: object) -> str:
+    """Show a value on one line, in YAML's flow style as an inventory would write it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{render(key)}: {render(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(render(item) for item in value) + "]"
+    if value is None or value == "":
+        return "(empty)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(str(value).split()) or repr(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Name the known word that was probably meant, or all of them when none is close."""
+    words = sorted(known)
+    match = difflib.get_close_matches(word.lower(), words, n=1)
+    if match:
+        return f"did you mean {match[0]}?"
+    return f"known are: {', '.join(words)}" if words else "none is declared"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error of an inventory; its text is one line."""
+
+    host: str
+    key: str
+    value: object
+    wrong: str
+    right: str
+
+    def __str__(self) -> str:
+        # a mapping's keys are the user's text, too, and may have line breaks
+        return " ".join(f"{self.host}: {self.key}: {render(self.value)}: {self.wrong}; {self.right}".split())
+
+
+@dataclass
+class Problems:
+    """Collects what is wrong, so that one run finds all of it."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, host: str, key: str, value: object, wrong: str, right: str) -> None:
+        problem = Problem(host, key, value, wrong, right)
+        if str(problem) not in map(str, self.found):
+            self.found.append(problem)
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def lines(self) -> list[str]:
+        return [str(problem) for problem in self.found]
+
+
+class SiteError(Exception):
+    """The inventory does not describe a site that could be built."""
+
+    def __init__(self, problems: Problems) -> None:
+        super().__init__("\n".join(problems.lines()))
+        self.problems = problems

@@ -1,0 +1,328 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules that hold for pairs, for the policy and for port forwards, and the check of a whole inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
+    Places,
+    check_hosts,
+    check_on_link,
+    known_network,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_variable_names, read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+    SITE,
+    Problems,
+    SiteError,
+    nearest,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    FAMILIES,
+    Address,
+    Network,
+    Pair,
+    PortForward,
+    Site,
+    of_family,
+)
+
+
+def load_site(
+    hostvars: Mapping[str, Mapping[str, object]],
+    names: Mapping[str, list[str]] | None = None,
+    problems: Problems | None = None,
+) -> Site:
+    """Build the model from all hosts' variables, or raise SiteError with every problem of the inventory.
+
+    `names` are the names of all variables that each host has, read or not; `problems` has those found before.
+    """
+    problems = Problems() if problems is None else problems
+    for host, host_names in (names or {}).items():
+        check_variable_names(host, host_names, problems)
+    site = read_site(hostvars, problems)
+    addresses = Places("this address", "give every interface its own")
+    check_hosts(site, addresses, problems)
+    addresses.right = "give a virtual router an address that nobody else has"
+    for pair in site.pairs:
+        _check_nodes(site, pair, problems)
+        _check_priorities(pair, problems)
+        _check_sync(site, pair, problems)
+        _check_routers(site, pair, addresses, problems)
+    _check_vrids(site, problems)
+    _check_policy(site, problems)
+    _check_port_forwards(site, problems)
+    if problems:
+        raise SiteError(problems)
+    return site
+
+
+def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
+    key = f"site_pairs.{pair.name}.nodes"
+    nodes = list(pair.nodes)
+    if len(set(nodes)) != 2 or len(nodes) != 2:
+        count = len(set(nodes))
+        problems.add(
+            SITE,
+            key,
+            nodes,
+            f"a pair of {count} node{'' if count == 1 else 's'}",
+            "name two different hosts, the preferred one first",
+        )
+    for node in dict.fromkeys(nodes):
+        if node not in site.hosts:
+            problems.add(SITE, key, node, "is not in the inventory", nearest(node, site.hosts))
+        others = [other.name for other in site.pairs if node in other.nodes and other != pair]
+        if others:
+            problems.add(SITE, key, node, f"is in pair {others[0]} too", "a host belongs to one pair")
+
+
+def _check_priorities(pair: Pair, problems: Problems) -> None:
+    key = f"site_pairs.{pair.name}.priorities"
+    for node in pair.priorities:
+        if node not in pair.nodes:
+            problems.add(SITE, f"{key}.{node}", node, "is no node of this pair", nearest(node, pair.nodes))
+    if len(set(pair.nodes)) == 2 and len(pair.nodes) == 2 and 0 not in pair.priorities.values():
+        first, second = pair.nodes
+        if pair.priority(first) == pair.priority(second):
+            problems.add(
+                SITE,
+                key,
+                {node: pair.priority(node) for node in pair.nodes},
+                "equal priorities",
+                "leave them out (200 and 199 are derived), or make them different",
+            )
+
+
+def _check_sync(site: Site, pair: Pair, problems: Problems) -> None:
+    key = f"site_pairs.{pair.name}.sync"
+    if not pair.sync:
+        problems.add(SITE, key, [], "a pair without a replication link", "name a network that carries it")
+    for name in pair.sync:
+        network = known_network(site, SITE, key, name, problems)
+        if network is None:
+            continue
+        if network.management:
+            problems.add(SITE, key, name, "is a management network", "replication needs a link of its own")
+        if pair.sync.count(name) > 1:
+            problems.add(SITE, key, name, "is named twice", "name each link once")
+        if network.prefixes:
+            _check_interfaces(site, pair, network, (network.first_family,), problems)
+
+
+def _check_interfaces(
+    site: Site, pair: Pair, network: Network, families: tuple[int, ...], problems: Problems
+) -> None:
+    """Each node of the pair needs an interface there, with an address of each family that is used."""
+    for node in pair.nodes:
+        host = site.hosts.get(node)
+        if host is None:
+            continue
+        interface = host.interface_on(network.name)
+        if interface is None:
+            problems.add(
+                node,
+                "node_interfaces",
+                network.name,
+                f"no interface on this network of pair {pair.name}",
+                "declare one",
+            )
+            continue
+        have = {address.version for address in interface.addresses}
+        for family in (family for family in families if family not in have):
+            problems.add(
+                node,
+                f"node_interfaces.{interface.name}.addresses",
+                [str(address) for address in interface.addresses],
+                f"no IPv{family} address on network {network.name}, which pair {pair.name} uses",
+                "declare it, also where DHCP hands it out",
+            )
+
+
+def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems) -> None:
+    if not pair.routers:
+        problems.add(
+            SITE,
+            f"site_pairs.{pair.name}.virtual_routers",
+            None,
+            "a pair without a virtual router",
+            "declare one",
+        )
+    syncs = site.sync_networks()
+    for router in pair.routers:
+        key = f"site_pairs.{pair.name}.virtual_routers.{router.name}"
+        network = known_network(site, SITE, f"{key}.network", router.network, problems)
+        for address in router.addresses:
+            addresses.claim(problems, SITE, f"{key}.addresses", address, f"virtual router {key[11:]}")
+            if router.addresses.count(address) > 1:
+                problems.add(SITE, f"{key}.addresses", address, "is named twice", "name each address once")
+        if network is None:
+            continue
+        for address in router.addresses:
+            check_on_link(network, SITE, f"{key}.addresses", address, problems)
+        if network.management or network.name in syncs:
+            purpose = "management" if network.management else "replication"
+            problems.add(
+                SITE,
+                f"{key}.network",
+                network.name,
+                f"is a network for {purpose}",
+                "route between data networks",
+            )
+        _check_interfaces(site, pair, network, router.families(), problems)
+
+
+def _check_vrids(site: Site, problems: Problems) -> None:
+    """A VRID is unique on its wire, for each family (RFC 5798, section 5.2.3)."""
+    for family in FAMILIES:
+        seen: dict[tuple[str, int], str] = {}
+        for pair in site.pairs:
+            for router in pair.routers:
+                if not router.vrid or family not in router.families():
+                    continue
+                place = f"{pair.name}.virtual_routers.{router.name}"
+                first = seen.setdefault((router.network, router.vrid), place)
+                if first != place:
+                    problems.add(
+                        SITE,
+                        f"site_pairs.{place}.vrid",
+                        router.vrid,
+                        f"{first} has it on network {router.network} too",
+                        "use another one, 1 to 255",
+                    )
+
+
+def _check_data_network(site: Site, key: str, name: str, problems: Problems) -> Network | None:
+    network = known_network(site, SITE, key, name, problems)
+    if network is None:
+        return None
+    if network.management or name in site.sync_networks():
+        purpose = "management" if network.management else "replication"
+        problems.add(SITE, key, name, f"is a network for {purpose}", "nothing is forwarded there")
+        return None
+    return network
+
+
+def _check_policy(site: Site, problems: Problems) -> None:
+    for entry in site.policy:
+        key = f"site_policy[{entry.index}]"
+        source = _check_data_network(site, f"{key}.from", entry.source, problems)
+        destination = _check_data_network(site, f"{key}.to", entry.destination, problems)
+        for service in entry.services:
+            if service not in site.services:
+                problems.add(
+                    SITE, f"{key}.services", service, "unknown service", _nearest_service(site, service)
+                )
+        if source is None or destination is None:
+            continue
+        if source == destination:
+            problems.add(
+                SITE,
+                f"{key}.to",
+                entry.destination,
+                "is the same as from",
+                "an entry leads to another network",
+            )
+        elif not any(
+            pair.routers_on(source.name) and pair.routers_on(destination.name) for pair in site.pairs
+        ):
+            problems.add(
+                SITE,
+                key,
+                f"{source.name} to {destination.name}",
+                "no pair has virtual routers on both networks",
+                "declare them in site_pairs",
+            )
+
+
+def _nearest_service(site: Site, service: str) -> str:
+    return nearest(service, site.services) + " (site_services declares a site's own)"
+
+
+def _check_port_forwards(site: Site, problems: Problems) -> None:
+    seen: dict[tuple[Address, str, int], str] = {}
+    for forward in site.port_forwards:
+        key = f"site_port_forwards[{forward.index}]"
+        service = site.services.get(forward.service)
+        if service is None and forward.service:
+            problems.add(
+                SITE,
+                f"{key}.service",
+                forward.service,
+                "unknown service",
+                _nearest_service(site, forward.service),
+            )
+        if service and not (service.tcp or service.udp):
+            problems.add(
+                SITE,
+                f"{key}.service",
+                forward.service,
+                "has no port to forward",
+                "name one with tcp or udp ports",
+            )
+        network = _check_data_network(site, f"{key}.to", forward.network, problems)
+        if network is None or not _check_forward_address(site, key, forward, problems):
+            continue
+        _check_forward_host(site, key, forward, problems)
+        address = site.forward_address(forward)
+        if service is None or address is None:
+            continue
+        for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
+            for port in (port for first, last in ranges for port in range(first, last + 1)):
+                other = seen.setdefault((address, protocol, port), key)
+                if other != key:
+                    problems.add(
+                        SITE,
+                        f"{key}.service",
+                        forward.service,
+                        f"{other} already takes {protocol} port {port} of {address}",
+                        "forward a port to one host",
+                    )
+                    break
+
+
+def _check_forward_address(site: Site, key: str, forward: PortForward, problems: Problems) -> bool:
+    virtual = [a for pair in site.pairs for a in pair.virtual_addresses(forward.network)]
+    shown = ", ".join(map(str, virtual)) or "none"
+    if forward.address is not None and forward.address not in virtual:
+        problems.add(
+            SITE,
+            f"{key}.address",
+            forward.address,
+            f"is no virtual address on network {forward.network}",
+            f"those are: {shown}",
+        )
+        return False
+    if forward.address is None and len(virtual) != 1:
+        wrong = "has several virtual addresses" if virtual else "has no virtual address"
+        right = f"choose one with address: {shown}" if virtual else "declare a virtual router on it"
+        problems.add(SITE, f"{key}.to", forward.network, wrong, right)
+        return False
+    return True
+
+
+def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Problems) -> None:
+    if not forward.host:
+        return
+    if isinstance(forward.host, str) and forward.host not in site.hosts:
+        problems.add(
+            SITE, f"{key}.host", forward.host, "is not in the inventory", nearest(forward.host, site.hosts)
+        )
+        return
+    if site.forward_target(forward) is None:
+        pair, address = site.forward_pair(forward), site.forward_address(forward)
+        family = address.version if address else 4
+        names = [
+            router.network
+            for router in (pair.routers if pair else ())
+            if router.network != forward.network and of_family(router.addresses, family)
+        ]
+        problems.add(
+            SITE,
+            f"{key}.host",
+            forward.host,
+            f"has no IPv{family} address on another network of the pair",
+            f"name a host on {' or '.join(names) or 'one'}",
+        )

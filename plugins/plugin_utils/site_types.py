@@ -1,0 +1,248 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The typed model of a site: what an inventory says, with addresses as address objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_interface,
+)
+from typing import Union
+
+Address = Union[IPv4Address, IPv6Address]
+InterfaceAddress = Union[IPv4Interface, IPv6Interface]
+Prefix = Union[IPv4Network, IPv6Network]
+
+FAMILIES = (4, 6)
+
+
+def of_family(addresses: tuple[Address, ...], family: int) -> tuple[Address, ...]:
+    return tuple(address for address in addresses if address.version == family)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A wire: its prefixes, and nothing about who is plugged into it."""
+
+    name: str
+    prefixes: tuple[Prefix, ...]
+    management: bool = False
+    mtu: int | None = None
+
+    @property
+    def first_family(self) -> int:
+        """The family that is used where one is enough."""
+        return min(prefix.version for prefix in self.prefixes)
+
+    def prefix_of(self, address: Address) -> Prefix | None:
+        return next((prefix for prefix in self.prefixes if address in prefix), None)
+
+    def prefixes_of_family(self, family: int) -> tuple[Prefix, ...]:
+        return tuple(prefix for prefix in self.prefixes if prefix.version == family)
+
+    def on_link(self, address: Address) -> InterfaceAddress:
+        """Give the address its prefix length; it must be inside the network."""
+        prefix = self.prefix_of(address)
+        if prefix is None:
+            raise ValueError(f"{address} is outside network {self.name}")
+        return ip_interface(f"{address}/{prefix.prefixlen}")
+
+
+@dataclass(frozen=True)
+class VirtualRouter:
+    """Virtual addresses of a pair on one network; one VRRP instance for each family that they have."""
+
+    name: str
+    network: str
+    vrid: int
+    addresses: tuple[Address, ...]
+
+    def families(self) -> tuple[int, ...]:
+        return tuple(family for family in FAMILIES if of_family(self.addresses, family))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two firewalls; the order of nodes is the order of preference."""
+
+    name: str
+    nodes: tuple[str, ...]
+    sync: tuple[str, ...]
+    routers: tuple[VirtualRouter, ...]
+    priorities: Mapping[str, int]
+
+    def priority(self, node: str) -> int:
+        return self.priorities.get(node, 200 - self.nodes.index(node))
+
+    def peer(self, node: str) -> str:
+        return next(other for other in self.nodes if other != node)
+
+    def routers_on(self, network: str) -> tuple[VirtualRouter, ...]:
+        return tuple(router for router in self.routers if router.network == network)
+
+    def virtual_addresses(self, network: str | None = None) -> tuple[Address, ...]:
+        """Its virtual addresses, on one network or on all, in the order of declaration."""
+        routers = self.routers if network is None else self.routers_on(network)
+        return tuple(address for router in routers for address in router.addresses)
+
+
+@dataclass(frozen=True)
+class PolicyEntry:
+    """Who may open which services where; `index` is the entry's place in site_policy."""
+
+    index: int
+    source: str
+    destination: str
+    services: tuple[str, ...]
+    limit: str | None = None
+
+    def __str__(self) -> str:
+        return f"site_policy[{self.index}]: {self.source} to {self.destination}"
+
+
+@dataclass(frozen=True)
+class Service:
+    """Ports as (first, last); a helper opens what the control connection announces."""
+
+    name: str
+    tcp: tuple[tuple[int, int], ...] = ()
+    udp: tuple[tuple[int, int], ...] = ()
+    icmp: tuple[str, ...] = ()
+    helper: str | None = None
+
+
+@dataclass(frozen=True)
+class PortForward:
+    """A service on a virtual address that a host behind the pair answers; `host` is a name or an address."""
+
+    index: int
+    network: str
+    address: Address | None
+    service: str
+    host: str | Address
+
+    def __str__(self) -> str:
+        return f"site_port_forwards[{self.index}]: {self.service}"
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A hypervisor's bridge; with an address it is grounded."""
+
+    name: str
+    network: str
+    addresses: tuple[InterfaceAddress, ...] = ()
+    uplinks: tuple[str, ...] = ()
+    mac: str | None = None
+
+
+@dataclass(frozen=True)
+class Guest:
+    hypervisor: str
+    memory_mib: int = 512
+    cpus: int = 1
+    disk_mib: int = 2048
+    swap_mib: int = 256
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A node's interface; `gateway_virtual` asks for the pair's virtual addresses on its network."""
+
+    name: str
+    network: str
+    mac: str | None = None
+    tap: str | None = None
+    addresses: tuple[Address, ...] = ()
+    dhcp: bool = False
+    gateway: Address | None = None
+    gateway_virtual: bool = False
+
+
+@dataclass(frozen=True)
+class Host:
+    name: str
+    bridges: tuple[Bridge, ...] = ()
+    guest: Guest | None = None
+    interfaces: tuple[Interface, ...] = ()
+    resolvers: tuple[Address, ...] = ()
+
+    def interface_on(self, network: str) -> Interface | None:
+        return next((interface for interface in self.interfaces if interface.network == network), None)
+
+    def bridge_on(self, network: str) -> Bridge | None:
+        return next((bridge for bridge in self.bridges if bridge.network == network), None)
+
+
+@dataclass(frozen=True)
+class Site:
+    name: str
+    networks: Mapping[str, Network]
+    pairs: tuple[Pair, ...]
+    policy: tuple[PolicyEntry, ...]
+    services: Mapping[str, Service]
+    port_forwards: tuple[PortForward, ...]
+    source_nat: bool
+    filter_bridges: bool
+    hosts: Mapping[str, Host]
+
+    def pair_of(self, node: str) -> Pair | None:
+        return next((pair for pair in self.pairs if node in pair.nodes), None)
+
+    def sync_networks(self) -> dict[str, Pair]:
+        """The networks that carry replication, each with a pair that uses it."""
+        return {network: pair for pair in self.pairs for network in pair.sync}
+
+    def interfaces(self) -> Iterator[tuple[Host, Interface]]:
+        return ((host, interface) for host in self.hosts.values() for interface in host.interfaces)
+
+    def bridges(self) -> Iterator[tuple[Host, Bridge]]:
+        return ((host, bridge) for host in self.hosts.values() for bridge in host.bridges)
+
+    def guests_of(self, hypervisor: str) -> tuple[Host, ...]:
+        return tuple(
+            host for host in self.hosts.values() if host.guest and host.guest.hypervisor == hypervisor
+        )
+
+    def forward_target(self, forward: PortForward) -> tuple[str, Address] | None:
+        """Find the network and the address behind the pair that a port forward leads to."""
+        address = self.forward_address(forward)
+        pair = self.forward_pair(forward)
+        if pair is None or address is None:
+            return None
+        networks = {router.network for router in pair.routers} - {forward.network}
+        if isinstance(forward.host, str):
+            host = self.hosts.get(forward.host)
+            return next(
+                (
+                    (interface.network, candidate)
+                    for interface in (host.interfaces if host else ())
+                    if interface.network in networks
+                    for candidate in of_family(interface.addresses, address.version)
+                ),
+                None,
+            )
+        target = forward.host
+        if target.version != address.version:
+            return None
+        names = (name for name in self.networks if name in networks)
+        return next(((name, target) for name in names if self.networks[name].prefix_of(target)), None)
+
+    def forward_address(self, forward: PortForward) -> Address | None:
+        """The virtual address that a port forward listens on: the given one, or the network's only one."""
+        if forward.address is not None:
+            return forward.address
+        addresses = [a for pair in self.pairs for a in pair.virtual_addresses(forward.network)]
+        return addresses[0] if len(addresses) == 1 else None
+
+    def forward_pair(self, forward: PortForward) -> Pair | None:
+        address = self.forward_address(forward)
+        return next((p for p in self.pairs if address in p.virtual_addresses(forward.network)), None)

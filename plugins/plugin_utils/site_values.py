@@ -1,0 +1,196 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads plain YAML values as typed ones; each value knows where it was found, so that an error can say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface, ip_network
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, InterfaceAddress, Prefix
+
+_DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+DEVICE_NAME_BYTES = 15
+"""IFNAMSIZ of linux/if.h is 16, with the terminating zero."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value and its place. Readers return None, after noting why, when the value is not what it must be."""
+
+    host: str
+    key: str
+    raw: object
+    problems: Problems
+
+    def wrong(self, what: str, right: str) -> None:
+        self.problems.add(self.host, self.key, self.raw, what, right)
+
+    def child(self, key: str, raw: object) -> Value:
+        return Value(self.host, f"{self.key}.{key}" if self.key else key, raw, self.problems)
+
+    @property
+    def given(self) -> bool:
+        return self.raw is not None and self.raw != ""
+
+    def entries(self) -> dict[str, Value]:
+        """Read a mapping whose keys are the user's own names."""
+        if self.raw is None:
+            return {}
+        if not isinstance(self.raw, dict):
+            self.wrong("is not a mapping", "write {NAME: {…}, …}")
+            return {}
+        return {str(key): self.child(str(key), item) for key, item in self.raw.items()}
+
+    def section(self, *known: str, required: Iterable[str] = ()) -> dict[str, Value]:
+        """Read a mapping with fixed keys; every known key is there, an absent one with the raw value None."""
+        found = self.entries()
+        for key, value in found.items():
+            if key not in known:
+                value.wrong("unknown option", nearest(key, known))
+        fields = {key: found.get(key, self.child(key, None)) for key in known}
+        if self.raw is None or isinstance(self.raw, dict):
+            for key in required:
+                if not fields[key].given:
+                    fields[key].wrong("is missing", f"{key} is required here")
+        return fields
+
+    def items(self) -> list[Value]:
+        if self.raw is None:
+            return []
+        if not isinstance(self.raw, list):
+            self.wrong("is not a list", "write [VALUE, …]")
+            return []
+        values = [
+            Value(self.host, f"{self.key}[{index}]", item, self.problems)
+            for index, item in enumerate(self.raw)
+        ]
+        for value in values:
+            if not value.given:
+                value.wrong("is empty", "write a value, or leave the item out")
+        return [value for value in values if value.given]
+
+    def text(self) -> str | None:
+        if self.raw is None or isinstance(self.raw, str):
+            return self.raw or None
+        self.wrong("is not a text", "write it in quotes")
+        return None
+
+    def word(self, longest: int = 63) -> str | None:
+        """A name that can stand in files, comments and other names."""
+        text = self.text()
+        if text is not None and not (_WORD.fullmatch(text) and len(text) <= longest):
+            self.wrong("is no name", f"use up to {longest} letters, digits, '-' and '_'")
+            return None
+        return text
+
+    def choice(self, *known: str) -> str | None:
+        text = self.text()
+        if text is not None and text not in known:
+            self.wrong("is unknown", nearest(text, known))
+            return None
+        return text
+
+    def boolean(self, default: bool) -> bool:
+        if self.raw is None or isinstance(self.raw, bool):
+            return default if self.raw is None else self.raw
+        truth = _BOOLEANS.get(str(self.raw).lower())
+        if truth is None:
+            self.wrong("is neither true nor false", "write true or false")
+            return default
+        return truth
+
+    def integer(self, lowest: int, highest: int) -> int | None:
+        """A whole number; digits in a text count, because older Ansible templates give texts."""
+        raw = self.raw
+        if raw is None:
+            return None
+        number = int(raw) if isinstance(raw, str) and raw.isascii() and raw.isdigit() else raw
+        if isinstance(number, bool) or not isinstance(number, int):
+            self.wrong("is not a whole number", f"use {lowest} to {highest}")
+            return None
+        if not lowest <= number <= highest:
+            self.wrong("is out of range", f"use {lowest} to {highest}")
+            return None
+        return int(number)
+
+    def address(self) -> Address | None:
+        text = self.text()
+        if text is None:
+            return None
+        try:
+            return ip_address(text)
+        except ValueError:
+            if "/" in text:
+                self.wrong("has a prefix length", "write the address alone: the network knows its prefix")
+            else:
+                self.wrong("is not an IP address", "write one such as 192.168.2.1 or 2001:db8::1")
+            return None
+
+    def interface_address(self) -> InterfaceAddress | None:
+        text = self.text()
+        if text is None:
+            return None
+        try:
+            if "/" in text:
+                return ip_interface(text)
+        except ValueError:
+            pass
+        self.wrong("is not an address with prefix length", "write one such as 192.168.0.3/24")
+        return None
+
+    def prefix(self) -> Prefix | None:
+        text = self.text()
+        if text is None:
+            return None
+        try:
+            if "/" in text:
+                return ip_network(text)
+        except ValueError:
+            try:
+                proper = ip_network(text, strict=False)
+            except ValueError:
+                pass
+            else:
+                self.wrong("has host bits set", f"write {proper}")
+                return None
+        self.wrong("is not a prefix", "write one such as 192.168.2.0/24")
+        return None
+
+    def mac(self) -> str | None:
+        if self.raw is None:
+            return None
+        text = str(self.raw).lower()
+        if not isinstance(self.raw, str) or not _MAC.fullmatch(text):
+            self.wrong("is not a MAC address", 'write six octets in quotes, such as "12:34:56:78:9a:01"')
+            return None
+        if int(text[:2], 16) & 1 or text == "00:00:00:00:00:00":
+            self.wrong("cannot be an interface's own MAC address", "use a unicast one: an even first octet")
+            return None
+        return text
+
+    def device_name(self) -> str | None:
+        text = self.text()
+        if text is None:
+            return None
+        length = len(text.encode())
+        if length > DEVICE_NAME_BYTES:
+            self.wrong(
+                f"an interface name of {length} bytes is too long", f"use up to {DEVICE_NAME_BYTES} bytes"
+            )
+            return None
+        if not _DEVICE_NAME.fullmatch(text):
+            self.wrong("is no interface name", "use letters, digits, '.', '-' and '_'")
+            return None
+        return text
+
+    def named_device(self) -> bool:
+        """Check the last part of the key as an interface name: bridges and interfaces are keyed by it."""
+        name = self.key.split(".", 1)[1]
+        return Value(self.host, self.key, name, self.problems).device_name() is not None

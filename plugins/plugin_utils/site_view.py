@@ -1,0 +1,309 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one host has to know of the site: the fact site_view of docs/architecture.md, in plain JSON types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import render_ruleset
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import compile_policy
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    Address,
+    Bridge,
+    Host,
+    Interface,
+    Network,
+    Pair,
+    Site,
+    VirtualRouter,
+    of_family,
+)
+
+SYNC_PORT = 3780
+"""The UDP port of conntrackd's channel, as in its own examples."""
+
+View = dict[str, Any]
+
+
+def host_view(site: Site, name: str) -> View:
+    """Make the view of one host; the site must be free of problems."""
+    host = site.hosts[name]
+    view: View = {"name": name, "site": site.name, "roles": _roles(site, host)}
+    if host.interfaces:
+        view["node_network"] = _node_network(site, host)
+    pair = site.pair_of(name)
+    if pair is not None:
+        view.update(_firewall(site, host, pair))
+    if host.bridges:
+        view["host_network"] = _host_network(site, host)
+        view["guest"] = {"vms": [_vm(site, guest) for guest in site.guests_of(name)]}
+        services = _lab_services(site, host)
+        if services:
+            view["lab_services"] = services
+    if site.pairs:
+        view["verify"] = _verify(site)
+    return view
+
+
+def _roles(site: Site, host: Host) -> list[str]:
+    in_pair = site.pair_of(host.name) is not None
+    has = {
+        "hypervisor": bool(host.bridges),
+        "guest": host.guest is not None,
+        "firewall": in_pair,
+        "endpoint": bool(host.interfaces) and not in_pair,
+    }
+    return [role for role, held in has.items() if held]
+
+
+def _gateways(site: Site, interface: Interface) -> list[str]:
+    if not interface.gateway_virtual:
+        return [str(interface.gateway)] if interface.gateway else []
+    pair = next(pair for pair in site.pairs if pair.routers_on(interface.network))
+    virtual = pair.virtual_addresses(interface.network)
+    families = dict.fromkeys(address.version for address in interface.addresses)
+    return [str(of_family(virtual, family)[0]) for family in families if of_family(virtual, family)]
+
+
+def _on_link(network: Network, addresses: tuple[Address, ...]) -> list[str]:
+    return [str(network.on_link(address)) for address in addresses]
+
+
+def _node_network(site: Site, host: Host) -> View:
+    interfaces = []
+    for interface in host.interfaces:
+        network = site.networks[interface.network]
+        interfaces.append(
+            {
+                "name": interface.name,
+                "mac": interface.mac,
+                "network": network.name,
+                "addresses": _on_link(network, interface.addresses),
+                "dhcp": interface.dhcp,
+                "gateways": _gateways(site, interface),
+                "mtu": network.mtu,
+                "management": network.management,
+            }
+        )
+    return {"hostname": host.name, "resolvers": list(map(str, host.resolvers)), "interfaces": interfaces}
+
+
+def _firewall(site: Site, host: Host, pair: Pair) -> View:
+    peer = site.hosts[pair.peer(host.name)]
+    instances = [
+        _instance(host, peer, pair, router, family) for router in pair.routers for family in router.families()
+    ]
+    policy = compile_policy(Firewall(site, pair, host, peer, SYNC_PORT))
+    return {
+        "pair": {
+            "name": pair.name,
+            "node": host.name,
+            "peer": peer.name,
+            "preferred": pair.priority(host.name) > pair.priority(peer.name),
+        },
+        "keepalived": {
+            "sync_groups": [{"name": pair.name, "instances": [i["name"] for i in instances]}],
+            "instances": instances,
+        },
+        "conntrackd": {
+            "links": [_sync_link(site, host, peer, name) for name in pair.sync],
+            "ignored_addresses": [
+                "127.0.0.1",
+                *(str(a) for interface in host.interfaces for a in interface.addresses),
+                "::1",
+            ],
+        },
+        "pair_state": {
+            "addresses": [
+                {"interface": instance["interface"], "address": address}
+                for instance in instances
+                for address in instance["addresses"]
+            ]
+        },
+        "nftables": {"helpers": sorted(policy.helpers), "ruleset": render_ruleset(policy)},
+    }
+
+
+def _own_interface(host: Host, network: str) -> Interface:
+    interface = host.interface_on(network)
+    if interface is None:
+        raise LookupError(f"{host.name} has no interface on network {network}")
+    return interface
+
+
+def _instance(host: Host, peer: Host, pair: Pair, router: VirtualRouter, family: int) -> View:
+    interface = _own_interface(host, router.network)
+    length = 32 if family == 4 else 128
+    return {
+        "name": router.name if family == router.families()[0] else f"{router.name}_v{family}",
+        "interface": interface.name,
+        "family": family,
+        "vrid": router.vrid,
+        "priority": pair.priority(host.name),
+        "source": str(of_family(interface.addresses, family)[0]),
+        "peers": [str(of_family(_own_interface(peer, router.network).addresses, family)[0])],
+        "addresses": [f"{address}/{length}" for address in of_family(router.addresses, family)],
+    }
+
+
+def _sync_link(site: Site, host: Host, peer: Host, name: str) -> View:
+    family = site.networks[name].first_family
+    interface = _own_interface(host, name)
+    return {
+        "network": name,
+        "interface": interface.name,
+        "local": str(of_family(interface.addresses, family)[0]),
+        "peer": str(of_family(_own_interface(peer, name).addresses, family)[0]),
+        "port": SYNC_PORT,
+    }
+
+
+def _host_network(site: Site, host: Host) -> View:
+    return {
+        "filter_bridges": site.filter_bridges,
+        "bridges": [_bridge(site, bridge) for bridge in host.bridges],
+        "taps": [
+            _tap(site, host, guest, interface)
+            for guest in site.guests_of(host.name)
+            for interface in guest.interfaces
+        ],
+    }
+
+
+def _bridge(site: Site, bridge: Bridge) -> View:
+    network = site.networks[bridge.network]
+    return {
+        "name": bridge.name,
+        "mac": bridge.mac,
+        "addresses": list(map(str, bridge.addresses)),
+        "uplinks": list(bridge.uplinks),
+        "routes": _return_routes(site, bridge),
+        "mtu": network.mtu,
+        "management": network.management,
+        # a snooping bridge with a querier drops VRRP over IPv6 and conntrackd's multicast
+        "multicast_snooping": False,
+        "stp": False,
+        "forward_delay": 0,
+    }
+
+
+def _return_routes(site: Site, bridge: Bridge) -> list[View]:
+    """Without source NAT a grounded bridge needs the way back to the networks behind the pair."""
+    if site.source_nat or not bridge.addresses:
+        return []
+    routes = []
+    for entry in site.policy:
+        if entry.destination != bridge.network:
+            continue
+        pair = next(p for p in site.pairs if p.routers_on(entry.source) and p.routers_on(entry.destination))
+        virtual = pair.virtual_addresses(bridge.network)
+        for prefix in site.networks[entry.source].prefixes:
+            gateways = of_family(virtual, prefix.version)
+            if gateways:
+                routes.append({"destination": str(prefix), "gateway": str(gateways[0])})
+    return [route for index, route in enumerate(routes) if route not in routes[:index]]
+
+
+def _tap(site: Site, host: Host, guest: Host, interface: Interface) -> View:
+    bridge = host.bridge_on(interface.network)
+    if bridge is None:
+        raise LookupError(f"{host.name} has no bridge on network {interface.network}")
+    network = site.networks[interface.network]
+    return {
+        "name": interface.tap,
+        "bridge": bridge.name,
+        "owner": _user(guest),
+        "group": None,
+        "mtu": network.mtu,
+        "isolated": network.management,
+    }
+
+
+def _user(guest: Host) -> str:
+    return f"guest-{guest.name}"
+
+
+def _vm(site: Site, host: Host) -> View:
+    guest = host.guest
+    if guest is None:
+        raise LookupError(f"{host.name} is no guest")
+    managed = [i for i in host.interfaces if site.networks[i.network].management and i.addresses]
+    return {
+        "name": host.name,
+        "user": _user(host),
+        "memory_mib": guest.memory_mib,
+        "cpus": guest.cpus,
+        "disk_mib": guest.disk_mib,
+        "swap_mib": guest.swap_mib,
+        "interfaces": [{"name": i.name, "mac": i.mac, "tap": i.tap} for i in host.interfaces],
+        "management": {
+            "interface": managed[0].name,
+            "mac": managed[0].mac,
+            "address": _on_link(site.networks[managed[0].network], managed[0].addresses[:1])[0],
+        }
+        if managed
+        else None,
+    }
+
+
+def _lab_services(site: Site, host: Host) -> View | None:
+    """Servers stand on the first grounded bridge that is not for management."""
+    grounded = [b for b in host.bridges if b.addresses and not site.networks[b.network].management]
+    if not grounded:
+        return None
+    bridge = grounded[0]
+    leases = [
+        {"mac": interface.mac, "address": str(address), "name": node.name}
+        for node, interface in site.interfaces()
+        if interface.network == bridge.network and interface.dhcp and interface.mac
+        for address in of_family(interface.addresses, 4)[:1]
+    ]
+    names = [
+        {"name": other.name, "address": str(other_bridge.addresses[0].ip)}
+        for other, other_bridge in site.bridges()
+        if other_bridge.network == bridge.network and other_bridge.addresses
+    ]
+    return {
+        "address": str(bridge.addresses[0].ip),
+        "interface": bridge.name,
+        "prefix": str(bridge.addresses[0].network),
+        "leases": leases,
+        "names": names,
+    }
+
+
+def _verify(site: Site) -> View:
+    """Probes go where the first policy entry allows them, and watch the first pair."""
+    pair = site.pairs[0]
+    client = server = None
+    if site.policy:
+        client = _endpoint(site, site.policy[0].source)
+        destination = site.policy[0].destination
+        server = _grounded(site, destination) or _endpoint(site, destination)
+    guests = ((node, site.hosts[node].guest) for node in pair.nodes)
+    return {
+        "client": client,
+        "server": server,
+        "pair": {
+            "name": pair.name,
+            "nodes": list(pair.nodes),
+            "virtual_addresses": list(map(str, pair.virtual_addresses())),
+            "guests": {node: guest.hypervisor for node, guest in guests if guest is not None},
+        },
+    }
+
+
+def _endpoint(site: Site, network: str) -> View | None:
+    for host, interface in site.interfaces():
+        if site.pair_of(host.name) is None and interface.network == network and interface.addresses:
+            return {"host": host.name, "address": str(interface.addresses[0])}
+    return None
+
+
+def _grounded(site: Site, network: str) -> View | None:
+    for host, bridge in site.bridges():
+        if bridge.network == network and bridge.addresses:
+            return {"host": host.name, "address": str(bridge.addresses[0].ip)}
+    return None

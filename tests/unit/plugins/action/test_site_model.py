@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action plugin, run by ansible-playbook over the lab's own inventory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+CHECK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Check
+      ftfw.pair.site_model:
+        check_only: true
+      run_once: true
+"""
+VIEW = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: View
+      ftfw.pair.site_model:
+    - name: Show
+      ansible.builtin.debug:
+        var: site_view
+"""
+
+
+def play(tmp_path: Path, playbook: str, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run a playbook; return the exit code and each task's results by host."""
+    path = tmp_path / "play.yml"
+    path.write_text(playbook)
+    config = tmp_path / "ansible.cfg"
+    config.write_text("[defaults]\n")
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", str(ROOT / "inventories" / "lab"), *arguments, str(path)),
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(config),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+            "ANSIBLE_HOME": str(tmp_path),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    return done.returncode, [task["hosts"] for task in report["plays"][0]["tasks"]]
+
+
+def test_each_host_gets_its_view(tmp_path: Path) -> None:
+    code, (views, shown) = play(tmp_path, VIEW)
+    assert code == 0
+    assert {host: result["site_view"]["roles"] for host, result in shown.items()} == {
+        "omarine": ["hypervisor"],
+        "fw-1": ["guest", "firewall"],
+        "fw-2": ["guest", "firewall"],
+        "client": ["guest", "endpoint"],
+    }
+    assert not any(result["changed"] for result in views.values())
+    assert shown["fw-1"]["site_view"] == views["fw-1"]["ansible_facts"]["site_view"]
+
+
+def test_check_only_sets_no_fact(tmp_path: Path) -> None:
+    code, (results,) = play(tmp_path, CHECK)
+    assert code == 0
+    assert list(results) == ["omarine"]
+    assert "ansible_facts" not in results["omarine"]
+
+
+def test_templates_are_followed(tmp_path: Path) -> None:
+    variables = {"third": 3, "node_resolvers": ["192.168.0.{{ third }}"]}
+    code, (_views, shown) = play(tmp_path, VIEW, "-e", json.dumps(variables))
+    assert code == 0
+    assert shown["fw-1"]["site_view"]["node_network"]["resolvers"] == ["192.168.0.3"]
+
+
+BAD = {
+    "site_source_nat": "maybe",
+    "node_resolvers": ["nobody"],
+    "site_policy": [{"from": "inside", "to": "outside", "services": ["gopher"]}],
+}
+
+
+def test_all_errors_are_told_once(tmp_path: Path) -> None:
+    code, (results,) = play(tmp_path, CHECK, "-e", json.dumps(BAD))
+    assert code != 0
+    assert list(results) == ["omarine"]
+    lines = results["omarine"]["msg"].splitlines()
+    assert sum(line.startswith("all: site_source_nat: maybe: is unknown") for line in lines) == 1
+    assert (
+        sum(line.startswith("all: site_policy[0].services: gopher: unknown service") for line in lines) == 1
+    )
+    assert sum(": node_resolvers[0]: nobody: is not an IP address" in line for line in lines) == 4
+
+
+def test_without_the_check_the_other_hosts_refer_to_the_first(tmp_path: Path) -> None:
+    code, (results,) = play(tmp_path, VIEW, "-e", json.dumps(BAD))
+    assert code != 0
+    told = {host: "gopher" in result["msg"] for host, result in results.items()}
+    assert told == {"omarine": True, "fw-1": False, "fw-2": False, "client": False}
+    assert "told at omarine" in results["fw-2"]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param({"node_resolvers": "{{ nowhere }}"}, "client: node_resolvers: ", id="undefined"),
+        pytest.param({"site_network": {}}, "did you mean site_networks?", id="misspelt variable"),
+    ],
+)
+def test_variables_themselves(tmp_path: Path, variables: dict[str, object], expected: str) -> None:
+    code, (results,) = play(tmp_path, CHECK, "-e", json.dumps(variables))
+    assert code != 0
+    assert expected in results["omarine"]["msg"]
+
+
+def test_unknown_argument(tmp_path: Path) -> None:
+    code, (results,) = play(tmp_path, CHECK.replace("check_only: true", "chek_only: true"))
+    assert code != 0
+    assert "chek_only" in results["omarine"]["msg"]

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The policy compiler: the lab's table, literally, and single rules of other policies."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+
+Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
+DATA = Path(__file__).parent / "data"
+FORWARD = {"to": "outside", "service": "http", "host": "client"}
+DUAL: dict[str, object] = {
+    "all:site_networks.inside.prefixes": ["192.168.2.0/24", "2001:db8:2::/64"],
+    "all:site_networks.outside.prefixes": ["192.168.0.0/24", "2001:db8::/64"],
+    "all:site_pairs.ftfw.virtual_routers.inside.addresses": ["192.168.2.100", "2001:db8:2::100"],
+    "all:site_pairs.ftfw.virtual_routers.outside.addresses": ["192.168.0.100", "2001:db8::100"],
+    "fw-1:node_interfaces.eth1.addresses": ["192.168.2.1", "2001:db8:2::1"],
+    "fw-2:node_interfaces.eth1.addresses": ["192.168.2.2", "2001:db8:2::2"],
+    "fw-1:node_interfaces.eth0.addresses": ["192.168.0.1", "2001:db8::1"],
+    "fw-2:node_interfaces.eth0.addresses": ["192.168.0.2", "2001:db8::2"],
+}
+
+
+def ruleset(hostvars: dict[str, dict[str, Any]], host: str = "fw-1") -> str:
+    text: str = host_view(load_site(hostvars), host)["nftables"]["ruleset"]
+    return text
+
+
+def check(text: str, *, twice: bool = False) -> None:
+    """Let nft check the text, in a network namespace of its own; `twice` loads it first."""
+    command = 'nft -f - <<< "$1" && nft -c -f - <<< "$1"' if twice else 'nft -c -f - <<< "$1"'
+    done = subprocess.run(
+        ["/usr/bin/unshare", "--map-root-user", "--net", "/bin/bash", "-c", command, "bash", text],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_lab(lab: dict[str, dict[str, Any]]) -> None:
+    assert ruleset(lab) == (DATA / "fw-1.nft").read_text()
+
+
+def test_lab_on_the_peer_differs_by_addresses_only(lab: dict[str, dict[str, Any]]) -> None:
+    first, second = ruleset(lab, "fw-1").splitlines(), ruleset(lab, "fw-2").splitlines()
+    differ = [(a.strip(), b.strip()) for a, b in zip(first, second) if a != b]
+    assert len(first) == len(second)
+    assert differ == [
+        (
+            "# The policy of lab on fw-1, firewall of pair ftfw",
+            "# The policy of lab on fw-2, firewall of pair ftfw",
+        ),
+        (
+            'iifname "eth1" ip saddr 192.168.2.2 ip protocol 112 accept',
+            'iifname "eth1" ip saddr 192.168.2.1 ip protocol 112 accept',
+        ),
+        (
+            'iifname "eth0" ip saddr 192.168.0.2 ip protocol 112 accept',
+            'iifname "eth0" ip saddr 192.168.0.1 ip protocol 112 accept',
+        ),
+        (
+            'iifname "eth2" ip saddr 192.168.100.200 ip daddr 192.168.100.100 udp dport 3780 accept',
+            'iifname "eth2" ip saddr 192.168.100.100 ip daddr 192.168.100.200 udp dport 3780 accept',
+        ),
+    ]
+
+
+RULES: dict[str, tuple[dict[str, object], list[str]]] = {
+    "port forward": (
+        {"all:site_port_forwards": [FORWARD]},
+        [
+            'iifname "eth0" ip daddr 192.168.0.100 tcp dport 80 dnat ip to 192.168.2.3',
+            'iifname "eth0" oifname "eth1" ip daddr 192.168.2.3 tcp dport 80 ct status dnat '
+            "tcp flags & (fin | syn | rst | ack) == syn ct state new accept",
+        ],
+    ),
+    "port forward with a helper": (
+        {"all:site_port_forwards": [{**FORWARD, "service": "ftp"}]},
+        ['iifname "eth0" ip daddr 192.168.2.3 tcp dport 21 ct state new ct helper set "ftp"'],
+    ),
+    "a site's own service, over the catalogue": (
+        {
+            "all:site_services": {"http": {"tcp": [8080, "8000-8010"], "udp": [443]}},
+            "all:site_policy": [{"from": "inside", "to": "outside", "services": ["http"]}],
+        },
+        [
+            'iifname "eth1" oifname "eth0" tcp dport { 8000-8010, 8080 } '
+            "tcp flags & (fin | syn | rst | ack) == syn ct state new accept",
+            'iifname "eth1" oifname "eth0" udp dport 443 ct state new accept',
+        ],
+    ),
+    "a limit on connections": (
+        {"all:site_policy": [{"from": "inside", "to": "outside", "services": ["ssh"], "limit": "5/minute"}]},
+        [
+            'iifname "eth1" oifname "eth0" tcp dport 22 tcp flags & (fin | syn | rst | ack) == syn '
+            "ct state new limit rate 5/minute accept"
+        ],
+    ),
+    "IPv6": (
+        DUAL,
+        [
+            'iifname "eth1" ip6 saddr 2001:db8:2::2 ip6 nexthdr 112 accept',
+            'iifname { "eth0", "eth1" } ip6 hoplimit 255 '
+            "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
+            "ip6 daddr { 2001:db8:2::100, 2001:db8::100 } drop",
+            'iifname "eth1" oifname "eth0" icmpv6 type echo-request limit rate over 1/second drop',
+            'oifname "eth0" ip6 saddr 2001:db8:2::/64 snat ip6 to 2001:db8::100',
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "rules"), RULES.values(), ids=RULES)
+def test_rules(changed: Change, changes: dict[str, object], rules: list[str]) -> None:
+    text = ruleset(changed(changes))
+    lines = [line.strip() for line in text.splitlines()]
+    assert [rule for rule in rules if rule not in lines] == []
+    check(text)
+
+
+def test_without_source_nat_there_is_none(changed: Change) -> None:
+    assert "snat" not in ruleset(changed({"all:site_source_nat": "none"}))
+
+
+def test_helpers_are_there_only_when_used(changed: Change) -> None:
+    hostvars = changed({"all:site_policy.0.services": ["http"]})
+    assert "helper" not in ruleset(hostvars)
+    assert host_view(load_site(hostvars), "fw-1")["nftables"]["helpers"] == []
+
+
+def test_table_replaces_itself(lab: dict[str, dict[str, Any]]) -> None:
+    check(ruleset(lab), twice=True)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "text"),
+    [
+        pytest.param([(22, 22)], "22", id="one"),
+        pytest.param([(443, 443), (22, 22)], "{ 22, 443 }", id="sorted"),
+        pytest.param([(1, 9), (5, 12), (7, 7)], "1-12", id="overlapping"),
+        pytest.param([(80, 80), (80, 80)], "80", id="twice"),
+        pytest.param([(20, 21), (22, 22)], "{ 20-21, 22 }", id="side by side"),
+    ],
+)
+def test_ports(ranges: list[tuple[int, int]], text: str) -> None:
+    assert ports(ranges) == text

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input: every error is one line that names host, key and value, and all are found in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SiteError
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+
+Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
+PAIR = "all:site_pairs.ftfw"
+FW2 = "fw-2:node_interfaces"
+FORWARD = {"to": "outside", "service": "http", "host": "client"}
+
+
+def errors(hostvars: dict[str, dict[str, Any]]) -> list[str]:
+    with pytest.raises(SiteError) as raised:
+        load_site(hostvars)
+    return raised.value.problems.lines()
+
+
+def test_lab_is_without_problems(lab: dict[str, dict[str, Any]]) -> None:
+    assert list(load_site(lab).hosts) == ["omarine", "fw-1", "fw-2", "client"]
+
+
+CASES: dict[str, tuple[dict[str, object], str]] = {
+    "duplicate MAC": (
+        {f"{FW2}.eth1.mac": "12:34:56:78:9A:11"},
+        "fw-2: node_interfaces.eth1.mac: 12:34:56:78:9a:11: this MAC address is already that of fw-1's eth1; "
+        "give every interface its own",
+    ),
+    "duplicate tap": (
+        {f"{FW2}.eth1.tap": "net11"},
+        "fw-2: node_interfaces.eth1.tap: net11: this interface name is already that of fw-1's eth1; "
+        "names are unique on omarine",
+    ),
+    "tap named as a bridge": (
+        {f"{FW2}.eth1.tap": "br0"},
+        "fw-2: node_interfaces.eth1.tap: br0: this interface name is already that of bridge br0; "
+        "names are unique on omarine",
+    ),
+    "duplicate address": (
+        {f"{FW2}.eth1.addresses": ["192.168.2.1"]},
+        "fw-2: node_interfaces.eth1.addresses: 192.168.2.1: this address is already that of fw-1's eth1; "
+        "give every interface its own",
+    ),
+    "address outside its subnet": (
+        {f"{FW2}.eth1.addresses": ["192.168.3.2"]},
+        "fw-2: node_interfaces.eth1.addresses: 192.168.3.2: is outside network inside; "
+        "use an address of 192.168.2.0/24",
+    ),
+    "broadcast address": (
+        {f"{FW2}.eth1.addresses": ["192.168.2.255"]},
+        "fw-2: node_interfaces.eth1.addresses: 192.168.2.255: "
+        "is the network's or the broadcast address of 192.168.2.0/24; use another one",
+    ),
+    "unknown network": (
+        {f"{FW2}.eth1.network": "insid"},
+        "fw-2: node_interfaces.eth1.network: insid: unknown network; did you mean inside?",
+    ),
+    "bridge on an unknown network": (
+        {"omarine:hypervisor_bridges.br9": {"network": "dmz"}},
+        "omarine: hypervisor_bridges.br9.network: dmz: unknown network; "
+        "known are: inside, mgmt, outside, sync",
+    ),
+    "virtual address equal to a node's": (
+        {f"{PAIR}.virtual_routers.inside.addresses": ["192.168.2.1"]},
+        "all: site_pairs.ftfw.virtual_routers.inside.addresses: 192.168.2.1: this address is already that of "
+        "fw-1's eth1; give a virtual router an address that nobody else has",
+    ),
+    "virtual address equal to a bridge's": (
+        {f"{PAIR}.virtual_routers.outside.addresses": ["192.168.0.3"]},
+        "all: site_pairs.ftfw.virtual_routers.outside.addresses: 192.168.0.3: this address is already "
+        "that of omarine's br0; give a virtual router an address that nobody else has",
+    ),
+    "virtual address outside its network": (
+        {f"{PAIR}.virtual_routers.inside.addresses": ["192.168.9.100"]},
+        "all: site_pairs.ftfw.virtual_routers.inside.addresses: 192.168.9.100: is outside network inside; "
+        "use an address of 192.168.2.0/24",
+    ),
+    "virtual router without an address": (
+        {f"{PAIR}.virtual_routers.inside.addresses": []},
+        "all: site_pairs.ftfw.virtual_routers.inside.addresses: []: a virtual router without an address; "
+        "give it its virtual addresses",
+    ),
+    "bridge name too long": (
+        {"omarine:hypervisor_bridges.bridge-to-nowhere": {"network": "sync2"}},
+        "omarine: hypervisor_bridges.bridge-to-nowhere: bridge-to-nowhere: "
+        "an interface name of 17 bytes is too long; use up to 15 bytes",
+    ),
+    "tap name too long": (
+        {f"{FW2}.eth1.tap": "net12-of-the-pair"},
+        "fw-2: node_interfaces.eth1.tap: net12-of-the-pair: an interface name of 17 bytes is too long; "
+        "use up to 15 bytes",
+    ),
+    "equal priorities": (
+        {f"{PAIR}.priorities": {"fw-1": 150, "fw-2": 150}},
+        "all: site_pairs.ftfw.priorities: {fw-1: 150, fw-2: 150}: equal priorities; "
+        "leave them out (200 and 199 are derived), or make them different",
+    ),
+    "a priority equal to the derived one": (
+        {f"{PAIR}.priorities": {"fw-2": 200}},
+        "all: site_pairs.ftfw.priorities: {fw-1: 200, fw-2: 200}: equal priorities; "
+        "leave them out (200 and 199 are derived), or make them different",
+    ),
+    "a pair of one": (
+        {f"{PAIR}.nodes": ["fw-1"]},
+        "all: site_pairs.ftfw.nodes: [fw-1]: a pair of 1 node; "
+        "name two different hosts, the preferred one first",
+    ),
+    "a pair of three": (
+        {f"{PAIR}.nodes": ["fw-1", "fw-2", "client"]},
+        "all: site_pairs.ftfw.nodes: [fw-1, fw-2, client]: a pair of 3 nodes; "
+        "name two different hosts, the preferred one first",
+    ),
+    "a pair of a node and itself": (
+        {f"{PAIR}.nodes": ["fw-1", "fw-1"]},
+        "all: site_pairs.ftfw.nodes: [fw-1, fw-1]: a pair of 1 node; "
+        "name two different hosts, the preferred one first",
+    ),
+    "unknown service": (
+        {"all:site_policy.0.services": ["htps"]},
+        "all: site_policy[0].services: htps: unknown service; "
+        "did you mean https? (site_services declares a site's own)",
+    ),
+    "grounded sync network": (
+        {"omarine:hypervisor_bridges.br2.addresses": ["192.168.100.1/24"]},
+        "omarine: hypervisor_bridges.br2.addresses: [192.168.100.1/24]: network sync carries the "
+        "replication of pair ftfw and must not be grounded; leave the addresses out",
+    ),
+    "bridge address with another prefix length": (
+        {"omarine:hypervisor_bridges.br0.addresses": ["192.168.0.3/16"]},
+        "omarine: hypervisor_bridges.br0.addresses: 192.168.0.3/16: "
+        "has another prefix length than network outside; write 192.168.0.3/24",
+    ),
+    "misspelt option": (
+        {f"{FW2}.eth1.adresses": ["192.168.2.9"]},
+        "fw-2: node_interfaces.eth1.adresses: [192.168.2.9]: unknown option; did you mean addresses?",
+    ),
+    "wrong type": (
+        {"fw-2:guest.cpus": "many"},
+        "fw-2: guest.cpus: many: is not a whole number; use 1 to 255",
+    ),
+    "mapping instead of list": (
+        {"all:site_policy": {"from": "inside"}},
+        "all: site_policy: {from: inside}: is not a list; write [VALUE, …]",
+    ),
+    "address with prefix length": (
+        {f"{FW2}.eth1.addresses": ["192.168.2.2/24"]},
+        "fw-2: node_interfaces.eth1.addresses[0]: 192.168.2.2/24: has a prefix length; "
+        "write the address alone: the network knows its prefix",
+    ),
+    "prefix with host bits": (
+        {"all:site_networks.inside.prefixes": ["192.168.2.1/24"]},
+        "all: site_networks.inside.prefixes[0]: 192.168.2.1/24: has host bits set; write 192.168.2.0/24",
+    ),
+    "overlapping prefixes": (
+        {"all:site_networks.inside.prefixes": ["192.168.0.0/16"]},
+        "all: site_networks.inside.prefixes: 192.168.0.0/16: overlaps 192.168.0.0/24 of network outside; "
+        "each wire needs a prefix of its own",
+    ),
+    "VRID out of range": (
+        {f"{PAIR}.virtual_routers.inside.vrid": 256},
+        "all: site_pairs.ftfw.virtual_routers.inside.vrid: 256: is out of range; use 1 to 255",
+    ),
+    "duplicate VRID on a wire": (
+        {
+            f"{PAIR}.virtual_routers.second": {
+                "network": "inside",
+                "vrid": 61,
+                "addresses": ["192.168.2.101"],
+            }
+        },
+        "all: site_pairs.ftfw.virtual_routers.second.vrid: 61: ftfw.virtual_routers.inside has it on network "
+        "inside too; use another one, 1 to 255",
+    ),
+    "missing MAC on a guest": (
+        {f"{FW2}.eth1.mac": None},
+        "fw-2: node_interfaces.eth1.mac: (empty): is missing; mac is required here",
+    ),
+    "MAC read as a number by YAML": (
+        {f"{FW2}.eth1.mac": 9_623_652},
+        "fw-2: node_interfaces.eth1.mac: 9623652: is not a MAC address; write six octets in quotes, such as "
+        '"12:34:56:78:9a:01"',
+    ),
+    "multicast MAC": (
+        {f"{FW2}.eth1.mac": "13:34:56:78:9a:12"},
+        "fw-2: node_interfaces.eth1.mac: 13:34:56:78:9a:12: cannot be an interface's own MAC address; "
+        "use a unicast one: an even first octet",
+    ),
+    "no interface on a router's network": (
+        {f"{FW2}.eth1": None},
+        "fw-2: node_interfaces: inside: no interface on this network of pair ftfw; declare one",
+    ),
+    "no interface on the sync network": (
+        {f"{FW2}.eth2": None},
+        "fw-2: node_interfaces: sync: no interface on this network of pair ftfw; declare one",
+    ),
+    "firewall without its DHCP address": (
+        {f"{FW2}.eth0.addresses": []},
+        "fw-2: node_interfaces.eth0.addresses: []: no IPv4 address on network outside, which pair ftfw uses; "
+        "declare it, also where DHCP hands it out",
+    ),
+    "unknown hypervisor": (
+        {"fw-2:guest.hypervisor": "omarin"},
+        "fw-2: guest.hypervisor: omarin: is not in the inventory; did you mean omarine?",
+    ),
+    "hypervisor without a bridge there": (
+        {"omarine:hypervisor_bridges.br2": None},
+        "fw-2: node_interfaces.eth2.network: sync: hypervisor omarine has no bridge on it; "
+        "declare one in omarine's hypervisor_bridges",
+    ),
+    "port forward to an unknown host": (
+        {"all:site_port_forwards": [{**FORWARD, "host": "cliemt"}]},
+        "all: site_port_forwards[0].host: cliemt: is not in the inventory; did you mean client?",
+    ),
+    "port forward to a host on the wrong side": (
+        {"all:site_port_forwards": [{**FORWARD, "host": "192.168.0.3"}]},
+        "all: site_port_forwards[0].host: 192.168.0.3: has no IPv4 address on another network of the pair; "
+        "name a host on inside",
+    ),
+    "port forward from no virtual address": (
+        {"all:site_port_forwards": [{**FORWARD, "address": "192.168.0.1"}]},
+        "all: site_port_forwards[0].address: 192.168.0.1: is no virtual address on network outside; "
+        "those are: 192.168.0.100",
+    ),
+    "port forwarded twice": (
+        {"all:site_port_forwards": [FORWARD, FORWARD]},
+        "all: site_port_forwards[1].service: http: site_port_forwards[0] already takes tcp port 80 of "
+        "192.168.0.100; forward a port to one host",
+    ),
+    "port forward of ping": (
+        {"all:site_port_forwards": [{**FORWARD, "service": "ping"}]},
+        "all: site_port_forwards[0].service: ping: has no port to forward; name one with tcp or udp ports",
+    ),
+    "service without a port": (
+        {"all:site_services": {"game": {"helper": "ftp"}}},
+        "all: site_services.game: {helper: ftp}: a service without a port; give it tcp, udp or icmp",
+    ),
+    "helper of the other protocol": (
+        {"all:site_services": {"game": {"udp": [21], "helper": "ftp"}}},
+        "all: site_services.game.helper: ftp: follows a tcp control connection; "
+        "give the service its tcp port",
+    ),
+    "policy into the management network": (
+        {"all:site_policy.0.to": "mgmt"},
+        "all: site_policy[0].to: mgmt: is a network for management; nothing is forwarded there",
+    ),
+    "policy within one network": (
+        {"all:site_policy.0.to": "inside"},
+        "all: site_policy[0].to: inside: is the same as from; an entry leads to another network",
+    ),
+    "limit that is no rate": (
+        {"all:site_policy.1.limit": "fast"},
+        "all: site_policy[1].limit: fast: is no rate; "
+        "write one such as 1/second, 30/minute, 5/hour or 100/day",
+    ),
+    "site variable that differs": (
+        {"fw-2:site_source_nat": "none", "fw-1:site_source_nat": "virtual_address"},
+        "fw-2: site_source_nat: none: differs from what fw-1 has; "
+        "a site-wide variable is written once, for the group all",
+    ),
+    "firewall as its own gateway": (
+        {f"{FW2}.eth1.gateway": "virtual"},
+        "fw-2: node_interfaces.eth1.gateway: virtual: the pair would be its own gateway; "
+        "write another router's address, or leave it out",
+    ),
+    "guest of a host without bridges": (
+        {"fw-2:guest.hypervisor": "fw-2"},
+        "fw-2: guest.hypervisor: fw-2: has no hypervisor_bridges; known are: omarine",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "line"), CASES.values(), ids=CASES)
+def test_bad_input(changed: Change, changes: dict[str, object], line: str) -> None:
+    assert line in errors(changed(changes))
+
+
+def test_all_errors_are_found_in_one_run(changed: Change) -> None:
+    lines = errors(
+        changed(
+            {
+                f"{FW2}.eth1.mac": "12:34:56:78:9a:11",
+                f"{FW2}.eth1.addresses": ["10.0.0.1"],
+                f"{PAIR}.virtual_routers.outside.addresses": ["192.168.0.1"],
+                "all:site_policy.0.services": ["telnett"],
+                "omarine:hypervisor_bridges.br2.addresses": ["192.168.100.1/24"],
+                "client:guest.memory_mib": -1,
+            }
+        )
+    )
+    places = {tuple(line.split(": ")[:3]) for line in lines}
+    assert {
+        ("fw-2", "node_interfaces.eth1.mac", "12:34:56:78:9a:11"),
+        ("fw-2", "node_interfaces.eth1.addresses", "10.0.0.1"),
+        ("all", "site_pairs.ftfw.virtual_routers.outside.addresses", "192.168.0.1"),
+        ("all", "site_policy[0].services", "telnett"),
+        ("omarine", "hypervisor_bridges.br2.addresses", "[192.168.100.1/24]"),
+        ("client", "guest.memory_mib", "-1"),
+    } <= places
+    assert all("\n" not in line for line in lines)
+
+
+def test_a_line_break_in_a_key_does_not_break_the_line(changed: Change) -> None:
+    lines = errors(changed({"client:node_interfaces.eth0.a\nb": "c\nd"}))
+    assert lines == [
+        "client: node_interfaces.eth0.a b: c d: unknown option; "
+        "known are: addresses, dhcp, gateway, mac, network, tap"
+    ]
+
+
+def test_one_misspelt_network_gives_no_dozen_of_errors(changed: Change) -> None:
+    assert len(errors(changed({"client:node_interfaces.eth0.network": "insid"}))) <= 2
+
+
+def test_misspelt_variable_name(lab: dict[str, dict[str, Any]]) -> None:
+    with pytest.raises(SiteError) as raised:
+        load_site(lab, {"fw-1": ["site_network", "node_network_interfaces", "site_view", "node_resolvers"]})
+    assert raised.value.problems.lines() == [
+        "fw-1: site_network: …: no variable of this collection has this name; did you mean site_networks?"
+    ]

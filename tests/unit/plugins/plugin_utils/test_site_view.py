@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Views of hosts: the lab's, literally, and how other sites differ from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+
+Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.mark.parametrize("host", ["omarine", "fw-1", "fw-2", "client"])
+def test_lab(lab: dict[str, dict[str, Any]], host: str) -> None:
+    view = host_view(load_site(lab), host)
+    if "nftables" in view:
+        del view["nftables"]["ruleset"]
+    assert view == yaml.safe_load((DATA / "lab_views.yml").read_text())[host]
+
+
+def test_view_is_plain_json(lab: dict[str, dict[str, Any]]) -> None:
+    site = load_site(lab)
+    views = {host: host_view(site, host) for host in lab}
+    assert json.loads(json.dumps(views)) == views
+
+
+def test_without_source_nat_the_grounded_bridge_gets_the_way_back(changed: Change) -> None:
+    view = host_view(load_site(changed({"all:site_source_nat": "none"})), "omarine")
+    routes = {bridge["name"]: bridge["routes"] for bridge in view["host_network"]["bridges"]}
+    assert routes == {
+        "br0": [{"destination": "192.168.2.0/24", "gateway": "192.168.0.100"}],
+        "br1": [],
+        "br2": [],
+        "br-mgmt": [],
+    }
+
+
+def test_priorities_can_be_overridden(changed: Change) -> None:
+    site = load_site(changed({"all:site_pairs.ftfw.priorities": {"fw-2": 250}}))
+    priorities = {
+        node: {i["priority"] for i in host_view(site, node)["keepalived"]["instances"]}
+        for node in ("fw-1", "fw-2")
+    }
+    assert priorities == {"fw-1": {200}, "fw-2": {250}}
+    assert host_view(site, "fw-2")["pair"]["preferred"] is True
+
+
+def test_a_virtual_router_of_two_families_is_two_instances(changed: Change) -> None:
+    site = load_site(
+        changed(
+            {
+                "all:site_networks.inside.prefixes": ["192.168.2.0/24", "2001:db8:2::/64"],
+                "all:site_pairs.ftfw.virtual_routers.inside.addresses": ["192.168.2.100", "2001:db8:2::100"],
+                "fw-1:node_interfaces.eth1.addresses": ["192.168.2.1", "2001:db8:2::1"],
+                "fw-2:node_interfaces.eth1.addresses": ["192.168.2.2", "2001:db8:2::2"],
+                "client:node_interfaces.eth0.addresses": ["192.168.2.3", "2001:db8:2::3"],
+            }
+        )
+    )
+    keepalived = host_view(site, "fw-1")["keepalived"]
+    assert keepalived["sync_groups"] == [{"name": "ftfw", "instances": ["inside", "inside_v6", "outside"]}]
+    assert keepalived["instances"][1] == {
+        "name": "inside_v6",
+        "interface": "eth1",
+        "family": 6,
+        "vrid": 61,
+        "priority": 200,
+        "source": "2001:db8:2::1",
+        "peers": ["2001:db8:2::2"],
+        "addresses": ["2001:db8:2::100/128"],
+    }
+    client = host_view(site, "client")["node_network"]["interfaces"][0]
+    assert client["gateways"] == ["192.168.2.100", "2001:db8:2::100"]
+
+
+def test_bare_metal_has_neither_taps_nor_virtual_machines(changed: Change) -> None:
+    changes: dict[str, object] = {"omarine:hypervisor_bridges": None}
+    for host in ("fw-1", "fw-2", "client"):
+        changes[f"{host}:guest"] = None
+        for name in ("eth0", "mgmt0"):
+            changes[f"{host}:node_interfaces.{name}.tap"] = None
+    for host in ("fw-1", "fw-2"):
+        for name in ("eth1", "eth2"):
+            changes[f"{host}:node_interfaces.{name}.tap"] = None
+    site = load_site(changed(changes))
+    view = host_view(site, "fw-1")
+    assert view["roles"] == ["firewall"]
+    assert {"host_network", "guest", "lab_services"}.isdisjoint(view)
+    assert host_view(site, "omarine")["roles"] == []
+    assert view["verify"]["server"] is None
+    assert view["verify"]["pair"]["guests"] == {}
+    assert "10.255.0.0/24 tcp dport 22 accept" in view["nftables"]["ruleset"]
