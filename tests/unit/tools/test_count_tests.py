@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sum that ./ftfw test prints is only as good as this."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COUNTER = Path(__file__).parents[3] / "tools" / "count_tests.py"
+
+
+@pytest.mark.parametrize(
+    ("cases", "counts"),
+    [
+        pytest.param("", "0 0", id="none"),
+        pytest.param("<testcase/><testcase/>", "2 0", id="passed"),
+        pytest.param("<testcase><failure/></testcase><testcase/>", "1 1", id="failure"),
+        pytest.param("<testcase><failure/><error/></testcase>", "0 1", id="failure and error are one test"),
+        pytest.param("<testcase><skipped/></testcase>", "0 0", id="skipped is neither"),
+    ],
+)
+def test_count(tmp_path: Path, cases: str, counts: str) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+    assert run(report) == counts
+
+
+def test_no_report(tmp_path: Path) -> None:
+    assert run(tmp_path / "report.xml") == "0 0"
+
+
+def run(report: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, str(COUNTER), str(report)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()

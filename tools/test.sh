@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs the stages of the tests, goes on after one that fails, and counts. Called by ./ftfw test.
+# Usage: test.sh [lint|unit|integration|molecule]
+set -u
+stages=${1:-lint unit integration molecule}
+passed=0 failed=0 failures=
+# not in the clone: the path of a Unix socket can't be longer than 107 bytes
+scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir -p build/test
+
+count() { # PASSED FAILED NAME
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    [ "$2" = 0 ] || failures="$failures $3"
+}
+
+check() { # NAME COMMAND...: counts as one
+    name=$1
+    shift
+    echo "+ $*"
+    if "$@"; then count 1 0 "$name"; else count 0 1 "$name"; fi
+}
+
+shell_scripts() {
+    git ls-files -co --exclude-standard -- ':!*.j2' | while IFS= read -r file; do
+        [ ! -f "$file" ] || ! head -n 1 "$file" | grep -q '^#!/bin/sh\|^# shellcheck shell=sh' || echo "$file"
+    done
+    echo tools/prepare.sh
+}
+
+lint() {
+    check yamllint yamllint --strict .
+    check ansible-lint ansible-lint --offline --strict
+    check ruff-check ruff check
+    check ruff-format ruff format --check
+    check mypy mypy
+    # shellcheck disable=SC2046 # no script has a blank in its name
+    check shellcheck shellcheck --external-sources $(shell_scripts | sort -u)
+    check antsibull-docs antsibull-docs lint-collection-docs --plugin-docs .
+    check antsibull-changelog antsibull-changelog lint
+    check sanity tools/sanity.sh
+}
+
+tests() { # FOLDER
+    report=$PWD/build/test/$1.xml
+    rm -f "$report"
+    echo "+ pytest tests/$1"
+    pytest "tests/$1" -rs --basetemp="$scratch/$1" --junit-xml="$report"
+    code=$?
+    counts=$(python tools/count_tests.py "$report")
+    # an error outside of all tests, such as one while they are collected
+    case $code:${counts#* } in
+    0:0) ;;
+    *:0) counts="${counts% *} 1" ;;
+    esac
+    count "${counts% *}" "${counts#* }" "tests/$1"
+}
+
+scenarios() {
+    for scenario in molecule/*/molecule.yml; do
+        scenario=$(basename "$(dirname "$scenario")")
+        export MOLECULE_EPHEMERAL_DIRECTORY="$scratch/molecule-$scenario"
+        check "molecule/$scenario" molecule test --scenario-name "$scenario"
+    done
+}
+
+for stage in $stages; do
+    case $stage in
+    lint) lint ;;
+    unit | integration) tests "$stage" ;;
+    molecule) scenarios ;;
+    esac
+done
+[ -z "$failures" ] || echo "failed:$failures"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
