@@ -83,7 +83,7 @@ class Call:
 
 def parse_units(items: Sequence[Mapping[str, Any]]) -> list[Unit]:
     """Check the option `units`; raises UnitsError."""
-    units = []
+    units: list[Unit] = []
     for item in items:
         name = item["name"]
         if "." not in name:
@@ -164,7 +164,7 @@ def foresee(units: Sequence[Unit], status: Mapping[str, Status]) -> dict[str, St
     return after
 
 
-def _effect(verb: str) -> dict[str, str]:
+def _effect(verb: str) -> dict[str, Any]:
     return {
         "unmask": {"load": "loaded", "enabled": "disabled"},
         "enable": {"load": "loaded", "enabled": "enabled"},
@@ -192,7 +192,7 @@ def changed(
     after: Mapping[str, Status],
     calls: Sequence[Call],
 ) -> list[str]:
-    """The units that are not as they were. One that ran and has ended counts, one that was skipped doesn't."""
+    """The units that are not as they were. One that ran and ended counts, one that was skipped doesn't."""
     started = {name for call in calls if call.verb == "start" for name in call.units}
     return [
         unit.name
