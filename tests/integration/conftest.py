@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Disposable network namespaces, and modules run in them as Ansible would run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COLLECTIONS = Path(__file__).parents[2] / ".ansible" / "collections"
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """The name of a network namespace of the test's own, removed afterwards with all that is in it."""
+    name = f"ftfw-test-{secrets.token_hex(4)}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+@pytest.fixture
+def ip(namespace: str) -> Callable[[str], str]:
+    """Runs iproute2 in the namespace: `ip("link add br9 type bridge")`."""
+
+    def run(arguments: str) -> str:
+        command = ["ip", "-n", namespace, *arguments.split()]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    return run
+
+
+@pytest.fixture
+def links(ip: Callable[[str], str]) -> Callable[[], dict[str, dict[str, Any]]]:
+    """The devices of the namespace as iproute2 sees them, by name, with their addresses."""
+
+    def read() -> dict[str, dict[str, Any]]:
+        return {link["ifname"]: link for link in json.loads(ip("-details -json address show"))}
+
+    return read
+
+
+def run_module(name: str, arguments: dict[str, Any], *prefix: str) -> dict[str, Any]:
+    """A module of the collection in a process of its own; `prefix` is a command to run it under."""
+    command = [*prefix, sys.executable, "-m", f"ansible_collections.ftfw.pair.plugins.modules.{name}"]
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [environment.get("PYTHONPATH"), str(COLLECTIONS)])
+    )
+    done = subprocess.run(
+        command,
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer.get("failed", False) == (done.returncode != 0)
+    return answer
+
+
+@pytest.fixture
+def module() -> Run:
+    """Runs any module: `module("tap", {"taps": []})`, under another command if one is given."""
+    return run_module
+
+
+@pytest.fixture
+def bridges(namespace: str) -> Run:
+    """Runs the module bridge: `bridges({"name": "br0"}, check=True)`."""
+
+    def run(*items: dict[str, Any], check: bool = False) -> dict[str, Any]:
+        return run_module("bridge", {"bridges": items, "netns": namespace, "_ansible_check_mode": check})
+
+    return run
+
+
+@pytest.fixture
+def taps(namespace: str) -> Run:
+    """Runs the module tap: `taps({"name": "tap0"}, check=True)`."""
+
+    def run(*items: dict[str, Any], check: bool = False) -> dict[str, Any]:
+        return run_module("tap", {"taps": items, "netns": namespace, "_ansible_check_mode": check})
+
+    return run
