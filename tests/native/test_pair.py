@@ -1,0 +1,273 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The firewall's roles on systemd containers: what a pair does when its daemons are killed.
+
+Needs root, podman and mmdebstrap. FTFW_NATIVE_PREFIX names the containers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PREFIX = os.environ.get("FTFW_NATIVE_PREFIX", "ftfw-native")
+VIRTUAL = ("192.168.2.100", "192.168.0.100")
+SERVER = "192.168.0.3"
+PORT = 80
+
+
+def lab(verb: str) -> None:
+    subprocess.run([HERE / "lab.sh", verb], check=True, env={**os.environ, "FTFW_NATIVE_PREFIX": PREFIX})
+
+
+def run(host: str, command: str, check: bool = True) -> str:
+    done = subprocess.run(
+        ["podman", "exec", f"{PREFIX}-{host}", "sh", "-c", command],
+        check=check,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def site() -> dict[str, dict[str, int]]:
+    """Apply the roles; the counts of the recap per host."""
+    done = subprocess.run(
+        ["ansible-playbook", "-i", HERE / "inventory", HERE / "site.yml"],
+        cwd=HERE.parents[1],
+        env={**os.environ, "FTFW_NATIVE_PREFIX": PREFIX, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    recap = re.findall(r"^(\S+)\s+: (ok=.*)$", done.stdout, re.MULTILINE)
+    return {host: {key: int(n) for key, n in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in recap}
+
+
+def holders() -> dict[str, list[str]]:
+    """Who has which virtual address, as the kernels see it."""
+    found = {}
+    for node in ("fw-1", "fw-2"):
+        addresses = {
+            entry["local"]
+            for link in json.loads(run(node, "ip -json -4 address show"))
+            for entry in link["addr_info"]
+        }
+        found[node] = sorted(addresses.intersection(VIRTUAL))
+    return found
+
+
+def wait(what: str, true: Callable[[], bool], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}; holders {holders()}"
+        time.sleep(0.1)
+
+
+def is_primary(node: str) -> bool:
+    other = other_of(node)
+    return holders() == {node: sorted(VIRTUAL), other: []}
+
+
+def other_of(node: str) -> str:
+    return {"fw-1": "fw-2", "fw-2": "fw-1"}[node]
+
+
+def primary() -> str:
+    wait("one primary", lambda: is_primary("fw-1") or is_primary("fw-2"))
+    return "fw-1" if is_primary("fw-1") else "fw-2"
+
+
+def pair_state(node: str) -> tuple[str, bool]:
+    """The state that pair-state knows, and whether the transition is complete."""
+    state = json.loads(run(node, "cat /run/pair-state/state.json"))
+    return state["state"], state["pending"] is None
+
+
+def settle(node: str) -> None:
+    """Wait until `node` is primary and both nodes have carried out everything."""
+    wait(f"{node} is primary", lambda: is_primary(node))
+    wait("primary's steps", lambda: pair_state(node) == ("MASTER", True))
+    wait("backup's steps", lambda: pair_state(other_of(node)) == ("BACKUP", True))
+
+
+class Flow:
+    """One TCP connection from the client through the pair."""
+
+    def __init__(self, seconds: int) -> None:
+        self.file = f"/tmp/flow-{time.monotonic_ns()}"  # noqa: S108 - inside a container
+        run(
+            "client",
+            f"systemd-run --quiet python3 /root/traffic.py client {SERVER} {PORT} {seconds} {self.file}",
+        )
+        wait("the flow runs", lambda: len(self.times()) > 5)
+
+    def times(self) -> list[float]:
+        return [
+            float(line.split()[1]) for line in run("client", f"cat {self.file}", check=False).splitlines()
+        ]
+
+    def echoes_after(self, moment: float) -> int:
+        return sum(stamp > moment for stamp in self.times())
+
+    def source_port(self) -> str:
+        listed = run("client", "ss -tnH state established")
+        ports: list[str] = re.findall(r"192\.168\.2\.3:(\d+) +192\.168\.0\.3:80", listed)
+        return ports[-1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def native_pair() -> Iterator[None]:
+    lab("down")
+    lab("image")
+    try:
+        lab("up")
+        for host in ("client", "server"):
+            run(host, "systemctl is-system-running --wait", check=False)
+            subprocess.run(
+                ["podman", "cp", HERE / "traffic.py", f"{PREFIX}-{host}:/root/traffic.py"], check=True
+            )
+        site()
+        run("server", f"systemd-run --quiet python3 /root/traffic.py server {PORT}")
+        yield
+    finally:
+        lab("down")
+
+
+def test_second_run_changes_nothing() -> None:
+    assert {host: counts["changed"] for host, counts in site().items()} == dict.fromkeys(
+        ("fw-1", "fw-2", "client", "server"), 0
+    )
+
+
+def test_every_unit_is_up() -> None:
+    for node in ("fw-1", "fw-2"):
+        assert run(node, "systemctl --failed --no-legend") == ""
+
+
+def test_flow_is_replicated_and_survives_sigkill_of_keepalived() -> None:
+    old = primary()
+    new = other_of(old)
+    settle(old)
+    flow = Flow(40)
+    port = flow.source_port()
+    wait("the tuple is in the external cache", lambda: f"sport={port} " in run(new, "conntrackd -e"))
+    killed = time.time()
+    run(old, "systemctl kill --signal SIGKILL keepalived.service")
+    wait(f"no virtual address is left on {old}", lambda: holders()[old] == [], 2)
+    settle(new)
+    time.sleep(3)
+    assert flow.echoes_after(killed + 2) > 10
+    assert f"sport={port} " in run(new, "conntrack -L -p tcp 2>/dev/null")
+    wait("it comes back and gets the flow again", lambda: f"sport={port} " in run(old, "conntrackd -e"))
+    assert is_primary(new), "the old primary took the addresses back"
+
+
+def test_killed_conntrackd_of_the_primary_comes_back_with_its_flows() -> None:
+    node = primary()
+    flow = Flow(20)
+    port = flow.source_port()
+    backup = other_of(node)
+    run(backup, "conntrackd -f external")
+    assert f"sport={port} " not in run(backup, "conntrackd -e")
+    run(node, "systemctl kill --signal SIGKILL conntrackd.service")
+    wait("bulk update after the restart", lambda: f"sport={port} " in run(backup, "conntrackd -e"))
+
+
+def test_transition_waits_while_pair_state_is_down() -> None:
+    old = primary()
+    new = other_of(old)
+    flow = Flow(40)
+    run(new, "systemctl stop pair-state.service")
+    moment = time.time()
+    run(old, "systemctl restart keepalived.service")
+    wait(f"{new} is primary", lambda: is_primary(new))
+    assert pair_state(new)[0] == "BACKUP"
+    run(new, "systemctl start pair-state.service")
+    settle(new)
+    time.sleep(2)
+    assert flow.echoes_after(moment + 1) > 10
+
+
+def test_transition_is_completed_when_conntrackd_is_back() -> None:
+    old = primary()
+    new = other_of(old)
+    run(new, "systemctl stop conntrackd.service")
+    run(old, "systemctl restart keepalived.service")
+    wait("the failure is known", lambda: pair_state(new) == ("MASTER", False))
+    assert "FAILED: commit the external cache" in run(new, "journalctl -b -u pair-state -p err --no-pager")
+    run(new, "systemctl start conntrackd.service")
+    settle(new)
+
+
+def test_networkd_leaves_virtual_addresses_alone() -> None:
+    node = primary()
+    for command in (
+        "systemctl restart systemd-networkd",
+        "networkctl reload",
+        "networkctl reconfigure eth0 eth1",
+    ):
+        run(node, command)
+        time.sleep(1.5)
+        assert is_primary(node), command
+
+
+DHCP_SERVER = """mkdir -p /run/systemd/network/10-ftfw-eth0.network.d
+cat > /run/systemd/network/10-ftfw-eth0.network.d/dhcp.conf <<EOF
+[Network]
+DHCPServer=yes
+[DHCPServer]
+DefaultLeaseTimeSec=12
+MaxLeaseTimeSec=12
+PoolOffset=50
+[DHCPServerStaticLease]
+MACAddress=12:34:56:78:9a:01
+Address=192.168.0.1
+[DHCPServerStaticLease]
+MACAddress=12:34:56:78:9a:02
+Address=192.168.0.2
+EOF
+networkctl reload"""
+
+
+def test_lost_dhcp_server_takes_no_address_away() -> None:
+    def has_lease(node: str) -> bool:
+        return "DHCP4" in run(node, "networkctl --no-pager status eth0")
+
+    run("server", DHCP_SERVER)
+    for node in ("fw-1", "fw-2"):
+        wait(f"{node} has a lease", partial(has_lease, node), 60)
+        assert "default" not in run(node, "ip route show")
+    run("server", "rm -r /run/systemd/network/10-ftfw-eth0.network.d; networkctl reload")
+    time.sleep(20)
+    for number in (1, 2):
+        assert f"inet 192.168.0.{number}/24" in run(f"fw-{number}", "ip -oneline -4 address show dev eth0")
+    assert primary()
+
+
+def test_control_without_replication_the_flow_dies() -> None:
+    old = primary()
+    new = other_of(old)
+    settle(old)
+    for node in (old, new):
+        run(node, "systemctl stop conntrackd.service")
+    flow = Flow(15)
+    try:
+        moment = time.time()
+        run(old, "systemctl kill --signal SIGKILL keepalived.service")
+        wait(f"{new} is primary", lambda: is_primary(new))
+        time.sleep(10)
+        assert flow.echoes_after(moment + 2) == 0
+    finally:
+        for node in (old, new):
+            run(node, "systemctl start conntrackd.service")

@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renders a role's templates with its own defaults, as ansible would."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+SITE_VIEW: dict[str, Any] = {
+    "name": "fw-1",
+    "site": "lab",
+    "roles": ["guest", "firewall"],
+    "node_network": {
+        "hostname": "fw-1",
+        "resolvers": [],
+        "interfaces": [
+            {
+                "name": "eth0",
+                "mac": "12:34:56:78:9a:01",
+                "network": "outside",
+                "addresses": ["192.168.0.1/24"],
+                "dhcp": True,
+                "gateways": [],
+                "mtu": None,
+                "management": False,
+            },
+            {
+                "name": "eth1",
+                "mac": None,
+                "network": "inside",
+                "addresses": ["192.168.2.1/24"],
+                "dhcp": False,
+                "gateways": ["192.168.2.254"],
+                "mtu": 9000,
+                "management": False,
+            },
+        ],
+    },
+    "keepalived": {
+        "sync_groups": [{"name": "ftfw", "instances": ["inside", "outside"]}],
+        "instances": [
+            {
+                "name": "inside",
+                "interface": "eth1",
+                "family": 4,
+                "vrid": 61,
+                "priority": 200,
+                "source": "192.168.2.1",
+                "peers": ["192.168.2.2"],
+                "addresses": ["192.168.2.100/32"],
+            },
+            {
+                "name": "outside",
+                "interface": "eth0",
+                "family": 4,
+                "vrid": 62,
+                "priority": 200,
+                "source": "192.168.0.1",
+                "peers": ["192.168.0.2"],
+                "addresses": ["192.168.0.100/32"],
+            },
+        ],
+    },
+    "conntrackd": {
+        "links": [
+            {
+                "network": "sync",
+                "interface": "eth2",
+                "local": "192.168.100.100",
+                "peer": "192.168.100.200",
+                "port": 3780,
+            }
+        ],
+        "ignored_addresses": ["127.0.0.1", "192.168.0.1", "192.168.2.1", "192.168.100.100", "::1"],
+    },
+    "pair_state": {
+        "addresses": [
+            {"interface": "eth1", "address": "192.168.2.100/32"},
+            {"interface": "eth0", "address": "192.168.0.100/32"},
+        ]
+    },
+    "nftables": {"ruleset": "table inet ftfw {\n}\n"},
+}
+
+
+class Roles:
+    """The roles of the collection, on fw-1 of the lab."""
+
+    path = Path(__file__).parents[3] / "roles"
+    site_view = SITE_VIEW
+
+    def variables(self, role: str, **overrides: Any) -> dict[str, Any]:
+        """The role's defaults and internal variables, the lab's site_view and what is overridden."""
+        variables: dict[str, Any] = {
+            "site_view": copy.deepcopy(SITE_VIEW),
+            "ansible_managed": "Managed",
+            "ansible_check_mode": False,
+        }
+        for folder in ("defaults", "vars"):
+            file = self.path / role / folder / "main.yml"
+            if file.exists():
+                variables.update(DataLoader().load_from_file(str(file), trusted_as_template=True))
+        return {**variables, **overrides}
+
+    def render(self, role: str, template: str, **overrides: Any) -> str:
+        """The text of one template of the role."""
+        text = trust_as_template((self.path / role / "templates" / template).read_text())
+        result = Templar(DataLoader(), variables=self.variables(role, **overrides)).template(text)
+        assert isinstance(result, str)
+        return result
+
+    def value(self, role: str, variable: str, **overrides: Any) -> Any:
+        """The final value of one variable of the role."""
+        variables = self.variables(role, **overrides)
+        return Templar(DataLoader(), variables=variables).template(variables[variable])
+
+
+@pytest.fixture(scope="session")
+def roles() -> Roles:
+    return Roles()

@@ -1,0 +1,232 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the firewall's roles render, and what the real checkers say to it."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+FIREWALL_ROLES = ("node_network", "firewall_kernel", "nftables", "conntrackd", "keepalived", "pair_state")
+
+Check = Callable[[str, str], "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    """Run a `validate` command on a text in a network namespace that has the firewall's interfaces."""
+    links = "".join(
+        f"ip link add {name} type veth peer name peer-{name}; " for name in ("eth0", "eth1", "eth2")
+    )
+
+    def in_namespace(command: str, text: str) -> subprocess.CompletedProcess[str]:
+        file = tmp_path / "file"
+        file.write_text(text)
+        words = [word.replace("%s", str(file)) for word in shlex.split(command)]
+        return subprocess.run(
+            ["unshare", "--net", "sh", "-c", links + shlex.join(words)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return in_namespace
+
+
+@pytest.mark.parametrize("role", FIREWALL_ROLES)
+def test_argument_specs_say_what_the_defaults_say(roles: Any, role: str) -> None:
+    specs = yaml.safe_load((roles.path / role / "meta/argument_specs.yml").read_text())["argument_specs"][
+        "main"
+    ]["options"]
+    defaults = yaml.safe_load((roles.path / role / "defaults/main.yml").read_text())
+    assert {name: spec["default"] for name, spec in specs.items()} == defaults
+
+
+@pytest.mark.parametrize(
+    ("broken", "finding"),
+    [
+        pytest.param(("HashLimit", "HashLimt"), "syntax error", id="misspelt"),
+        pytest.param(("192.168.100.200", "192.168.100.300"), "not a valid IPv4 address", id="address"),
+        pytest.param(("            SCTP\n", "            SCTPX\n"), "cannot find protocol", id="protocol"),
+        pytest.param(("Interface eth2", "Interface eth7"), "invalid interface", id="interface"),
+    ],
+)
+def test_conntrackd_check_finds(roles: Any, check: Check, broken: tuple[str, str], finding: str) -> None:
+    command, text = (
+        roles.value("conntrackd", "__conntrackd_check"),
+        roles.render("conntrackd", "conntrackd.conf.j2"),
+    )
+    good, bad = check(command, text), check(command, text.replace(*broken))
+    assert (good.returncode, good.stdout + good.stderr) == (0, "")
+    assert bad.returncode == 1
+    assert finding in bad.stdout + bad.stderr
+
+
+def test_conntrackd_check_refuses_an_empty_file(roles: Any, check: Check) -> None:
+    assert check(roles.value("conntrackd", "__conntrackd_check"), "").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param({"conntrackd_protocols": ["TCP", "SCTP", "DCCP"]}, id="the-manual's-filter"),
+        pytest.param({"conntrackd_expectation_helpers": []}, id="no-expectations"),
+        pytest.param({"conntrackd_external_cache": False}, id="no-external-cache"),
+        pytest.param(
+            {
+                "conntrackd_links": [
+                    {
+                        "network": "a",
+                        "interface": "eth2",
+                        "local": "192.168.9.1",
+                        "peer": "192.168.9.2",
+                        "port": 3780,
+                    },
+                    {
+                        "network": "b",
+                        "interface": "eth1",
+                        "local": "fd00::1",
+                        "peer": "fd00::2",
+                        "port": 3781,
+                    },
+                ]
+            },
+            id="two-links",
+        ),
+    ],
+)
+def test_conntrackd_takes_every_choice(roles: Any, check: Check, overrides: dict[str, Any]) -> None:
+    done = check(
+        roles.value("conntrackd", "__conntrackd_check"),
+        roles.render("conntrackd", "conntrackd.conf.j2", **overrides),
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_conntrackd_sizes_follow_the_kernel_s_table(roles: Any) -> None:
+    text = roles.render("conntrackd", "conntrackd.conf.j2", site_conntrack_max=1000000)
+    assert "HashSize 250000\n" in text
+    assert "HashLimit 2000000\n" in text
+
+
+@pytest.mark.parametrize("address", ["192.168.2.100", "192.168.0.100"])
+def test_virtual_addresses_are_not_ignored(roles: Any, address: str) -> None:
+    assert address not in roles.render("conntrackd", "conntrackd.conf.j2")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(("priority 200", "priority 300"), id="priority"),
+        pytest.param(("state BACKUP", "state MASTER"), id="nopreempt-with-master"),
+        pytest.param(("        outside\n", "        outsid\n"), id="unknown-member"),
+        pytest.param(("192.168.2.100/32", "192.168.2.100/33"), id="prefix"),
+        pytest.param(("interface eth1", "interface eth7"), id="interface"),
+        pytest.param(("advert_int", "advert_interval"), id="misspelt"),
+    ],
+)
+def test_keepalived_check_finds(roles: Any, check: Check, broken: tuple[str, str]) -> None:
+    command, text = (
+        roles.value("keepalived", "__keepalived_check"),
+        roles.render("keepalived", "keepalived.conf.j2"),
+    )
+    assert broken[0] in text
+    good, bad = check(command, text), check(command, text.replace(*broken))
+    assert (good.returncode, good.stdout + good.stderr) == (0, "")
+    assert bad.returncode != 0
+    assert bad.stderr
+
+
+def test_keepalived_check_refuses_an_empty_file(roles: Any, check: Check) -> None:
+    assert check(roles.value("keepalived", "__keepalived_check"), "").returncode == 1
+
+
+def test_keepalived_takes_a_pair_with_one_virtual_router(roles: Any, check: Check) -> None:
+    view = copy.deepcopy(roles.site_view["keepalived"])
+    del view["instances"][1]
+    view["sync_groups"][0]["instances"] = ["inside"]
+    text = roles.render(
+        "keepalived",
+        "keepalived.conf.j2",
+        keepalived_instances=view["instances"],
+        keepalived_sync_groups=view["sync_groups"],
+    )
+    assert check(roles.value("keepalived", "__keepalived_check"), text).returncode == 0
+
+
+def test_nft_takes_the_ruleset(roles: Any, check: Check) -> None:
+    assert check("nft --check --file %s", roles.render("nftables", "ruleset.nft.j2")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("role", "template"),
+    [("firewall_kernel", "settings.sh.j2"), ("pair_state", "remove-virtual-addresses.j2")],
+)
+def test_shell_takes_the_script(roles: Any, check: Check, role: str, template: str) -> None:
+    done = check("/bin/sh -n %s", roles.render(role, template))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_settings_are_checked_and_not_changed_in_check_mode(roles: Any, check: Check) -> None:
+    text = roles.render("firewall_kernel", "settings.sh.j2", ansible_check_mode=True)
+    assert "systemd-sysctl" not in text
+    done = check("/bin/sh %s", text)
+    assert done.returncode == 3
+    assert "net.ipv4.conf.all.arp_ignore: 0, not 1" in done.stdout
+
+
+def test_addresses_left_behind_are_removed_and_others_stay(roles: Any, check: Check) -> None:
+    script = roles.render("pair_state", "remove-virtual-addresses.j2", pair_state_groups=[])
+    text = (
+        "ip address add 192.168.2.100/32 dev eth1; ip address add 192.168.2.1/24 dev eth1\n"
+        f"{script}\nip -oneline address show\n"
+    )
+    done = check("/bin/sh %s", text)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "192.168.2.100/32 was left on eth1, removed" in done.stdout
+    assert "192.168.0.100/32 was left" not in done.stdout
+    assert "inet 192.168.2.1/24" in done.stdout
+    assert "inet 192.168.2.100" not in done.stdout
+
+
+INTERFACE_FILES = {
+    0: """[Match]
+Name=eth0
+
+[Link]
+# A dead leg must not hold up the boot: whoever uses it copes with that better.
+RequiredForOnline=no-carrier
+
+[Network]
+DHCP=ipv4
+Address=192.168.0.1/24
+""",
+    1: """[Match]
+Name=eth1
+
+[Link]
+# A dead leg must not hold up the boot: whoever uses it copes with that better.
+RequiredForOnline=no-carrier
+MTUBytes=9000
+
+[Network]
+Address=192.168.2.1/24
+Gateway=192.168.2.254
+""",
+}
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_network_file(roles: Any, number: int) -> None:
+    interface = roles.site_view["node_network"]["interfaces"][number]
+    text = roles.render("node_network", "interface.network.j2", interface=interface)
+    assert INTERFACE_FILES[number] in text
+    assert "KeepConfiguration=yes" in text
+    assert ("UseGateway=no" in text) == interface["dhcp"]
