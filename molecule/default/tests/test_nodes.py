@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guests are, as their kernels tell it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Ansible, addresses
+
+ADDRESSES = {
+    "fw-1": {"eth0": "192.168.0.1/24", "eth1": "192.168.2.1/24", "eth2": "192.168.100.100/24", "mgmt0": "10.255.0.1/24"},
+    "fw-2": {"eth0": "192.168.0.2/24", "eth1": "192.168.2.2/24", "eth2": "192.168.100.200/24", "mgmt0": "10.255.0.2/24"},
+    "client": {"eth0": "192.168.2.3/24", "mgmt0": "10.255.0.3/24"},
+}
+VIRTUAL = {"eth0": "192.168.0.100/32", "eth1": "192.168.2.100/32"}
+VLAN_BRIDGE = {"name": "brv", "vlan_filtering": True, "vlans": [{"vid": 100, "pvid": True}], "up": True}
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_each_interface_has_its_own_address(guest: Callable[[str], Any], name: str) -> None:
+    for interface, expected in ADDRESSES[name].items():
+        assert expected in addresses(guest(name), interface)
+
+
+def test_the_virtual_addresses_are_on_one_node_together(guest: Callable[[str], Any]) -> None:
+    holders = [
+        {interface: address in addresses(guest(name), interface) for interface, address in VIRTUAL.items()}
+        for name in ("fw-1", "fw-2")
+    ]
+    everything, nothing = dict.fromkeys(VIRTUAL, True), dict.fromkeys(VIRTUAL, False)
+    assert holders in ([everything, nothing], [nothing, everything])
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_no_unit_has_failed(guest: Callable[[str], Any], name: str) -> None:
+    assert guest(name).check_output("systemctl --failed --plain --no-legend") == ""
+
+
+def test_nobody_reaches_another_guest_over_management(guest: Callable[[str], Any]) -> None:
+    client = guest("client")
+    assert client.run("ping -c 1 -W 2 -I mgmt0 10.255.0.254").rc == 0, "the hypervisor must answer, or this proves nothing"
+    for other in ("10.255.0.1", "10.255.0.2"):
+        assert client.run(f"ping -c 1 -W 2 -I mgmt0 {other}").rc == 1
+        # not by way of the firewalls either
+        assert client.run(f"ping -c 1 -W 2 -I eth0 {other}").rc == 1
+
+
+def test_a_bridge_filters_vlans_in_a_kernel_that_can(guest: Callable[[str], Any], ansible: Ansible) -> None:
+    arguments = json.dumps({"bridges": [VLAN_BRIDGE]})
+    try:
+        assert "CHANGED" in ansible("ansible", "client", "-m", "ftfw.pair.bridge", "-a", arguments)
+        shown = json.loads(guest("client").check_output("bridge -json vlan show dev brv"))
+        assert [(vlan["vlan"], vlan["flags"]) for vlan in shown[0]["vlans"]] == [(100, ["PVID"])]
+        assert "SUCCESS" in ansible("ansible", "client", "-m", "ftfw.pair.bridge", "-a", arguments)
+    finally:
+        absent = json.dumps({"bridges": [{"name": "brv", "state": "absent"}]})
+        ansible("ansible", "client", "-m", "ftfw.pair.bridge", "-a", absent)
+    assert not guest("client").interface("brv").exists

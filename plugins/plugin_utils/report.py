@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A table for the eye and a document for programs, of the same rows."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+CHECK_COLUMNS = ["check", "expected", "seen", "", "detail"]
+CHECK_KEYS = ["name", "expected", "seen", "ok"]
+
+
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a table with columns as wide as they have to be."""
+    cells = [list(columns)] + [[str(row.get(column, "")) for column in columns] for row in rows]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def check_rows(checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a verification as a table has them: what failed stands out."""
+    return [
+        {
+            "check": row["name"],
+            "expected": row["expected"],
+            "seen": row["seen"],
+            "": "ok" if row["ok"] else "FAILED",
+            "detail": row.get("detail", ""),
+        }
+        for row in checks
+    ]
+
+
+def verification(site: str, checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The document of a verification. Its shape is an interface, and stays as it is."""
+    return {"site": site, "checks": [{key: row[key] for key in CHECK_KEYS} for row in checks]}
+
+
+def write(path: Path, document: object) -> None:
+    """Write the document as JSON. A reader sees the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    try:
+        temporary = Path(file.name)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

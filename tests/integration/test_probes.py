@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules of a verification, between two network namespaces: real packets, real processes."""
+
+from __future__ import annotations
+
+import importlib.util
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
+BEFORE, AFTER = "02:00:00:00:00:11", "02:00:00:00:00:12"
+HELPER = Path(__file__).parent / "probe_server.py"
+LOADED = importlib.util.spec_from_file_location("probe_server", HELPER)
+assert LOADED is not None and LOADED.loader is not None
+probe_server = importlib.util.module_from_spec(LOADED)
+LOADED.loader.exec_module(probe_server)
+
+Run = Callable[..., dict[str, Any]]
+
+
+class Wire:
+    """A client and a server in namespaces of their own, and the modules run in either."""
+
+    def __init__(self, client: str, server: str, module: Run, directory: Path) -> None:
+        self.names = {"client": client, "server": server}
+        self.module = module
+        self.directory = directory
+
+    def command(self, where: str, *command: str) -> subprocess.CompletedProcess[str]:
+        full = ["ip", "netns", "exec", self.names[where], *command]
+        return subprocess.run(full, check=True, capture_output=True, text=True)
+
+    def __call__(self, where: str, name: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.module(name, arguments, "ip", "netns", "exec", self.names[where])
+        return answer
+
+    def check(self, *checks: dict[str, Any]) -> dict[str, tuple[str, str]]:
+        rows = self(
+            "client", "service_check", checks=[{"timeout": 2, "target": SERVER, **one} for one in checks]
+        )
+        return {row["name"]: (row["seen"], row["detail"]) for row in rows["checks"]}
+
+    def sessions(self, state: str, **arguments: Any) -> dict[str, Any]:
+        return self("client", "session_probe", state=state, directory=str(self.directory), **arguments)
+
+    def take_over(self) -> None:
+        """What the client sees of a takeover: the address has another link address from now on."""
+        self.command("server", "ip", "link", "set", "eth0", "address", AFTER)
+
+
+@pytest.fixture
+def wire(module: Run, tmp_path: Path) -> Iterator[Wire]:
+    names = [f"ftfw-test-{secrets.token_hex(4)}" for _side in range(2)]
+    try:
+        for name in names:
+            subprocess.run(["ip", "netns", "add", name], check=True)
+        wire = Wire(names[0], names[1], module, tmp_path / "probes")
+        link = ["ip", "link", "add", "eth0", "netns", names[0], "type", "veth", "peer", "eth0"]
+        subprocess.run([*link, "address", BEFORE, "netns", names[1]], check=True)
+        for side, address in (("client", CLIENT), ("server", SERVER)):
+            wire.command(side, "ip", "address", "add", f"{address}/24", "dev", "eth0")
+            wire.command(side, "ip", "link", "set", "lo", "up")
+            wire.command(side, "ip", "link", "set", "eth0", "up")
+        wire.command("server", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_notify")
+        yield wire
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "delete", name], check=False)
+
+
+@pytest.fixture
+def served(wire: Wire) -> Iterator[Wire]:
+    """The wire with a web and an FTP server on it."""
+    command = ["ip", "netns", "exec", wire.names["server"], sys.executable, str(HELPER), SERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield wire
+        finally:
+            process.kill()
+
+
+def filter_packets(wire: Wire, verdict: str, ports: str) -> None:
+    rules = [
+        "add table inet t",
+        "add chain inet t c { type filter hook input priority 0; policy accept; }",
+        f"add rule inet t c tcp dport {ports} {verdict}",
+        f"add rule inet t c udp dport {ports} {verdict}",
+    ]
+    wire.command("server", "nft", "\n".join(rules))
+
+
+@pytest.mark.parametrize(
+    ("check", "seen", "detail"),
+    [
+        pytest.param({"kind": "tcp", "port": 80}, "accept", "", id="tcp"),
+        pytest.param({"kind": "http", "path": "/small"}, "accept", "4096 bytes", id="http"),
+        pytest.param({"kind": "http", "path": "/none"}, "error", "/none: 404 Not Found", id="no such file"),
+        pytest.param(
+            {"kind": "http", "path": "/small", "sha256": probe_server.CHECKSUMS["large"]},
+            "error",
+            "/small: 4096 bytes with another checksum",
+            id="another file",
+        ),
+        pytest.param({"kind": "ftp", "path": "small"}, "accept", "4096 bytes", id="ftp"),
+        pytest.param({"kind": "ssh", "port": 21}, "error", "not ssh: '220 ready'", id="another service"),
+        pytest.param(
+            {"kind": "ssh", "port": 80, "timeout": 0.5}, "error", "no answer on the connection", id="silent"
+        ),
+        pytest.param({"kind": "tcp", "port": 25}, "reject", "Connection refused", id="tcp without listener"),
+        pytest.param({"kind": "udp", "port": 123}, "reject", "Connection refused", id="udp without listener"),
+    ],
+)
+def test_service_check(served: Wire, check: dict[str, Any], seen: str, detail: str) -> None:
+    assert served.check({"name": "it", **check}) == {"it": (seen, detail)}
+
+
+@pytest.mark.parametrize("verdict", ["drop", "reject"])
+def test_filtered_services(wire: Wire, verdict: str) -> None:
+    filter_packets(wire, verdict, "{ 25, 123 }")
+    seen = wire.check({"name": "t", "kind": "tcp", "port": 25}, {"name": "u", "kind": "udp", "port": 123})
+    assert {name: outcome for name, (outcome, _detail) in seen.items()} == {"t": verdict, "u": verdict}
+
+
+def test_a_check_needs_its_port(wire: Wire) -> None:
+    answer = wire("client", "service_check", checks=[{"name": "x", "kind": "tcp", "target": SERVER}])
+    assert answer["failed"]
+    assert "port" in answer["msg"]
+
+
+def test_listener(wire: Wire) -> None:
+    options = {
+        "listeners": [
+            {"protocol": "tcp", "address": SERVER, "port": 25},
+            {"protocol": "udp", "address": SERVER, "port": 123},
+        ],
+        "directory": str(wire.directory),
+        "lifetime": 30,
+    }
+    probes = ({"name": "t", "kind": "tcp", "port": 25}, {"name": "u", "kind": "udp", "port": 123})
+
+    planned = wire("server", "service_listener", **options, _ansible_check_mode=True)
+    assert planned["changed"]
+    assert wire.check(probes[0])["t"][0] == "reject"
+
+    started = wire("server", "service_listener", **options)
+    assert [row["seen"] for row in started["checks"]] == ["accept", "accept"]
+    filter_packets(wire, "drop", "25")
+    assert {name: seen for name, (seen, _) in wire.check(*probes).items()} == {"t": "drop", "u": "accept"}
+
+    stopped = wire("server", "service_listener", state="stopped", **options)
+    assert stopped["listeners"] == [{"arrivals": 0, "peers": []}, {"arrivals": 1, "peers": [CLIENT]}]
+    assert [row["ok"] for row in stopped["checks"]] == [True, False]
+    again = wire("server", "service_listener", state="stopped", **options)
+    assert (again["changed"], "checks" in again) == (False, False)
+
+
+def test_listener_at_a_port_in_use(served: Wire) -> None:
+    listeners = [{"protocol": "tcp", "address": SERVER, "port": 80}]
+    answer = served("server", "service_listener", listeners=listeners, directory=str(served.directory))
+    assert answer["msg"] == f"listener verify: can't listen at tcp/80 of {SERVER}: Address already in use"
+
+
+def test_listener_ends_by_itself(wire: Wire) -> None:
+    listeners = [{"protocol": "tcp", "address": SERVER, "port": 25}]
+    wire("server", "service_listener", listeners=listeners, directory=str(wire.directory), lifetime=1)
+    time.sleep(1.2)
+    assert wire.check({"name": "t", "kind": "tcp", "port": 25})["t"][0] == "reject"
+    assert list(wire.directory.iterdir()) == []
+
+
+FLOWS = [
+    {"name": "web", "kind": "http", "target": SERVER, "path": "/echo", "interval": 0.1},
+    {
+        "name": "download",
+        "kind": "download",
+        "target": SERVER,
+        "path": "/large",
+        "interval": 0.1,
+        "sha256": probe_server.CHECKSUMS["large"],
+    },
+    {
+        "name": "ftp",
+        "kind": "ftp",
+        "target": SERVER,
+        "path": "small",
+        "sha256": probe_server.CHECKSUMS["small"],
+    },
+]
+
+
+def seen_rows(answer: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    return {row["name"]: (row["seen"], row["ok"]) for row in answer["checks"]}
+
+
+def begin(wire: Wire, **arguments: Any) -> None:
+    started = wire.sessions("started", gateway=SERVER, flows=FLOWS, lifetime=40, **arguments)
+    assert started["changed"]
+    # the kernel takes no second answer for a neighbour within a second (locktime in arp(7))
+    time.sleep(1.2)
+
+
+def test_sessions_that_survive(served: Wire) -> None:
+    begin(served)
+    served.take_over()
+    collected = served.sessions("collected", window=5)
+    assert seen_rows(collected) == {
+        "failover: takeovers that the client has seen": ("1", True),
+        "failover: web": ("survives", True),
+        "failover: download": ("survives", True),
+        "failover: ftp": ("survives", True),
+        "failover: web: still works at the end": ("yes", True),
+        "failover: download: complete, with the right checksum": ("yes", True),
+        "failover: ftp: a new data transfer on it": ("yes", True),
+    }
+    assert collected["ok"]
+    assert collected["takeovers"] == [{"before": BEFORE, "after": AFTER}]
+
+
+@pytest.mark.parametrize("expected", ["dies", "survives"])
+def test_sessions_that_die(served: Wire, expected: str) -> None:
+    begin(served)
+    served.command(
+        "server", "nft", "table ip t { chain c { type filter hook input priority 0; policy drop; }; }"
+    )
+    served.take_over()
+    collected = served.sessions("collected", window=2, expected=expected, finish_timeout=1)
+    assert [flow["survived"] for flow in collected["flows"]] == [False, False, False]
+    assert collected["ok"] == (expected == "dies")
+
+
+def test_a_control_that_survives_is_not_ok(served: Wire) -> None:
+    begin(served)
+    served.take_over()
+    collected = served.sessions("collected", window=2, expected="dies")
+    assert [flow["survived"] for flow in collected["flows"]] == [True, True, True]
+    assert not collected["ok"]
+
+
+def test_without_takeover_nothing_is_proved(served: Wire) -> None:
+    begin(served)
+    collected = served.sessions("collected", window=1, takeover_timeout=0.5, expected="dies")
+    assert set(seen_rows(collected).values()) == {("0", False), ("no takeover seen", False)}
+
+
+def test_sessions_that_cannot_be_opened(wire: Wire) -> None:
+    answer = wire.sessions("started", gateway=SERVER, flows=FLOWS[:1], open_timeout=2)
+    assert answer["msg"] == "sessions failover: sessions can't be opened: web: [Errno 111] Connection refused"
+    assert wire.sessions("stopped")["changed"] is False
+
+
+def test_collecting_what_was_never_started(wire: Wire) -> None:
+    answer = wire.sessions("collected")
+    assert answer["msg"].endswith("it was never started, or its lifetime is over")
