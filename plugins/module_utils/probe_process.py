@@ -39,15 +39,15 @@ def start(
     stop(folder)
     folder.mkdir(mode=0o700, parents=True)
     reader, writer = os.pipe()
-    middle = os.fork()
-    if middle == 0:
+    parent = os.fork()
+    if parent == 0:
         os.setsid()
         if os.fork() == 0:
             os.close(reader)
-            _run(folder, lifetime, work, writer)
+            _guard(folder, lifetime, work, writer)
         os._exit(0)
     os.close(writer)
-    os.waitpid(middle, 0)
+    os.waitpid(parent, 0)
     try:
         return _first_answer(reader, timeout)
     except ProbeError:
@@ -144,20 +144,16 @@ def _first_answer(reader: int, timeout: float) -> dict[str, Any]:
     return answer
 
 
-def _run(
+def _guard(
     folder: Path, lifetime: float, work: Callable[[socket.socket, Ready], None], writer: int
 ) -> NoReturn:
-    said: list[dict[str, Any]] = []
+    """Run the work in a child, and end it and all that it has started when its time is over.
 
-    def ready(answer: dict[str, Any]) -> None:
-        if not said:
-            said.append(answer)
-            os.write(writer, json.dumps(answer).encode() + b"\n")
-            os.close(writer)
+    Nothing else is done here: a process that works may be stuck where no signal handler runs.
+    """
 
     def end(_number: int = 0, _frame: object = None) -> NoReturn:
         shutil.rmtree(folder, ignore_errors=True)
-        # the group has the programs that the work has started, and this process
         os.killpg(0, signal.SIGKILL)
         os._exit(0)
 
@@ -172,6 +168,25 @@ def _run(
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        child = os.fork()
+        if child == 0:
+            _work(folder, work, writer)
+        os.close(writer)
+        os.waitpid(child, 0)
+    finally:
+        end()
+
+
+def _work(folder: Path, work: Callable[[socket.socket, Ready], None], writer: int) -> NoReturn:
+    said: list[dict[str, Any]] = []
+
+    def ready(answer: dict[str, Any]) -> None:
+        if not said:
+            said.append(answer)
+            os.write(writer, json.dumps(answer).encode() + b"\n")
+            os.close(writer)
+
+    try:
         with socket.socket(socket.AF_UNIX) as control:
             control.bind(str(folder / SOCKET))
             control.listen(2)
@@ -180,4 +195,4 @@ def _run(
         with suppress(OSError):
             ready({"error": str(error) or type(error).__name__})
     finally:
-        end()
+        os._exit(0)

@@ -57,7 +57,6 @@ class Holder(threading.Thread):
         """End the exchanges and do the flow's last one; return whether it worked, and what it gave."""
         self.leaving.set()
         self.join(timeout)
-        print("FIN", self.flow.target.name, timeout, self.is_alive(), self.error, time.monotonic(), file=open("/tmp/ftfw-f/fin.log","a"), flush=True)
         if self.is_alive() or self.error:
             return False, self.error or f"an exchange has not ended after {timeout:.0f} s"
         try:

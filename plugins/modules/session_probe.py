@@ -173,12 +173,14 @@ takeovers:
   sample: [{before: "12:34:56:78:9a:11", after: "12:34:56:78:9a:12"}]
 """
 
+import socket
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.probe_process import (
     ProbeError,
+    Ready,
     ask,
     running,
     start,
@@ -223,8 +225,13 @@ def argument_spec() -> dict[str, Any]:
 
 def begin(folder: Path, params: dict[str, Any]) -> dict[str, Any]:
     targets = [Target(**{**flow, "port": flow["port"] or PORTS[flow["kind"]]}) for flow in params["flows"]]
-    sessions = Sessions(params["name"], targets, params["gateway"], folder, params["open_timeout"])
-    start(folder, params["lifetime"], sessions.serve, params["open_timeout"] + 10)
+
+    def work(control: socket.socket, ready: Ready) -> None:
+        # made here, in the process that runs them: a fork marks the threads of its parent as ended
+        sessions = Sessions(params["name"], targets, params["gateway"], folder, params["open_timeout"])
+        sessions.serve(control, ready)
+
+    start(folder, params["lifetime"], work, params["open_timeout"] + 10)
     return {}
 
 
