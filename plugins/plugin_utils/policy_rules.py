@@ -167,6 +167,7 @@ def _input(firewall: Firewall) -> tuple[Block, ...]:
     dhcp = [interface.name for interface in firewall.host.interfaces if interface.dhcp]
     return _blocks(
         ("the firewall itself", ['iifname "lo" accept']),
+        ("an address that stands apart answers on its own link only", list(_strong_host(firewall))),
         ("VRRP from the peer", _vrrp(firewall)),
         ("replication from the peer", _replication(firewall)),
         # by address, not by state: a session from before the first load has no state, and must not die of it
@@ -235,6 +236,15 @@ def _replication(firewall: Firewall) -> list[str]:
             f"udp dport {firewall.sync_port} accept"
         )
     return rules
+
+
+def _strong_host(firewall: Firewall) -> Iterator[str]:
+    """Linux answers for any of its addresses on any link (RFC 1122, 3.3.4.2); not for management and replication."""
+    for interface in firewall.host.interfaces:
+        if interface.name in firewall.apart:
+            for family in FAMILIES:
+                if addresses := of_family(interface.addresses, family):
+                    yield f'iifname != "{interface.name}" {_IP[family]} daddr {one_of(addresses)} drop'
 
 
 def _management(firewall: Firewall) -> Iterator[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import subprocess
 import time
@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 import testinfra
+from kernel import Ansible
 
 PROJECT = Path(__file__).resolve().parents[3]
 INVENTORY = ["-i", str(PROJECT / "inventories" / "lab"), "-e", "lab_name=molecule"]
 SSH_CONFIG = PROJECT / "build" / "molecule" / "ssh" / "omarine.config"
 BOOT_SECONDS = 240
-
-Ansible = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -64,15 +63,12 @@ def wait_for_guest(guest: Callable[[str], Any]) -> Callable[[str], None]:
     def wait(name: str) -> None:
         deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline:
-            if guest(name).run("systemctl is-system-running").stdout.strip() in ("running", "degraded"):
-                return
+            # testinfra raises RuntimeError where ssh itself fails
+            with contextlib.suppress(RuntimeError):
+                if guest(name).run("systemctl is-system-running").stdout.strip() in ("running", "degraded"):
+                    return
             time.sleep(3)
         pytest.fail(f"{name} has not booted in {BOOT_SECONDS} s")
 
     return wait
 
-
-def addresses(host: Any, interface: str) -> list[str]:
-    """The interface's IPv4 and IPv6 addresses with their prefix lengths, as the kernel has them."""
-    links = json.loads(host.check_output(f"ip -json address show dev {interface}"))
-    return [f"{entry['local']}/{entry['prefixlen']}" for entry in links[0]["addr_info"]]

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import addresses
+from kernel import addresses
 
 PORTS = {
     "br0": {"net01", "net02"},

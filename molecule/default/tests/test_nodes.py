@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Ansible, addresses
+from kernel import Ansible, addresses
 
 ADDRESSES = {
     "fw-1": {"eth0": "192.168.0.1/24", "eth1": "192.168.2.1/24", "eth2": "192.168.100.100/24", "mgmt0": "10.255.0.1/24"},

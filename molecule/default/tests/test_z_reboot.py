@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from conftest import Ansible, addresses
+from kernel import Ansible, addresses
 from test_nodes import ADDRESSES, test_the_virtual_addresses_are_on_one_node_together
 
 Wait = Callable[[str], None]

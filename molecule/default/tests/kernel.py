@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kernel truth, and the types that the tests share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+Ansible = Callable[..., str]
+
+
+def addresses(host: Any, interface: str) -> list[str]:
+    """The interface's IPv4 and IPv6 addresses with their prefix lengths, as the kernel has them."""
+    links = json.loads(host.check_output(f"ip -json address show dev {interface}"))
+    return [f"{entry['local']}/{entry['prefixlen']}" for entry in links[0]["addr_info"]]
