@@ -15,7 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_s
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """See the documentation of the module of the same name."""
 
     TRANSFERS_FILES = False

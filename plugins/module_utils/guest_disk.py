@@ -42,13 +42,13 @@ class Layout:
 
 
 def layout(disk_mib: int, swap_mib: int, image_mib: int) -> Layout:
-    """Divide a disk of disk_mib; the root partition takes what swap leaves, and the image must fit into it."""
+    """Divide a disk; the root partition takes what swap leaves, and the image must fit into it."""
     root_mib = disk_mib - swap_mib - FIRST_MIB
     if root_mib < max(image_mib, SMALLEST_ROOT_MIB):
         least = max(image_mib, SMALLEST_ROOT_MIB) + swap_mib + FIRST_MIB
         raise DiskError(
-            f"a disk of {disk_mib} MiB with {swap_mib} MiB swap leaves {max(root_mib, 0)} MiB for the root file system, "
-            f"and the image needs {image_mib}; make it {least} MiB or more"
+            f"a disk of {disk_mib} MiB with {swap_mib} MiB swap leaves {max(root_mib, 0)} MiB for the root "
+            f"file system, and the image needs {image_mib}; make it {least} MiB or more"
         )
     return Layout(disk_mib, root_mib, swap_mib)
 
@@ -57,11 +57,15 @@ def run(*command: str, stdin: str = "") -> str:
     """Run a tool and return its output; a failure is a DiskError with the tool's own words."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, env=environment)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, env=environment, check=False
+        )
     except FileNotFoundError as error:
-        raise DiskError(f"{command[0]} is not installed (packages e2fsprogs, fdisk, util-linux, openssh-client)") from error
+        packages = "e2fsprogs, fdisk, util-linux, openssh-client"
+        raise DiskError(f"{command[0]} is not installed (packages {packages})") from error
     if done.returncode:
-        raise DiskError(f"{' '.join(command)}: exit code {done.returncode}: {(done.stderr or done.stdout).strip()}")
+        words = (done.stderr or done.stdout).strip()
+        raise DiskError(f"{' '.join(command)}: exit code {done.returncode}: {words}")
     return done.stdout
 
 
@@ -90,7 +94,7 @@ def write_seed(root_image: Path, files: Sequence[SeedFile], folder: Path) -> Non
 
 
 def make_disk(target: Path, image: Path, parts: Layout, files: Sequence[SeedFile]) -> None:
-    """Make the disk beside its final place and rename it when it is whole; nothing is left behind on failure."""
+    """Make the disk beside its final place and rename it when it is whole; a failure leaves nothing."""
     with tempfile.TemporaryDirectory(prefix=".disk-", dir=target.parent) as name:
         folder = Path(name)
         root, swap, disk = folder / "root", folder / "swap", folder / "disk"

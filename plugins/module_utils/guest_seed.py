@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Optional
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
@@ -44,7 +43,7 @@ class Identity:
     hostname: str
     machine_id: str
     links: Sequence[Link]
-    management: Optional[Management]
+    management: Management | None
     authorized_keys: Sequence[str]
     host_key: str
     host_key_public: str
@@ -64,7 +63,9 @@ def seed_files(identity: Identity) -> list[SeedFile]:
         SeedFile("/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {identity.hostname}\n::1 localhost\n"),
         SeedFile(HOST_KEY, identity.host_key, 0o600),
         SeedFile(f"{HOST_KEY}.pub", identity.host_key_public),
-        SeedFile("/root/.ssh/authorized_keys", "".join(f"{key}\n" for key in identity.authorized_keys), 0o600),
+        SeedFile(
+            "/root/.ssh/authorized_keys", "".join(f"{key}\n" for key in identity.authorized_keys), 0o600
+        ),
     ]
     files += [
         SeedFile(
@@ -100,8 +101,8 @@ def _management_files(management: Management) -> list[SeedFile]:
 def debugfs_commands(files: Sequence[SeedFile], sources: Sequence[str]) -> str:
     """Return the debugfs(8) script that writes each file from the source of the same position.
 
-    Missing folders are made; debugfs only reports an error for those that exist, and for removing a file that doesn't, so
-    the result is checked by reading it back and never by its messages.
+    Missing folders are made; debugfs only reports an error for those that exist, and for removing a file
+    that doesn't, so the result is checked by reading it back and never by its messages.
     """
     lines: list[str] = []
     seen: set[PurePosixPath] = set()

@@ -69,7 +69,7 @@ class Keepalived:
         except OSError as error:
             raise DaemonDownError(pid_file, f"not running, there is no process {self.pid}") from error
         # an upgraded program shows as '/usr/sbin/keepalived (deleted)'
-        if Path(program.split(" ")[0]).name != "keepalived":
+        if Path(program.split(" ", maxsplit=1)[0]).name != "keepalived":
             raise DaemonDownError(pid_file, f"not running, process {self.pid} is {program}")
         self._directory = self._process / "root" / tmp_dir(environment).lstrip("/")
 

@@ -9,8 +9,9 @@ short_description: Make the disks of guests from one image
 version_added: 0.1.0
 author: The ftfw.pair authors (@ftfw)
 description:
-  - Makes a raw, sparse disk with a root and a swap partition for each guest, from a root file system image, and writes the guest's
-    identity into it (name, links by MAC address, management address, SSH keys). No mount and no loop device is used.
+  - Makes a raw, sparse disk with a root and a swap partition for each guest, from a root file system image,
+    and writes the guest's identity into it (name, links by MAC address, management address, SSH keys).
+    No mount and no loop device is used.
   - A disk that exists is never written to, whatever image it was made from; another size is an error.
 options:
   disks:
@@ -126,14 +127,28 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.guest_disk import DiskError, layout, make_disk, make_host_key
-from ansible_collections.ftfw.pair.plugins.module_utils.guest_seed import Identity, Link, Management, seed_files
+from ansible_collections.ftfw.pair.plugins.module_utils.guest_disk import (
+    DiskError,
+    layout,
+    make_disk,
+    make_host_key,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.guest_seed import (
+    Identity,
+    Link,
+    Management,
+    seed_files,
+)
 
 PUBLIC_KEY = "ssh_host_ed25519_key.pub"
 
 
 def argument_spec() -> dict[str, Any]:
-    interface = {"name": {"type": "str", "required": True}, "mac": {"type": "str", "required": True}, "tap": {"type": "str"}}
+    interface = {
+        "name": {"type": "str", "required": True},
+        "mac": {"type": "str", "required": True},
+        "tap": {"type": "str"},
+    }
     management = {
         "interface": {"type": "str", "required": True},
         "mac": {"type": "str"},
@@ -156,7 +171,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def missing(disks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the disks to make. A disk of another size is an error: growing one is not this module's matter."""
+    """Return the disks to make. A disk of another size is an error: growing one is another matter."""
     wanted = []
     for disk in disks:
         path = Path(disk["path"], "disk.raw")
@@ -165,7 +180,7 @@ def missing(disks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         elif path.stat().st_size != disk["disk_mib"] << 20:
             raise DiskError(
                 f"guest {disk['name']}: {path} has {path.stat().st_size >> 20} MiB, not {disk['disk_mib']}; "
-                "set disk_mib to the size it has, or remove the disk with all that is on it to have it made again"
+                "set disk_mib to the size it has, or remove the disk and what is on it to have it made again"
             )
     return wanted
 

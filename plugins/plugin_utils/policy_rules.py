@@ -239,7 +239,7 @@ def _replication(firewall: Firewall) -> list[str]:
 
 
 def _strong_host(firewall: Firewall) -> Iterator[str]:
-    """Linux answers for any of its addresses on any link (RFC 1122, 3.3.4.2); not for management and replication."""
+    """Linux answers for any of its addresses on any link (RFC 1122, 3.3.4.2); not for these."""
     for interface in firewall.host.interfaces:
         if interface.name in firewall.apart:
             for family in FAMILIES:

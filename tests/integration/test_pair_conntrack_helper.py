@@ -45,7 +45,7 @@ def run_module(arguments: str, *options: str) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    document, _ = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))
+    document, _end = json.JSONDecoder().raw_decode(done.stdout, done.stdout.index("{"))
     return dict(document["plays"][0]["tasks"][0]["hosts"]["localhost"])
 
 
@@ -65,7 +65,7 @@ def test_unknown_helper_is_an_error() -> None:
 )
 def test_module(tmp_path: Path, options: list[str], kept: bool) -> None:
     verdict = tmp_path / "folder" / "verdict.json"
-    for _ in range(2):
+    for _run in range(2):
         result = run_module(f"verdict={verdict}", *options)
         assert (result["changed"], result["helper"], result["kernel"]) == (False, "ftp", platform.release())
     assert verdict.exists() is kept

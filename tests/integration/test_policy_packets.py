@@ -67,7 +67,7 @@ def ruleset() -> str:
         return loaded
 
     shared = {
-        **load("group_vars/all.yml"),
+        **load("group_vars/all/site.yml"),
         "site_port_forwards": [{"to": "outside", "service": "http", "host": "client"}],
     }
     hosts = ("omarine", "fw-1", "fw-2", "client")

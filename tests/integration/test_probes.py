@@ -154,7 +154,10 @@ def test_listener(wire: Wire) -> None:
     started = wire("server", "service_listener", **options)
     assert [row["seen"] for row in started["checks"]] == ["accept", "accept"]
     filter_packets(wire, "drop", "25")
-    assert {name: seen for name, (seen, _) in wire.check(*probes).items()} == {"t": "drop", "u": "accept"}
+    assert {name: seen for name, (seen, _detail) in wire.check(*probes).items()} == {
+        "t": "drop",
+        "u": "accept",
+    }
 
     stopped = wire("server", "service_listener", state="stopped", **options)
     assert stopped["listeners"] == [{"arrivals": 0, "peers": []}, {"arrivals": 1, "peers": [CLIENT]}]

@@ -40,7 +40,8 @@ def ansible() -> Ansible:
 
     def run(*command: str) -> str:
         # molecule's own configuration is for its own runs
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
+        foreign = ("ANSIBLE_", "MOLECULE_")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         done = subprocess.run(
             [command[0], *INVENTORY, *command[1:]],
             cwd=PROJECT,
@@ -71,4 +72,3 @@ def wait_for_guest(guest: Callable[[str], Any]) -> Callable[[str], None]:
         pytest.fail(f"{name} has not booted in {BOOT_SECONDS} s")
 
     return wait
-

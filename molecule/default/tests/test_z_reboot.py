@@ -39,5 +39,6 @@ def test_the_site_comes_back_after_a_restart_of_the_hypervisor(
         time.sleep(2)
     assert guest("client").run("ping -c 1 -W 5 192.168.0.3").rc == 0
     test_the_virtual_addresses_are_on_one_node_together(guest)
-    recap = re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", ansible("ansible-playbook", "site.yml"), re.MULTILINE)
+    output = ansible("ansible-playbook", "site.yml")
+    recap = re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", output, re.MULTILINE)
     assert dict(recap) == dict.fromkeys(("localhost", "omarine", *ADDRESSES), "0")

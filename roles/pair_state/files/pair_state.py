@@ -164,7 +164,7 @@ def run_steps(
             results.append(StepResult(step.name, step.option, None, 0.0, f"skipped: '{step.needs}' failed"))
             continue
         result = run(step)
-        for _ in range(step.tries - 1):
+        for _attempt in range(step.tries - 1):
             if result.ok:
                 break
             pause()

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-
-FIREWALL_ROLES = ("node_network", "firewall_kernel", "nftables", "conntrackd", "keepalived", "pair_state")
 
 Check = Callable[[str, str], "subprocess.CompletedProcess[str]"]
 
@@ -38,15 +35,6 @@ def check(tmp_path: Path) -> Check:
         )
 
     return in_namespace
-
-
-@pytest.mark.parametrize("role", FIREWALL_ROLES)
-def test_argument_specs_say_what_the_defaults_say(roles: Any, role: str) -> None:
-    specs = yaml.safe_load((roles.path / role / "meta/argument_specs.yml").read_text())["argument_specs"][
-        "main"
-    ]["options"]
-    defaults = yaml.safe_load((roles.path / role / "defaults/main.yml").read_text())
-    assert {name: spec["default"] for name, spec in specs.items()} == defaults
 
 
 @pytest.mark.parametrize(

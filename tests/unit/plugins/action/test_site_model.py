@@ -69,6 +69,7 @@ def test_each_host_gets_its_view(tmp_path: Path) -> None:
         "fw-1": ["guest", "firewall"],
         "fw-2": ["guest", "firewall"],
         "client": ["guest", "endpoint"],
+        "localhost": [],
     }
     assert not any(result["changed"] for result in views.values())
     assert shown["fw-1"]["site_view"] == views["fw-1"]["ansible_facts"]["site_view"]
@@ -104,14 +105,14 @@ def test_all_errors_are_told_once(tmp_path: Path) -> None:
     assert (
         sum(line.startswith("all: site_policy[0].services: gopher: unknown service") for line in lines) == 1
     )
-    assert sum(": node_resolvers[0]: nobody: is not an IP address" in line for line in lines) == 4
+    assert sum(": node_resolvers[0]: nobody: is not an IP address" in line for line in lines) == 5
 
 
 def test_without_the_check_the_other_hosts_refer_to_the_first(tmp_path: Path) -> None:
     code, (results,) = play(tmp_path, VIEW, "-e", json.dumps(BAD))
     assert code != 0
     told = {host: "gopher" in result["msg"] for host, result in results.items()}
-    assert told == {"omarine": True, "fw-1": False, "fw-2": False, "client": False}
+    assert told == {"omarine": True, "fw-1": False, "fw-2": False, "client": False, "localhost": False}
     assert "told at omarine" in results["fw-2"]["msg"]
 
 

@@ -23,7 +23,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def _lab() -> HostVars:
-    shared = _load(LAB / "group_vars" / "all.yml")
+    shared = _load(LAB / "group_vars" / "all" / "site.yml")
     return {host: {**shared, **_load(LAB / "host_vars" / f"{host}.yml")} for host in HOSTS}
 
 

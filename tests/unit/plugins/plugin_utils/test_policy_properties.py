@@ -44,7 +44,7 @@ def sites(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
 
     known = st.sampled_from([*CATALOGUE, *services])
     policy = []
-    for _ in range(draw(st.integers(0, 4))):
+    for _entry in range(draw(st.integers(0, 4))):
         source, destination = draw(st.permutations(names))[:2]
         entry = {"from": source, "to": destination, "services": draw(st.lists(known, min_size=1, max_size=5))}
         if draw(st.booleans()):

@@ -59,6 +59,11 @@ def test_lab_on_the_peer_differs_by_addresses_only(lab: dict[str, dict[str, Any]
             "# The policy of lab on fw-2, firewall of pair ftfw",
         ),
         (
+            'iifname != "eth2" ip daddr 192.168.100.100 drop',
+            'iifname != "eth2" ip daddr 192.168.100.200 drop',
+        ),
+        ('iifname != "mgmt0" ip daddr 10.255.0.1 drop', 'iifname != "mgmt0" ip daddr 10.255.0.2 drop'),
+        (
             'iifname "eth1" ip saddr 192.168.2.2 ip protocol 112 accept',
             'iifname "eth1" ip saddr 192.168.2.1 ip protocol 112 accept',
         ),

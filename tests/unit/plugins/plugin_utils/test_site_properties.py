@@ -45,7 +45,7 @@ def places(section: Any) -> Places:
 @given(data=st.data())
 def test_any_value_may_be_wrong(lab: dict[str, dict[str, Any]], data: st.DataObject) -> None:
     hostvars = copy.deepcopy(lab)
-    for _ in range(data.draw(st.integers(1, 3))):
+    for _change in range(data.draw(st.integers(1, 3))):
         changed = hostvars[data.draw(st.sampled_from(sorted(hostvars)))]
         container, key = data.draw(st.sampled_from(places(changed)))
         container[key] = data.draw(WRONG)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each role's argument specification and its defaults say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROLES = sorted(
+    path.parent.parent for path in Path(__file__).parents[3].glob("roles/*/meta/argument_specs.yml")
+)
+
+
+def test_every_role_has_a_specification() -> None:
+    assert sorted(path for path in FOLDER.iterdir() if path.is_dir()) == ROLES
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_argument_specs_say_what_the_defaults_say(role: Path) -> None:
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
+    defaults: dict[str, Any] = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+    assert specs["options"].keys() == defaults.keys()
+    # a default with a template is told in words only: a specification evaluates it even where it isn't used
+    plain = {name: value for name, value in defaults.items() if "{{" not in str(value)}
+    assert {name: spec["default"] for name, spec in specs["options"].items() if "default" in spec} == plain
