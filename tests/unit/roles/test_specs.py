@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROLES = sorted(
-    path.parent.parent for path in Path(__file__).parents[3].glob("roles/*/meta/argument_specs.yml")
-)
+FOLDER = Path(__file__).parents[3] / "roles"
+ROLES = sorted(path.parent.parent for path in FOLDER.glob("*/meta/argument_specs.yml"))
 
 
 def test_every_role_has_a_specification() -> None:
