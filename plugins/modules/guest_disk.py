@@ -210,7 +210,11 @@ def make(disk: dict[str, Any], image: Path, authorized_keys: list[str]) -> None:
     )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / PUBLIC_KEY).write_text(public)
-    make_disk(folder / "disk.raw", image, parts, seed_files(identity))
+    try:
+        make_disk(folder / "disk.raw", image, parts, seed_files(identity))
+    except BaseException:
+        (folder / PUBLIC_KEY).unlink()
+        raise
     for path in (folder, folder / "disk.raw"):
         shutil.chown(path, owner.pw_uid, owner.pw_gid)
 
