@@ -55,16 +55,16 @@ def test_the_private_key_is_in_no_message() -> None:
 
 def test_debugfs_commands() -> None:
     files = [SeedFile("/etc/ssh/key", "k", 0o600), SeedFile("/etc/name", "n")]
-    assert debugfs_commands(files, ["/tmp/0", "/tmp/1"]).splitlines() == [  # noqa: S108
+    assert debugfs_commands(files, ["seed-0", "seed-1"]).splitlines() == [
         "mkdir /etc",
         "mkdir /etc/ssh",
         "rm /etc/ssh/key",
-        "write /tmp/0 /etc/ssh/key",
+        "write seed-0 /etc/ssh/key",
         "sif /etc/ssh/key mode 0100600",
         "sif /etc/ssh/key uid 0",
         "sif /etc/ssh/key gid 0",
         "rm /etc/name",
-        "write /tmp/1 /etc/name",
+        "write seed-1 /etc/name",
         "sif /etc/name mode 0100644",
         "sif /etc/name uid 0",
         "sif /etc/name gid 0",
