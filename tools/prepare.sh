@@ -77,21 +77,22 @@ fingerprint() {
     } | sha256sum | cut -d ' ' -f 1
 }
 
-is_prepared() { # STAGE FINGERPRINT
-    [ -x .venv/bin/ansible-playbook ] && [ "$(cat "build/prepared-$1" 2>/dev/null)" = "$2" ]
+is_prepared() { # FINGERPRINT
+    [ -x .venv/bin/ansible-playbook ] && [ "$(cat build/prepared 2>/dev/null)" = "$1" ]
 }
 
 pip() {
     TMPDIR=$PWD/build/tmp PIP_CACHE_DIR=$PWD/build/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip "$@"
 }
 
-prepare_lab() {
-    print=$(fingerprint requirements.txt requirements-collections.txt)
-    ! is_prepared lab "$print" || return 0
-    say "makes .venv from requirements.txt (half a minute)"
-    rm -f build/prepared-lab build/prepared-test
+# One environment for all verbs: molecule and what it needs work in it by themselves, too.
+prepare_environment() {
+    print=$(fingerprint requirements.txt requirements-test.txt requirements-collections.txt)
+    ! is_prepared "$print" || return 0
+    say "makes .venv from requirements.txt and requirements-test.txt (a minute)"
+    rm -f build/prepared
     /usr/bin/python3 -m venv --clear .venv
-    pip install --quiet --requirement requirements.txt
+    pip install --quiet --requirement requirements.txt --requirement requirements-test.txt
     say "takes the collections out of $(grep -v '^#' requirements-collections.txt) (52 MB)"
     rm -rf build/download
     pip download --quiet --no-deps --dest build/download --requirement requirements-collections.txt
@@ -99,16 +100,7 @@ prepare_lab() {
     rm -rf build/download
     mkdir -p .ansible/collections/ansible_collections/ftfw
     ln -sfn ../../../.. .ansible/collections/ansible_collections/ftfw/pair
-    echo "$print" >build/prepared-lab
-}
-
-prepare_test() {
-    prepare_lab
-    print=$(fingerprint requirements.txt requirements-test.txt)
-    ! is_prepared test "$print" || return 0
-    say "adds requirements-test.txt to .venv (a minute)"
-    pip install --quiet --requirement requirements-test.txt
-    echo "$print" >build/prepared-test
+    echo "$print" >build/prepared
 }
 
 prepare() {
@@ -117,11 +109,9 @@ prepare() {
     exec 9>build/.lock
     flock 9
     # shellcheck disable=SC2046 # names of packages have no blanks
-    set -- "$1" $(missing_packages "$1")
-    stage=$1
-    shift
+    set -- $(missing_packages "$1")
     [ $# = 0 ] || install_packages "$@"
-    "prepare_$stage"
+    prepare_environment
     exec 9>&-
     PATH=$PWD/.venv/bin:$PATH
     # what programs would leave in the home folder belongs to the clone
