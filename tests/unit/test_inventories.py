@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every inventory that the collection shows passes its own check, by the command that its users are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+INVENTORIES = sorted(path for path in (ROOT / "inventories").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("inventory", INVENTORIES, ids=lambda path: path.name)
+def test_it_passes_the_check(inventory: Path, tmp_path: Path) -> None:
+    site = yaml.safe_load((inventory / "group_vars" / "all" / "site.yml").read_text())
+    config = tmp_path / "ansible.cfg"
+    config.write_text("[defaults]\n")
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", str(inventory), str(ROOT / "playbooks" / "site_model.yml")),
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(config),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+            "ANSIBLE_HOME": str(tmp_path),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    _check, views, _groups = (task["hosts"] for task in report["plays"][0]["tasks"])
+    pairs = {
+        host: result["ansible_facts"]["site_view"]["pair"]["name"]
+        for host, result in views.items()
+        if "pair" in result["ansible_facts"]["site_view"]
+    }
+    assert pairs == {node: name for name, pair in site["site_pairs"].items() for node in pair["nodes"]}
+
+
+def test_there_is_the_lab_and_a_real_hypervisor() -> None:
+    groups = {path.name: "lab_controllers" in (path / "hosts.yml").read_text() for path in INVENTORIES}
+    assert groups["lab"] is True
+    assert groups["example"] is False
