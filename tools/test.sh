@@ -40,7 +40,7 @@ lint() {
     check mypy mypy
     # shellcheck disable=SC2046 # no script has a blank in its name
     check shellcheck shellcheck --external-sources $(shell_scripts | sort -u)
-    check antsibull-docs antsibull-docs lint-collection-docs --plugin-docs .
+    check antsibull-docs env HOME="$PWD/build/test" antsibull-docs lint-collection-docs --plugin-docs .
     check antsibull-changelog antsibull-changelog lint
     check sanity tools/sanity.sh
 }
@@ -49,7 +49,7 @@ tests() { # FOLDER
     report=$PWD/build/test/$1.xml
     rm -f "$report"
     echo "+ pytest tests/$1"
-    pytest "tests/$1" -rs --basetemp="$scratch/$1" --junit-xml="$report"
+    ANSIBLE_REMOTE_TMP="$scratch/remote" pytest "tests/$1" -rs --basetemp="$scratch/$1" --junit-xml="$report"
     code=$?
     counts=$(python tools/count_tests.py "$report")
     # an error outside of all tests, such as one while they are collected
