@@ -61,7 +61,7 @@ def test_a_folder_that_is_still_to_be_made(tmp_path: Path) -> None:
 def test_what_podman_has_to_know_of_a_host() -> None:
     told = facts("lab/files/host-facts")
     limits = {name: told.pop(name) for name in ("nofile", "nproc")}
-    assert set(told) == {"kvm", "root", "podman", "tun", "cgroup2", "sys_resource"}
+    assert set(told) == {"kvm", "root", "podman", "tun", "cgroup2", "sys_resource", "rt_group"}
     assert all(isinstance(value, bool) for value in told.values())
     assert told["root"] == (os.geteuid() == 0)
     assert told["tun"] == Path("/dev/net/tun").is_char_device()
@@ -69,6 +69,7 @@ def test_what_podman_has_to_know_of_a_host() -> None:
     assert capabilities
     # capability.h: CAP_SYS_RESOURCE is number 24
     assert told["sys_resource"] == bool(int(capabilities[1], 16) >> 24 & 1)
+    assert told["rt_group"] == Path("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists()
 
     most = {"nofile": (resource.RLIMIT_NOFILE, 1048576), "nproc": (resource.RLIMIT_NPROC, 32768)}
     for name, (limit, ceiling) in most.items():
