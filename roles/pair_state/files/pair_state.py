@@ -10,8 +10,9 @@ carried out stays in the pipe while this program restarts, for keepalived holds 
 transition is noted as pending before its first step, so one that was cut off is carried out again; every
 step may be repeated.
 
-`CONNTRACKD started` is written into the same FIFO by conntrackd's unit: a transition that failed because the
-daemon was away is then carried out again, and a primary sends its flows once more.
+`CONNTRACKD started` is written into the same FIFO by conntrackd's unit, `RULESET loaded` by that of the ruleset:
+a transition that failed because the daemon was away is then carried out again, a primary sends its flows once more,
+and opens its gate again. What the steps are, and why, is in pair_state_plan.py.
 """
 
 from __future__ import annotations
@@ -19,153 +20,50 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
+import select
+import shlex
 import socket
 import stat
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
-MASTER, BACKUP, FAULT, STOP = "MASTER", "BACKUP", "FAULT", "STOP"
-STATES = (MASTER, BACKUP, FAULT, STOP)
+# the mode -I leaves the folders of scripts out
+sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
+
+from pair_state_plan import (
+    COMMIT,
+    EXTERNAL,
+    MODES,
+    Plan,
+    Policy,
+    State,
+    Step,
+    StepResult,
+    parse_event,
+    plan_event,
+    plan_refresh,
+    plan_transition,
+)
 
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 """Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """One client command of conntrackd."""
-
-    name: str
-    option: str
-    needs: str | None = None
-    """The step without whose success this one would do harm."""
-    tries: int = 1
-
-
-COMMIT = Step("commit the external cache", "-c", tries=3)
-# After a failed commit the external cache holds the only copy of the flows.
-FLUSH = Step("flush the caches", "-f", needs=COMMIT.name)
-RESYNC = Step("read the kernel's table", "-R")
-BULK = Step("send all flows to the peer", "-B")
-# conntrackd forgets this timer at the next commit.
-PURGE = Step("schedule the purge of the kernel's table", "-t")
-REQUEST = Step("request all flows from the peer", "-n")
-
-
-@dataclass(frozen=True)
-class Event:
-    """What a line of the FIFO says; without a group it is conntrackd that has started."""
-
-    group: str | None
-    state: str
-
-
-_GROUP = re.compile(r'GROUP "([^"]+)" (\w+)(?: -?\d+)?\Z')
-
-
-def parse_event(line: str) -> Event | None:
-    """Parse a line; None for one that is no concern of ours (instances, priorities)."""
-    if line == "CONNTRACKD started":
-        return Event(None, "started")
-    match = _GROUP.match(line)
-    if match and match.group(2) in STATES:
-        return Event(match.group(1), match.group(2))
-    return None
-
-
-@dataclass
-class StepResult:
-    """How a step went; an exit code of None means that it did not end, or could not start."""
-
-    name: str
-    option: str
-    exit_code: int | None
-    seconds: float
-    message: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return self.exit_code == 0
-
-
-@dataclass
-class State:
-    """What the program knows. The times are seconds since the epoch."""
-
-    groups: dict[str, str] = field(default_factory=dict)
-    since: dict[str, float] = field(default_factory=dict)
-    pending: str | None = None
-    """The group whose last transition is not complete: cut off, or a step of it failed."""
-    steps: list[StepResult] = field(default_factory=list)
-
-    @property
-    def state(self) -> str:
-        """The node's state: of several groups the one that carries most."""
-        return next((state for state in STATES if state in self.groups.values()), "UNKNOWN")
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "state": self.state,
-            "groups": self.groups,
-            "since": self.since,
-            "pending": self.pending,
-            "steps": [asdict(step) for step in self.steps],
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> State:
-        steps = [StepResult(**step) for step in data["steps"]]
-        return cls(dict(data["groups"]), dict(data["since"]), data["pending"], steps)
-
-
-def plan_transition(groups: dict[str, str], group: str) -> tuple[Step, ...]:
-    """The steps for `group`, whose new state is in `groups` already.
-
-    conntrackd's caches and the kernel's table are the node's, not the group's: while another group is MASTER
-    nothing is flushed.
-    """
-    state = groups[group]
-    another_master = any(other == MASTER for name, other in groups.items() if name != group)
-    if state == MASTER:
-        return (COMMIT,) if another_master else (COMMIT, FLUSH, RESYNC, BULK)
-    if state == BACKUP:
-        return (REQUEST,) if another_master else (PURGE, REQUEST)
-    return () if another_master else (PURGE,)
-
-
-def plan_event(known: State, event: Event, now: float) -> tuple[Step, ...]:
-    """Note what the event says in `known`, and return the steps that it asks for."""
-    if event.group is None:
-        if known.pending is not None:
-            return plan_transition(known.groups, known.pending)
-        return (BULK,) if known.state == MASTER else ()
-    if known.groups.get(event.group) == event.state and known.pending != event.group:
-        # keepalived repeats the states when it reloads.
-        return ()
-    if known.groups.get(event.group) != event.state:
-        known.since[event.group] = now
-    known.groups[event.group] = event.state
-    known.pending = event.group
-    return plan_transition(known.groups, event.group)
-
-
 def run_steps(
     steps: tuple[Step, ...], run: Callable[[Step], StepResult], pause: Callable[[], None]
 ) -> list[StepResult]:
-    """Run the steps in order. A failed one is tried as often as it says, and holds up those that need it."""
+    """Run the steps in order. One that is refused is tried as often as it says; what needs it waits for it."""
     results: list[StepResult] = []
     for step in steps:
         if any(result.name == step.needs and not result.ok for result in results):
-            results.append(StepResult(step.name, step.option, None, 0.0, f"skipped: '{step.needs}' failed"))
+            results.append(StepResult(step.name, step.command, None, 0.0, f"skipped: '{step.needs}' failed"))
             continue
         result = run(step)
         for _attempt in range(step.tries - 1):
-            if result.ok:
+            if result.ok or result.exit_code is None:
                 break
             pause()
             result = run(step)
@@ -180,11 +78,16 @@ def log(level: int, message: str) -> None:
 def log_steps(results: list[StepResult]) -> None:
     for result in results:
         code = "not ended" if result.exit_code is None else f"exit code {result.exit_code}"
-        text = f"{result.name} (conntrackd {result.option}): {code}, {result.seconds:.3f} s"
+        text = f"{result.name} ({result.command}): {code}, {result.seconds:.3f} s"
         if result.ok:
             log(INFO, text)
         else:
             log(ERROR, f"FAILED: {text}: {result.message}")
+
+
+def log_failures(results: list[StepResult]) -> None:
+    """For steps that are repeated anyhow: only those that failed are worth a line."""
+    log_steps([result for result in results if not result.ok])
 
 
 def notify_systemd(message: str) -> None:
@@ -200,32 +103,42 @@ def notify_systemd(message: str) -> None:
 class Program:
     """The I/O around the plans."""
 
-    def __init__(
-        self, fifo: Path, state_file: Path, conntrackd: list[str], groups: list[str], timeout: float
-    ) -> None:
-        self.fifo, self.state_file, self.conntrackd = fifo, state_file, conntrackd
-        self.groups, self.timeout = groups, timeout
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        self.fifo: Path = chosen.fifo
+        self.state_file: Path = chosen.state_file
+        self.conntrackd: list[str] = chosen.conntrackd
+        self.groups: list[str] = chosen.group
+        self.timeout: float = chosen.timeout
+        self.gate_deadline: float = chosen.gate_deadline
+        self.policy = Policy(chosen.mode, tuple(chosen.gate), chosen.settle, chosen.refresh)
         self.known = State()
+        # what waits for its time: a transition's steps, and the next refresh (monotonic clock)
+        self.waiting: tuple[float, tuple[Step, ...]] | None = None
+        self.refresh_at = time.monotonic() + self.policy.refresh
 
     def run_step(self, step: Step) -> StepResult:
-        """Run one client command of conntrackd, within the time limit."""
+        """Run one command within its time limit. A gate waits for no commit longer than its deadline."""
+        command = (
+            ["/usr/sbin/nft", step.nft] if step.nft else [*self.conntrackd, *shlex.split(step.option or "")]
+        )
+        limit = self.gate_deadline if step is COMMIT and self.policy.gate else self.timeout
         start = time.monotonic()
         code: int | None = None
         try:
             done = subprocess.run(
-                [*self.conntrackd, step.option],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                timeout=self.timeout,
+                timeout=limit,
                 check=False,
             )
             code, message = done.returncode, done.stderr.decode(errors="replace").strip()
         except subprocess.TimeoutExpired:
-            message = f"no end after {self.timeout:g} s"
+            message = f"no end after {limit:g} s"
         except OSError as error:
             message = str(error)
-        return StepResult(step.name, step.option, code, round(time.monotonic() - start, 4), message)
+        return StepResult(step.name, step.command, code, round(time.monotonic() - start, 4), message)
 
     def load(self) -> None:
         """Take up what the state file of an earlier run says; an unreadable one is logged and forgotten."""
@@ -258,24 +171,39 @@ class Program:
         if event.group is not None and event.group not in self.groups:
             log(WARNING, f"'{event.group}' is no group of this node: {line}")
             return
-        steps = plan_event(self.known, event, time.time())
-        if steps:
-            log(NOTICE, f"{line}: {len(steps)} steps")
-        self.carry_out(steps)
+        self.follow(plan_event(self.policy, self.known, event, time.time()), line, event.group is not None)
+
+    def follow(self, plan: Plan, reason: str, transition: bool) -> None:
+        """Carry a plan out, or lay it aside until its time."""
+        if transition and (plan.steps or self.known.pending):
+            self.waiting = None
+        if plan.delay:
+            log(NOTICE, f"{reason}: {len(plan.steps)} steps in {plan.delay:g} s")
+            self.waiting = (time.monotonic() + plan.delay, plan.steps)
+            self.save()
+            return
+        if plan.steps:
+            log(NOTICE, f"{reason}: {len(plan.steps)} steps")
+        if plan.steps or self.known.pending:
+            self.carry_out(plan.steps)
 
     def carry_out(self, steps: tuple[Step, ...]) -> None:
         """Run the steps; what failed, or is cut off here, stays pending."""
-        if not steps and self.known.pending is None:
-            return
         self.save()
         results = run_steps(steps, self.run_step, lambda: time.sleep(0.3))
         log_steps(results)
         self.known.steps = results
         if all(result.ok for result in results):
-            self.known.pending = None
+            # steps that were laid aside are of a transition that is not complete yet
+            if self.waiting is None:
+                self.known.pending = None
         else:
             log(ERROR, f"{self.known.state}: the transition is incomplete, flows may be lost")
         self.save()
+
+    def refresh(self) -> None:
+        self.refresh_at = time.monotonic() + self.policy.refresh
+        log_failures(run_steps(plan_refresh(self.policy, self.known).steps, self.run_step, lambda: None))
 
     def open_fifo(self) -> int:
         """Open the FIFO to read and write: no end of file when keepalived stops, no wait for a start."""
@@ -291,12 +219,27 @@ class Program:
         notify_systemd("READY=1")
         pending = self.known.pending
         if pending in self.known.groups:
-            log(NOTICE, f"{pending} {self.known.groups[pending]}: carried out again after a restart")
-            self.carry_out(plan_transition(self.known.groups, pending))
+            reason = f"{pending} {self.known.groups[pending]}, once more after a restart"
+            self.follow(plan_transition(self.policy, self.known.groups, pending), reason, transition=True)
         else:
             self.save()
         while True:
+            self.turn(descriptor)
+
+    def turn(self, descriptor: int) -> None:
+        """Do what is next: a line of the FIFO, steps that were laid aside, or the refresh."""
+        due = [self.waiting[0]] if self.waiting else []
+        if self.policy.refresh:
+            due.append(self.refresh_at)
+        limit = max(0.0, min(due) - time.monotonic()) if due else None
+        if select.select([descriptor], [], [], limit)[0]:
             self.handle(read_line(descriptor))
+        elif self.waiting and self.waiting[0] <= time.monotonic():
+            steps = self.waiting[1]
+            self.waiting = None
+            self.carry_out(steps)
+        elif self.policy.refresh and self.refresh_at <= time.monotonic():
+            self.refresh()
 
 
 def read_line(descriptor: int) -> str:
@@ -319,9 +262,21 @@ def main() -> None:
         "--conntrackd", nargs="+", default=["/usr/sbin/conntrackd"], help="the client command"
     )
     parser.add_argument("--group", action="append", required=True, help="a sync group of keepalived")
+    parser.add_argument("--mode", choices=MODES, default=EXTERNAL, help="how flows are replicated")
+    parser.add_argument(
+        "--gate", nargs="*", default=[], help="interfaces that are shut until a commit has ended"
+    )
+    parser.add_argument(
+        "--gate-deadline", type=float, default=5, help="seconds after which the gate opens anyhow"
+    )
+    parser.add_argument(
+        "--settle", type=float, default=2, help="seconds between leaving and giving up the flows"
+    )
+    parser.add_argument(
+        "--refresh", type=float, default=60, help="seconds between bulk updates of a primary; 0: none"
+    )
     parser.add_argument("--timeout", type=float, default=30, help="seconds for one step")
-    chosen = parser.parse_args()
-    Program(chosen.fifo, chosen.state_file, chosen.conntrackd, chosen.group, chosen.timeout).run()
+    Program(parser.parse_args()).run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,188 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plans of pair-state: which steps a transition asks for, in both modes of replication."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FILES = Path(__file__).parents[3] / "roles/pair_state/files"
+
+
+def load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, FILES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+plan = load("pair_state_plan")
+sys.path.insert(0, str(FILES))
+program = load("pair_state")
+sys.path.remove(str(FILES))
+Event, State, StepResult = plan.Event, plan.State, plan.StepResult
+
+DIRECT = plan.Policy(plan.DIRECT)
+EXTERNAL = plan.Policy(plan.EXTERNAL)
+GATED = plan.Policy(plan.EXTERNAL, gate=("eth0", "eth1"))
+OPEN, CLOSE = "nft flush set inet ftfw gate", 'nft add element inet ftfw gate { "eth0", "eth1" }'
+
+
+def words(steps: Any) -> str:
+    return ", ".join(step.command.removeprefix("conntrackd ") for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [
+        pytest.param('GROUP "ftfw" MASTER 0', Event("ftfw", "MASTER"), id="group"),
+        pytest.param('GROUP "ftfw" STOP -1', Event("ftfw", "STOP"), id="negative-priority"),
+        pytest.param('GROUP "two words" FAULT', Event("two words", "FAULT"), id="no-priority"),
+        pytest.param("CONNTRACKD started", Event(None, "started"), id="conntrackd"),
+        pytest.param("RULESET loaded", Event(None, "loaded"), id="ruleset"),
+        pytest.param('INSTANCE "inside" MASTER 200', None, id="instance"),
+        pytest.param('GROUP "ftfw" DELETED 0', None, id="unknown-state"),
+        pytest.param('GROUP "ftfw" MASTER 0 GROUP', None, id="two-lines-in-one"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_parse_event(line: str, event: Any) -> None:
+    assert plan.parse_event(line) == event
+
+
+@pytest.mark.parametrize(
+    ("groups", "external", "direct"),
+    [
+        pytest.param({"a": "MASTER"}, "-c, -f, -R, -B", "-R, -B", id="primary"),
+        pytest.param({"a": "BACKUP"}, "-t, -n", "-f internal, -n", id="backup"),
+        pytest.param({"a": "FAULT"}, "-t", "-f internal", id="fault"),
+        pytest.param({"a": "STOP"}, "-t", "-f internal", id="stop"),
+        pytest.param({"a": "MASTER", "b": "BACKUP"}, "-c, -f, -R, -B", "-R, -B", id="one-of-two"),
+        pytest.param({"a": "MASTER", "b": "MASTER"}, "-c", "-R, -B", id="second-group-flushes-nothing"),
+        pytest.param({"a": "BACKUP", "b": "MASTER"}, "-n", "-n", id="another-is-primary"),
+        pytest.param({"a": "FAULT", "b": "MASTER"}, "", "", id="fault-while-another-is-primary"),
+    ],
+)
+def test_plan_transition(groups: dict[str, str], external: str, direct: str) -> None:
+    assert words(plan.plan_transition(EXTERNAL, groups, "a").steps) == external
+    assert words(plan.plan_transition(DIRECT, groups, "a").steps) == direct
+
+
+def test_a_primary_is_never_kept_waiting_and_who_leaves_is() -> None:
+    for policy in (DIRECT, EXTERNAL, GATED):
+        delays = {
+            state: plan.plan_transition(policy, {"a": state}, "a").delay
+            for state in ("MASTER", "BACKUP", "FAULT")
+        }
+        assert delays == {"MASTER": 0, "BACKUP": policy.settle, "FAULT": policy.settle}
+
+
+def test_the_gate_opens_after_the_commit_and_shuts_last() -> None:
+    assert words(plan.plan_transition(GATED, {"a": "MASTER"}, "a").steps) == f"-c, {OPEN}, -f, -R, -B"
+    assert words(plan.plan_transition(GATED, {"a": "BACKUP"}, "a").steps) == f"-t, -n, {CLOSE}"
+
+
+@pytest.mark.parametrize(
+    ("policy", "groups", "pending", "event", "expected"),
+    [
+        pytest.param(EXTERNAL, {}, None, Event("a", "BACKUP"), "-t, -n", id="first"),
+        pytest.param(EXTERNAL, {"a": "MASTER"}, None, Event("a", "MASTER"), "", id="repeated-at-a-reload"),
+        pytest.param(
+            EXTERNAL, {"a": "MASTER"}, "a", Event("a", "MASTER"), "-c, -f, -R, -B", id="after-failure"
+        ),
+        pytest.param(EXTERNAL, {"a": "MASTER"}, None, Event(None, "started"), "-B", id="started-primary"),
+        pytest.param(
+            EXTERNAL, {"a": "MASTER"}, "a", Event(None, "started"), "-c, -f, -R, -B", id="started-pending"
+        ),
+        pytest.param(EXTERNAL, {"a": "BACKUP"}, None, Event(None, "started"), "", id="started-backup"),
+        pytest.param(
+            DIRECT, {"a": "MASTER"}, None, Event(None, "started"), "-B", id="direct-started-primary"
+        ),
+        pytest.param(
+            DIRECT, {"a": "BACKUP"}, None, Event(None, "started"), "-f internal", id="direct-started"
+        ),
+        pytest.param(
+            DIRECT,
+            {"a": "BACKUP"},
+            "a",
+            Event(None, "started"),
+            "-f internal, -n",
+            id="direct-started-pending",
+        ),
+        pytest.param(GATED, {"a": "MASTER"}, None, Event(None, "loaded"), OPEN, id="ruleset-primary"),
+        pytest.param(GATED, {"a": "MASTER"}, "a", Event(None, "loaded"), "", id="ruleset-before-the-commit"),
+        pytest.param(GATED, {"a": "BACKUP"}, None, Event(None, "loaded"), "", id="ruleset-backup"),
+        pytest.param(DIRECT, {"a": "MASTER"}, None, Event(None, "loaded"), "", id="ruleset-no-gate"),
+    ],
+)
+def test_plan_event(
+    policy: Any, groups: dict[str, str], pending: str | None, event: Any, expected: str
+) -> None:
+    known = State(groups=dict(groups), pending=pending)
+    assert words(plan.plan_event(policy, known, event, 1.0).steps) == expected
+    if event.group:
+        assert known.groups["a"] == event.state
+
+
+def test_conntrackd_that_comes_back_on_a_backup_disowns_at_once() -> None:
+    known = State(groups={"a": "BACKUP"}, pending="a")
+    assert plan.plan_event(DIRECT, known, Event(None, "started"), 1.0).delay == 0
+
+
+@pytest.mark.parametrize(
+    ("failing", "options"),
+    [
+        pytest.param({}, "-c -f -R -B", id="all-well"),
+        pytest.param({"-c": 1}, "-c -c -f -R -B", id="commit-once-refused"),
+        pytest.param({"-c": 9}, "-c -c -c -R -B", id="no-flush-without-commit"),
+        pytest.param({"-f": 9}, "-c -f -R -B", id="flush-failed"),
+        pytest.param({"-R": 9}, "-c -f -R -B", id="resync-failed"),
+    ],
+)
+def test_run_steps(failing: dict[str, int], options: str) -> None:
+    left, ran = dict(failing), []
+
+    def run(step: Any) -> Any:
+        ran.append(step.option)
+        fails = left.get(step.option, 0) > 0
+        left[step.option] = left.get(step.option, 0) - 1
+        return StepResult(step.name, step.command, 1 if fails else 0, 0.1)
+
+    steps = plan.plan_transition(EXTERNAL, {"a": "MASTER"}, "a").steps
+    results = program.run_steps(steps, run, lambda: None)
+    assert " ".join(ran) == options
+    assert [result.command for result in results] == [step.command for step in steps]
+
+
+def test_a_commit_without_end_is_not_tried_again_and_the_gate_opens() -> None:
+    ran = []
+
+    def run(step: Any) -> Any:
+        ran.append(step.command)
+        return StepResult(step.name, step.command, None if step is plan.COMMIT else 0, 5.0)
+
+    program.run_steps(plan.plan_transition(GATED, {"a": "MASTER"}, "a").steps, run, lambda: None)
+    assert ran == ["conntrackd -c", OPEN, "conntrackd -R", "conntrackd -B"]
+
+
+def test_state_file_holds_the_state() -> None:
+    state = State({"a": "MASTER"}, {"a": 5.0}, "a", [StepResult("x", "-c", None, 0.5, "no end")])
+    assert State.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+def test_an_earlier_version_s_steps_are_no_reason_to_forget_the_state() -> None:
+    old = {
+        "groups": {"a": "MASTER"},
+        "since": {"a": 1.0},
+        "pending": None,
+        "steps": [{"name": "x", "option": "-c"}],
+    }
+    assert State.from_json(old) == State({"a": "MASTER"}, {"a": 1.0})
