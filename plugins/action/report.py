@@ -24,6 +24,7 @@ SPEC = {
     "columns": {"type": "list", "elements": "str"},
     "rows": {"type": "list", "elements": "dict"},
     "document": {"type": "raw"},
+    "lines": {"type": "list", "elements": "str", "default": []},
     "problems": {"type": "list", "elements": "str", "default": []},
     "path": {"type": "path"},
 }
@@ -57,7 +58,8 @@ class ActionModule(ActionBase):
             problems += [] if checks else ["nothing was checked"]
         else:
             lines, document = table(arguments["columns"], arguments["rows"]), arguments["document"]
-        Display().display("\n".join(["", *lines, ""]))
+        notes = ["", *arguments["lines"]] if arguments["lines"] else []
+        Display().display("\n".join(["", *lines, *notes, ""]))
         if arguments["path"]:
             try:
                 write(Path(arguments["path"]), document)

@@ -31,6 +31,12 @@ options:
   document:
     description: What is written with O(rows).
     type: raw
+  lines:
+    description: What is printed below the table.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   problems:
     description: Sentences that say why to fail.
     type: list

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath, find_path
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
     Host,
@@ -74,6 +75,12 @@ class Firewall:
             for entry in self.site.policy
             if self.pair.routers_on(entry.source) and self.pair.routers_on(entry.destination)
         ]
+
+    @cached_property
+    def probe(self) -> ProbePath | None:
+        """The way of the site's probe, where it leads through this pair."""
+        path = find_path(self.site)
+        return path if path and path.pair == self.pair else None
 
     def services(self, entry: PolicyEntry) -> list[Service]:
         return [self.site.services[name] for name in entry.services]

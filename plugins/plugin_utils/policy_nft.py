@@ -35,6 +35,19 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Set:
+    """A named set, or a map where `type` has a colon, that is empty: its elements come and go at run time."""
+
+    name: str
+    comment: str
+    type: str
+
+    @property
+    def kind(self) -> str:
+        return "map" if ":" in self.type else "set"
+
+
+@dataclass(frozen=True)
 class Table:
     """Table inet NAME; `helpers` maps a connection tracking helper to its protocol."""
 
@@ -42,6 +55,7 @@ class Table:
     comment: str
     helpers: Mapping[str, str]
     chains: tuple[Chain, ...]
+    sets: tuple[Set, ...] = ()
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -75,6 +89,7 @@ def render_ruleset(table: Table) -> str:
         f"table inet {table.name} {{",
     ]
     sections = [_helper(name, protocol) for name, protocol in sorted(table.helpers.items())]
+    sections += [_set(one) for one in table.sets]
     sections += [_chain(chain) for chain in table.chains if chain.needed]
     for index, section in enumerate(sections):
         if index:
@@ -88,6 +103,16 @@ def _helper(name: str, protocol: str) -> list[str]:
         f"ct helper {name} {{",
         f'{_INDENT}type "{name}" protocol {protocol}',
         f"{_INDENT}l3proto inet",
+        "}",
+    ]
+
+
+def _set(one: Set) -> list[str]:
+    return [
+        f"# {one.comment}",
+        f"{one.kind} {one.name} {{",
+        f"{_INDENT}type {one.type}",
+        f"{_INDENT}flags timeout",
         "}",
     ]
 

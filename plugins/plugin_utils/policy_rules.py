@@ -20,6 +20,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     ports,
     quoted,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
+    probe_destination_nat,
+    probe_forward,
+    probe_helpers,
+    probe_pings,
+    probe_sets,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, ICMP_REQUESTS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
@@ -61,6 +68,7 @@ def compile_policy(firewall: Firewall) -> Table:
     forwards = _port_forwards(firewall)
     helpers = {s.helper for entry in firewall.entries for s in firewall.services(entry) if s.helper}
     helpers |= {forward.service.helper for forward in forwards if forward.service.helper}
+    helpers |= {"ftp"} if firewall.probe else set()
     return Table(
         TABLE,
         f"The policy of {firewall.site.name} on {firewall.host.name}, firewall of pair {firewall.pair.name}",
@@ -68,12 +76,20 @@ def compile_policy(firewall: Firewall) -> Table:
         (
             Chain("raw_prerouting", "filter", "prerouting", "raw", "accept", _untracked(firewall, "iifname")),
             Chain("raw_output", "filter", "output", "raw", "accept", _untracked(firewall, "oifname")),
-            Chain("nat_prerouting", "nat", "prerouting", "dstnat", "accept", _destination_nat(forwards)),
+            Chain(
+                "nat_prerouting",
+                "nat",
+                "prerouting",
+                "dstnat",
+                "accept",
+                _destination_nat(firewall, forwards),
+            ),
             Chain("prerouting", "filter", "prerouting", "filter", "accept", _helpers(firewall, forwards)),
             Chain("input", "filter", "input", "filter", "drop", _input(firewall)),
             Chain("forward", "filter", "forward", "filter", "drop", _forward(firewall, forwards, helpers)),
             Chain("nat_postrouting", "nat", "postrouting", "srcnat", "accept", _source_nat(firewall)),
         ),
+        probe_sets(firewall),
     )
 
 
@@ -116,7 +132,7 @@ def _port_forwards(firewall: Firewall) -> list[Forwarded]:
     return found
 
 
-def _destination_nat(forwards: list[Forwarded]) -> tuple[Block, ...]:
+def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
     return _blocks(
         *(
             (
@@ -128,7 +144,8 @@ def _destination_nat(forwards: list[Forwarded]) -> tuple[Block, ...]:
                 ],
             )
             for forward in forwards
-        )
+        ),
+        ("the probe, while it runs", probe_destination_nat(firewall)),
     )
 
 
@@ -144,6 +161,7 @@ def _helpers(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]
         matches = f'iifname "{forward.incoming}" {_IP[forward.family]} daddr {forward.target}'
         rule = _helper_rule(matches, forward.service)
         blocks.append((f"{forward.comment}: helper", [rule] if rule else []))
+    blocks.append(("the probe, while it runs: helper", probe_helpers(firewall)))
     return _blocks(*blocks)
 
 
@@ -283,6 +301,8 @@ def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[st
         ),
         ("a family that a network does not have", lacking),
         ("what belongs to no known flow", ["ct state invalid drop"]),
+        # before the limits, which are not meant for them
+        ("pings of the probe, while it runs", probe_pings(firewall)),
         # before the established ones, because an echo's later packets belong to them
         *((f"{e}: at most {e.limit}", _icmp_over_limit(firewall, e)) for e in firewall.entries),
         ("both directions of what was let in", ["ct state established accept"]),
@@ -296,6 +316,7 @@ def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[st
         ),
         *((f"{entry}: {', '.join(entry.services)}", _entry(firewall, entry)) for entry in firewall.entries),
         *((forward.comment, _forwarded(forward)) for forward in forwards),
+        ("the probe, while it runs", probe_forward(firewall)),
     )
 
 

@@ -30,6 +30,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     PolicyEntry,
     PortForward,
     Prefix,
+    Probes,
     Service,
     Site,
     VirtualRouter,
@@ -45,6 +46,7 @@ SITE_VARIABLES = (
     "site_port_forwards",
     "site_source_nat",
     "site_filter_bridges",
+    "site_probes",
 )
 HOST_VARIABLES = ("hypervisor_bridges", "guest", "node_interfaces", "node_resolvers")
 
@@ -79,6 +81,7 @@ def read_site(hostvars: Mapping[str, Mapping[str, object]], problems: Problems) 
         source_nat=shared["site_source_nat"].choice("virtual_address", "none") != "none",
         filter_bridges=shared["site_filter_bridges"].boolean(False),
         hosts={name: _host(name, variables, problems) for name, variables in hostvars.items()},
+        probes=_probes(shared["site_probes"]) if shared["site_probes"].given else None,
     )
 
 
@@ -219,6 +222,21 @@ def _port_forward(index: int, value: Value) -> PortForward:
         address=fields["address"].address(),
         service=fields["service"].text() or "",
         host=(fields["host"].address() or "") if literal else host,
+    )
+
+
+def _probes(value: Value) -> Probes:
+    fields = value.section("client", "server", "tcp", "udp", "ftp", "forward", required=["client", "server"])
+    forward = fields["forward"].section("tcp", "udp")
+    default = Probes(fields["client"].text() or "", fields["server"].text() or "")
+    return Probes(
+        default.client,
+        default.server,
+        tcp=fields["tcp"].integer(1, 65535) or default.tcp,
+        udp=fields["udp"].integer(1, 65535) or default.udp,
+        ftp=fields["ftp"].integer(1, 65535) or default.ftp,
+        forward_tcp=forward["tcp"].integer(1, 65535) or default.forward_tcp,
+        forward_udp=forward["udp"].integer(1, 65535) or default.forward_udp,
     )
 
 

@@ -13,6 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
     known_network,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_variable_names, read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import check_probes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
     SITE,
     Problems,
@@ -54,6 +55,7 @@ def load_site(
     _check_vrids(site, problems)
     _check_policy(site, problems)
     _check_port_forwards(site, problems)
+    check_probes(site, problems)
     if problems:
         raise SiteError(problems)
     return site

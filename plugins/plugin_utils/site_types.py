@@ -134,6 +134,22 @@ class PortForward:
 
 
 @dataclass(frozen=True)
+class Probes:
+    """The two hosts that a probe runs on, and its ports: on the server, and forwarded to the client."""
+
+    client: str
+    server: str
+    tcp: int = 7001
+    udp: int = 7002
+    ftp: int = 21
+    forward_tcp: int = 7003
+    forward_udp: int = 7004
+
+    def forwards(self) -> tuple[tuple[str, int], ...]:
+        return (("tcp", self.forward_tcp), ("udp", self.forward_udp))
+
+
+@dataclass(frozen=True)
 class Bridge:
     """A hypervisor's bridge; with an address it is grounded."""
 
@@ -193,6 +209,7 @@ class Site:
     source_nat: bool
     filter_bridges: bool
     hosts: Mapping[str, Host]
+    probes: Probes | None = None
 
     def pair_of(self, node: str) -> Pair | None:
         return next((pair for pair in self.pairs if node in pair.nodes), None)

@@ -8,7 +8,9 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import render_ruleset
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import probe_commands
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import compile_policy
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import find_path
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
     Bridge,
@@ -292,6 +294,30 @@ def _verify(site: Site) -> View:
             "virtual_addresses": list(map(str, pair.virtual_addresses())),
             "guests": {node: guest.hypervisor for node, guest in guests if guest is not None},
         },
+        "probes": _probes(site),
+    }
+
+
+def _probes(site: Site) -> View | None:
+    path = find_path(site)
+    if path is None:
+        return None
+    probes = path.probes
+    opening, closing = probe_commands(path)
+    return {
+        "client": {"host": probes.client, "address": str(path.client)},
+        "server": {"host": probes.server, "address": str(path.server)},
+        "tcp": probes.tcp,
+        "udp": probes.udp,
+        "ftp": probes.ftp,
+        "forward": {
+            "address": str(path.virtual),
+            "tcp": probes.forward_tcp,
+            "udp": probes.forward_udp,
+        },
+        "nodes": list(path.pair.nodes),
+        "open": opening,
+        "close": closing,
     }
 
 

@@ -81,9 +81,9 @@ def connect(spec: str, host: str, source: str = "") -> dict[str, str]:
             return {"seen": "reset"}
 
 
-def ftp(host: str) -> dict[str, str]:
+def ftp(host: str, port: str = "21") -> dict[str, str]:
     with (
-        socket.create_connection((host, 21), TIMEOUT) as control,
+        socket.create_connection((host, int(port)), TIMEOUT) as control,
         control.makefile("rw", newline="\r\n") as lines,
     ):
         lines.readline()

@@ -51,7 +51,11 @@ def judge(since: Look, last: Look, now: Look, patience: float) -> Verdict:
     `patience` is in seconds. A look that comes so late after the last one (this program, or the whole machine,
     stood still) proves nothing about keepalived, and starts the clock anew.
     """
-    if now.pid is None or (now.pid, now.switches) != (since.pid, since.switches) or now.at - last.at >= patience:
+    if (
+        now.pid is None
+        or (now.pid, now.switches) != (since.pid, since.switches)
+        or now.at - last.at >= patience
+    ):
         return Verdict(False, now)
     return Verdict(now.at - since.at >= patience, since)
 

@@ -164,14 +164,19 @@ class Program:
         new.replace(self.state_file)
         notify_systemd(f"STATUS={self.known.state}{', incomplete' if self.known.pending else ''}")
 
-    def handle(self, line: str) -> None:
-        event = parse_event(line)
-        if event is None:
-            return
-        if event.group is not None and event.group not in self.groups:
-            log(WARNING, f"'{event.group}' is no group of this node: {line}")
-            return
-        self.follow(plan_event(self.policy, self.known, event, time.time()), line, event.group is not None)
+    def handle(self, lines: list[str]) -> None:
+        """Note in their order what the lines say; of transitions of one group the last one is carried out."""
+        events = [(line, event) for line in lines for event in [parse_event(line)] if event]
+        last = {event.group: number for number, (_line, event) in enumerate(events)}
+        for number, (line, event) in enumerate(events):
+            if event.group is not None and event.group not in self.groups:
+                log(WARNING, f"'{event.group}' is no group of this node: {line}")
+                continue
+            plan = plan_event(self.policy, self.known, event, time.time())
+            if event.group is not None and last[event.group] != number:
+                log(NOTICE, f"{line}: over before it was carried out")
+                continue
+            self.follow(plan, line, event.group is not None)
 
     def follow(self, plan: Plan, reason: str, transition: bool) -> None:
         """Carry a plan out, or lay it aside until its time."""
@@ -233,7 +238,10 @@ class Program:
             due.append(self.refresh_at)
         limit = max(0.0, min(due) - time.monotonic()) if due else None
         if select.select([descriptor], [], [], limit)[0]:
-            self.handle(read_line(descriptor))
+            lines = [read_line(descriptor)]
+            while select.select([descriptor], [], [], 0)[0]:
+                lines.append(read_line(descriptor))
+            self.handle(lines)
         elif self.waiting and self.waiting[0] <= time.monotonic():
             steps = self.waiting[1]
             self.waiting = None

@@ -89,13 +89,27 @@ def running(tmp_path: Path) -> Any:
 
 
 def test_transitions_keep_their_order(running: Running) -> None:
-    running.write('GROUP "a" BACKUP 0\nINSTANCE "i" MASTER 1\nGROUP "a" MASTER 0\n')
+    running.write('GROUP "a" BACKUP 0\nINSTANCE "i" MASTER 1\n')
+    running.until(lambda: running.options() == "-t -n")
+    running.write('GROUP "a" MASTER 0\n')
+    running.until(lambda: running.options() == "-t -n -c -f -R -B")
     running.write('GROUP "b" FAULT 0\nGROUP "a" FAULT 0\n')
     running.until(lambda: running.options() == "-t -n -c -f -R -B -t")
     running.until(lambda: running.known()["pending"] is None)
     assert running.known()["state"] == "FAULT"
     assert stat.S_IMODE(running.fifo.stat().st_mode) == 0o600
     assert "'b' is no group of this node" in running.stop()
+
+
+def test_of_transitions_that_have_piled_up_the_last_one_is_carried_out(running: Running) -> None:
+    running.answer(0, seconds=0.5)
+    running.write('GROUP "a" BACKUP 0\n')
+    running.until(lambda: running.options() == "-t")
+    running.write('GROUP "a" MASTER 0\nGROUP "a" BACKUP 0\nGROUP "a" FAULT 0\n')
+    running.until(lambda: running.known()["state"] == "FAULT" and running.known()["pending"] is None)
+    assert running.options() == "-t -n -t"
+    said = running.stop()
+    assert said.count("over before it was carried out") == 2
 
 
 def test_failure_is_loud_and_repeated_when_conntrackd_is_back(running: Running) -> None:
@@ -124,8 +138,9 @@ def test_cut_off_transition_is_carried_out_again(running: Running) -> None:
     keepalived = os.open(running.fifo, os.O_RDWR)
     try:
         running.answer(0, seconds=1)
-        running.write('GROUP "a" BACKUP 0\nGROUP "a" MASTER 0\n')
+        running.write('GROUP "a" BACKUP 0\n')
         running.until(lambda: running.options() == "-t")
+        running.write('GROUP "a" MASTER 0\n')
         running.stop()
         running.answer(0)
         running.process = running.start()

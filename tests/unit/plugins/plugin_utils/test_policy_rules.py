@@ -131,6 +131,86 @@ def test_rules(changed: Change, changes: dict[str, object], rules: list[str]) ->
     check(text)
 
 
+PROBES = {"client": "client", "server": "omarine"}
+PROBE_RULES = [
+    'iifname "eth0" ip saddr 192.168.0.3 dnat ip to ip daddr . meta l4proto . th dport map @probe_forwards',
+    'iifname "eth1" ip saddr 192.168.2.3 ip daddr 192.168.0.3 tcp dport @probe_ftp ct state new '
+    'ct helper set "ftp"',
+    'iifname "eth1" oifname "eth0" ip saddr . ip daddr @probe_pings icmp type echo-request accept',
+    'iifname "eth1" oifname "eth0" ip saddr 192.168.2.3 ip daddr 192.168.0.3 '
+    "tcp flags & (fin | syn | rst | ack) == syn meta l4proto . th dport @probe_ports ct state new accept",
+    'iifname "eth1" oifname "eth0" ip saddr 192.168.2.3 ip daddr 192.168.0.3 '
+    "meta l4proto udp meta l4proto . th dport @probe_ports ct state new accept",
+    'iifname "eth0" oifname "eth1" ip saddr 192.168.0.3 ip daddr 192.168.2.3 ct status dnat '
+    "tcp flags & (fin | syn | rst | ack) == syn meta l4proto . th dport @probe_ports ct state new accept",
+    'iifname "eth0" oifname "eth1" ip saddr 192.168.0.3 ip daddr 192.168.2.3 ct status dnat '
+    "meta l4proto udp meta l4proto . th dport @probe_ports ct state new accept",
+]
+PROBE_SETS = """\
+    # what a probe opens while it runs
+    set probe_ports {
+        type inet_proto . inet_service
+        flags timeout
+    }
+
+    # control connections of a probe's downloads
+    set probe_ftp {
+        type inet_service
+        flags timeout
+    }
+
+    # from where to where a probe pings
+    set probe_pings {
+        type ipv4_addr . ipv4_addr
+        flags timeout
+    }
+
+    # where a probe is forwarded to
+    map probe_forwards {
+        type ipv4_addr . inet_proto . inet_service : ipv4_addr
+        flags timeout
+    }
+"""
+
+
+def test_a_probe_adds_its_sets_and_rules_and_changes_nothing_else(changed: Change, lab: Any) -> None:
+    before = ruleset(lab).splitlines()
+    text = ruleset(changed({"all:site_probes": PROBES}))
+    assert PROBE_SETS in text
+    lines = [line.strip() for line in text.splitlines()]
+    assert [line for line in lines if "@probe_" in line] == PROBE_RULES
+    kept = iter(text.splitlines())
+    assert [line for line in before if line not in kept] == []
+    check(text, twice=True)
+
+
+def test_pings_of_a_probe_are_not_limited(changed: Change) -> None:
+    text = ruleset(changed({"all:site_probes": PROBES}))
+    assert text.index("ct state invalid drop") < text.index("@probe_pings") < text.index("limit rate over")
+
+
+def test_the_helper_of_a_probe_needs_no_policy(changed: Change) -> None:
+    hostvars = changed({"all:site_probes": PROBES, "all:site_policy.0.services": ["dns"]})
+    assert host_view(load_site(hostvars), "fw-1")["nftables"]["helpers"] == ["ftp"]
+    assert 'ct state related ct helper "ftp" accept' in ruleset(hostvars)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_nft_accepts_the_commands_of_a_probe(changed: Change, family: int) -> None:
+    changes: dict[str, object] = {"all:site_probes": PROBES}
+    if family == 6:
+        changes |= {
+            **DUAL,
+            "client:node_interfaces.eth0.addresses": ["2001:db8:2::3"],
+            "omarine:hypervisor_bridges.br0.addresses": ["2001:db8::3/64"],
+        }
+    view = host_view(load_site(changed(changes)), "fw-1")
+    probes = view["verify"]["probes"]
+    commands = [command.replace("SECONDS", "60") for command in probes["close"] + probes["open"]]
+    check("\n".join([view["nftables"]["ruleset"], *commands, ""]))
+    assert len([command for command in commands if "timeout 60s" in command]) == 4
+
+
 def test_without_source_nat_there_is_none(changed: Change) -> None:
     assert "snat" not in ruleset(changed({"all:site_source_nat": "none"}))
 

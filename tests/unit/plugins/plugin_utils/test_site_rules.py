@@ -13,6 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_s
 Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
 PAIR = "all:site_pairs.ftfw"
 FW2 = "fw-2:node_interfaces"
+PROBES = {"client": "client", "server": "omarine"}
 FORWARD = {"to": "outside", "service": "http", "host": "client"}
 
 
@@ -139,6 +140,47 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     "misspelt option": (
         {f"{FW2}.eth1.adresses": ["192.168.2.9"]},
         "fw-2: node_interfaces.eth1.adresses: [192.168.2.9]: unknown option; did you mean addresses?",
+    ),
+    "probe on an unknown host": (
+        {"all:site_probes": {**PROBES, "server": "omarin"}},
+        "all: site_probes.server: omarin: is not in the inventory; did you mean omarine?",
+    ),
+    "probe without a server": (
+        {"all:site_probes": {"client": "client"}},
+        "all: site_probes.server: (empty): is missing; server is required here",
+    ),
+    "probe on a firewall": (
+        {"all:site_probes": {**PROBES, "client": "fw-1"}},
+        "all: site_probes.client: fw-1: is a firewall; name a host on one side of the pair",
+    ),
+    "probe port out of range": (
+        {"all:site_probes": {**PROBES, "forward": {"udp": 70000}}},
+        "all: site_probes.forward.udp: 70000: is out of range; use 1 to 65535",
+    ),
+    "probe port given twice": (
+        {"all:site_probes": {**PROBES, "tcp": 21}},
+        "all: site_probes.ftp: 21: tcp has this port on the server too; give each a port of its own",
+    ),
+    "probe port that is forwarded already": (
+        {
+            "all:site_probes": {**PROBES, "forward": {"tcp": 80}},
+            "all:site_port_forwards": [FORWARD],
+        },
+        "all: site_probes.forward.tcp: 80: site_port_forwards[0] has this port of 192.168.0.100; "
+        "use another one",
+    ),
+    "probe on a host that is on no data network": (
+        {"all:site_probes": PROBES, "client:node_interfaces.eth0.addresses": []},
+        "all: site_probes.client: client: has no address on a data network; name a host on inside or outside",
+    ),
+    "probe against the policy's direction": (
+        {"all:site_probes": {"client": "omarine", "server": "client"}},
+        "all: site_probes: omarine to client: no policy entry leads from one to the other, in a family that "
+        "both have; name hosts on the networks of an entry, client on from and server on to",
+    ),
+    "misspelt probe option": (
+        {"all:site_probes": {**PROBES, "forwards": {}}},
+        "all: site_probes.forwards: {}: unknown option; did you mean forward?",
     ),
     "wrong type": (
         {"fw-2:guest.cpus": "many"},

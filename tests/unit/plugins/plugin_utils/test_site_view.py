@@ -25,6 +25,35 @@ def test_lab(lab: dict[str, dict[str, Any]], host: str) -> None:
     assert view == yaml.safe_load((DATA / "lab_views.yml").read_text())[host]
 
 
+def test_probes(changed: Change) -> None:
+    ports = {"tcp": 7101, "ftp": 2121, "forward": {"udp": 7104}}
+    hostvars = changed({"all:site_probes": {"client": "client", "server": "omarine", **ports}})
+    assert host_view(load_site(hostvars), "client")["verify"]["probes"] == {
+        "client": {"host": "client", "address": "192.168.2.3"},
+        "server": {"host": "omarine", "address": "192.168.0.3"},
+        "tcp": 7101,
+        "udp": 7002,
+        "ftp": 2121,
+        "forward": {"address": "192.168.0.100", "tcp": 7003, "udp": 7104},
+        "nodes": ["fw-1", "fw-2"],
+        "open": [
+            "add element inet ftfw probe_ports { tcp . 7101 timeout SECONDSs, udp . 7002 timeout SECONDSs, "
+            "tcp . 2121 timeout SECONDSs, tcp . 7003 timeout SECONDSs, udp . 7104 timeout SECONDSs }",
+            "add element inet ftfw probe_ftp { 2121 timeout SECONDSs }",
+            "add element inet ftfw probe_pings { 192.168.2.3 . 192.168.0.3 timeout SECONDSs }",
+            "add element inet ftfw probe_forwards { "
+            "192.168.0.100 . tcp . 7003 timeout SECONDSs : 192.168.2.3, "
+            "192.168.0.100 . udp . 7104 timeout SECONDSs : 192.168.2.3 }",
+        ],
+        "close": [
+            "flush set inet ftfw probe_ports",
+            "flush set inet ftfw probe_ftp",
+            "flush set inet ftfw probe_pings",
+            "flush map inet ftfw probe_forwards",
+        ],
+    }
+
+
 def test_view_is_plain_json(lab: dict[str, dict[str, Any]]) -> None:
     site = load_site(lab)
     views = {host: host_view(site, host) for host in lab}

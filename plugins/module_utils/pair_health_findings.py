@@ -1,0 +1,184 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ails one firewall, from its facts alone. Pure code; the facts are those of pair_health_node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ERROR, WARNING = "error", "warning"
+FULL = 0.9
+STALL_SECONDS = 5
+SAMPLES = 2
+"""How many earlier checks' counters are kept: a counter's growth is a finding for one to two intervals."""
+
+GROWING = {
+    "lost": ("messages-lost", "messages of the peer were lost on the way and had to be sent again"),
+    "overruns": ("queue-overrun", "times the kernel's events came faster than conntrackd takes them"),
+    "no_space": ("queue-overrun", "messages found no space in a queue of conntrackd"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong. An error means that the pair, or its next failover, is at risk as it stands."""
+
+    id: str
+    severity: str
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"id": self.id, "severity": self.severity, "message": self.message}
+
+
+Facts = Mapping[str, Any]
+
+
+def find(facts: Facts, samples: Sequence[Mapping[str, int]] = ()) -> list[Finding]:
+    """All that is wrong, in the order in which one would look at it.
+
+    `samples` are the counters of earlier checks, the oldest first.
+    """
+    return [
+        *_daemons(facts),
+        *_vrrp(facts),
+        *_links(facts),
+        *_replication(facts),
+        *_growing(facts, samples),
+        *_table(facts),
+        *_flows(facts),
+        *_ruleset(facts),
+        *_units(facts),
+    ]
+
+
+def sample(facts: Facts) -> dict[str, int] | None:
+    """The counters to keep for the next check."""
+    counters = facts["replication"]
+    return None if counters is None else {name: counters[name] for name in GROWING}
+
+
+def _daemons(facts: Facts) -> Iterator[Finding]:
+    for name, active in facts["units"].items():
+        if not active:
+            yield Finding(f"{name}-down", ERROR, f"{name} does not run")
+        elif name in facts["stopped"]:
+            yield Finding(f"{name}-stopped", ERROR, f"{name} runs, but is stopped (as by SIGSTOP)")
+        elif name == "conntrackd" and facts["conntrackd"] is None:
+            yield Finding(
+                "conntrackd-mute", ERROR, f"conntrackd runs, but does not answer: {facts['conntrackd_error']}"
+            )
+
+
+def _vrrp(facts: Facts) -> Iterator[Finding]:
+    state, groups, pending = (facts["vrrp"][key] for key in ("state", "groups", "pending"))
+    held = facts["virtual_addresses"]
+    if state == "FAULT":
+        yield Finding(
+            "vrrp-fault", ERROR, "VRRP is in state FAULT: keepalived misses a link or a script failed"
+        )
+    if pending is not None:
+        yield Finding(
+            "transition-incomplete", ERROR, f"the transition of '{pending}' to {state} is not complete"
+        )
+    masters = [name for name, known in groups.items() if known == "MASTER"]
+    if held and not masters:
+        yield Finding(
+            "addresses", ERROR, f"the kernel has {', '.join(held)}, though the VRRP state is {state}"
+        )
+    if masters and not held:
+        yield Finding("addresses", ERROR, "the VRRP state is MASTER, but the kernel has no virtual address")
+
+
+def _links(facts: Facts) -> Iterator[Finding]:
+    for link in facts["links"]:
+        if not link["carrier"]:
+            yield Finding("sync-link-down", ERROR, f"replication link {link['interface']} has no carrier")
+
+
+def _replication(facts: Facts) -> Iterator[Finding]:
+    counters = facts["replication"]
+    silent = counters["silent_seconds"] if counters else None
+    if silent is not None and silent >= STALL_SECONDS:
+        yield Finding(
+            "replication-stalled",
+            ERROR,
+            f"conntrackd runs, but nothing has arrived from {facts['peer']} for {_seconds(silent)}",
+        )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+
+
+def _growing(facts: Facts, samples: Sequence[Mapping[str, int]]) -> Iterator[Finding]:
+    counters = facts["replication"]
+    if counters is None or not samples:
+        return
+    for name, (identity, words) in GROWING.items():
+        # a daemon that was started again counts from 0
+        before = samples[0].get(name, 0)
+        grown = counters[name] - (before if counters[name] >= before else 0)
+        if grown:
+            yield Finding(identity, WARNING, f"{grown} {words}")
+
+
+def _table(facts: Facts) -> Iterator[Finding]:
+    count, maximum = facts["entries"]["kernel"], facts["entries"]["maximum"]
+    if count is not None and maximum and count > FULL * maximum:
+        yield Finding(
+            "table-full", WARNING, f"the connection tracking table has {count} entries, {maximum} fit"
+        )
+
+
+def _flows(facts: Facts) -> Iterator[Finding]:
+    flows = facts["flows"]
+    # None where they were not asked for; without conntrackd that is the finding
+    if flows is not None and flows["why"] is not None and facts["conntrackd"] is not None:
+        yield Finding("flows-unknown", WARNING, f"its flows can't be told: {flows['why']}")
+
+
+def _ruleset(facts: Facts) -> Iterator[Finding]:
+    ruleset = facts["ruleset"]
+    if not ruleset["loaded"]:
+        yield Finding("ruleset-missing", ERROR, f"the kernel has no table inet ftfw: {ruleset['why']}")
+    elif ruleset["same"] is None:
+        words = f"whether the kernel has the ruleset file's table can't be told: {ruleset['why']}"
+        yield Finding("ruleset-unknown", WARNING, words)
+    elif not ruleset["same"]:
+        yield Finding("ruleset-changed", ERROR, "the kernel's table inet ftfw is not the ruleset file's")
+
+
+def _units(facts: Facts) -> Iterator[Finding]:
+    for name in facts["failed_units"] or []:
+        yield Finding("unit-failed", WARNING, f"unit {name} has failed")
+
+
+def changes(
+    before: Mapping[str, Mapping[str, str]], now: Sequence[Finding]
+) -> tuple[list[Finding], list[Mapping[str, str]]]:
+    """What is new since the last check, and what is gone.
+
+    A finding is the same as long as it is about the same. `before` is keyed as `keyed` does it.
+    """
+    current = keyed(now)
+    return (
+        [finding for key, finding in current.items() if key not in before],
+        [finding for key, finding in before.items() if key not in current],
+    )
+
+
+def keyed(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """Numbers in a sentence change from check to check, its subject doesn't."""
+    digits = str.maketrans("", "", "0123456789.")
+    return {
+        finding.id if finding.id in COUNTED else f"{finding.id} {finding.message.translate(digits)}": finding
+        for finding in reversed(findings)
+    }
+
+
+COUNTED = frozenset(
+    ("messages-lost", "queue-overrun", "table-full", "replication-stalled", "conntrackd-mute")
+)

@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node's programs and files say, read for its health. Pure code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import Flow, fields
+
+WORD = r"[\w.:-]"
+# A colon or a slash goes on an address, a dot or a dash a name.
+TOKEN = re.compile(rf"(?<!{WORD}){WORD}+")
+VERSION = re.compile(r"\bv?(\d+(?:\.\d+)+\S*)")
+
+
+@dataclass(frozen=True)
+class Replication:
+    """What conntrackd.conf(5) says of what is replicated, and over which interfaces."""
+
+    interfaces: tuple[str, ...]
+    protocols: frozenset[str]
+    """Empty: all."""
+    ignored: frozenset[str]
+
+    def replicates(self, flow: Flow) -> bool:
+        """Whether conntrackd sends this flow, which has to come with its reply.
+
+        conntrackd compares the real ends of a flow (`Address Ignore`): the source of the original tuple, and
+        that of the reply, which is where a port forward leads to.
+        """
+        if self.protocols and _known(flow.protocol) not in self.protocols:
+            return False
+        return all(
+            fields(side).get("src") not in self.ignored for side in (flow.original, flow.reply) if side
+        )
+
+
+def parse_replication(text: str) -> Replication:
+    """Read conntrackd.conf(5). Blocks other than those looked for are passed over."""
+    text = re.sub(r"#.*", "", text)
+    protocols = _block(text, r"Protocol\s+Accept")
+    addresses = [words.split()[-1] for words in _block(text, r"Address\s+Ignore")]
+    return Replication(
+        tuple(dict.fromkeys(re.findall(r"^\s*Interface\s+(\S+)", text, re.MULTILINE))),
+        frozenset(_known(name) for name in protocols),
+        frozenset(_same_form(address) for address in addresses),
+    )
+
+
+def _block(text: str, heading: str) -> list[str]:
+    found = re.search(rf"\b{heading}\s*{{([^}}]*)}}", text)
+    return [line.strip() for line in found[1].splitlines() if line.strip()] if found else []
+
+
+def _known(protocol: str) -> str:
+    """One name for what conntrack(8) and /etc/protocols call differently."""
+    return {"ipv6-icmp": "icmpv6"}.get(protocol.lower(), protocol.lower())
+
+
+def _same_form(address: str) -> str:
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return address
+
+
+def parse_transitions(text: str) -> dict[str, Any]:
+    """The state file of pair-state: state, since when (seconds since the epoch) and what is incomplete.
+
+    A node's state began with its last group's.
+    """
+    try:
+        found = json.loads(text)
+        groups = {str(name): str(state) for name, state in dict(found["groups"]).items()}
+        since = {str(name): float(moment) for name, moment in dict(found["since"]).items()}
+        times = [since[name] for name, state in groups.items() if state == found["state"] and name in since]
+        return {
+            "state": str(found["state"]),
+            "groups": groups,
+            "since": max(times) if times else None,
+            "pending": found["pending"],
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None}
+
+
+def parse_units(names: Sequence[str], text: str) -> dict[str, dict[str, Any]]:
+    """From `systemctl show --property=ActiveState,MainPID`, one paragraph per unit in the order asked."""
+    paragraphs = [
+        dict(line.split("=", 1) for line in part.splitlines() if "=" in line)
+        for part in text.strip().split("\n\n")
+    ]
+    units = {}
+    for name, known in zip(names, paragraphs + [{}] * len(names)):
+        pid = known.get("MainPID", "")
+        units[name] = {
+            "active": known.get("ActiveState") == "active",
+            "pid": int(pid) if pid.isdigit() else 0,
+        }
+    return units
+
+
+def parse_error(text: str) -> dict[str, Any] | None:
+    """The last line of `journalctl --output=json`: time (seconds since the epoch), unit and message."""
+    for line in reversed(text.splitlines()):
+        try:
+            entry = json.loads(line)
+            message = entry["MESSAGE"]
+            # a message that is no UTF-8 is a list of bytes
+            words = message if isinstance(message, str) else bytes(message).decode(errors="replace")
+            unit = str(
+                entry.get("_SYSTEMD_UNIT") or entry.get("UNIT") or entry.get("SYSLOG_IDENTIFIER") or "?"
+            )
+            time = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
+        except (ValueError, KeyError, TypeError):
+            continue
+        return {"time": time, "unit": unit, "message": " ".join(words.split())}
+    return None
+
+
+def parse_version(text: str) -> str | None:
+    """The version in the first line of what a program says of itself that has one."""
+    found = VERSION.search(text)
+    return found[1].strip("(),.") if found else None
+
+
+def stable_listing(text: str) -> str:
+    """A listing by `nft -s list table` without what packets change: elements of dynamic and timed sets."""
+    kept: list[str] = []
+    in_set = dynamic = skipping = False
+    for line in text.splitlines():
+        words = line.strip()
+        if skipping:
+            skipping = "}" not in words
+            continue
+        if re.match(r"(set|map|meter) \S+ {$", words):
+            in_set, dynamic = True, False
+        elif in_set and words == "}":
+            in_set = False
+        elif in_set and re.match(r"(flags .*\b(dynamic|timeout)\b|timeout )", words):
+            dynamic = True
+        if in_set and dynamic and words.startswith("elements = {"):
+            skipping = "}" not in words
+            continue
+        kept.append(line.rstrip())
+    return "\n".join(kept).strip() + "\n"
+
+
+def normalised(ruleset: str, names: Mapping[str, str]) -> str:
+    """The text of a ruleset without comments, and with `names` in place of what is the node's own.
+
+    Two nodes of a pair have other addresses, and may have other names of interfaces. With these called by
+    what they are for, both have the same text when they have the same policy.
+    """
+    lines = (re.sub(r"\s*#.*", "", line).strip() for line in ruleset.splitlines())
+    return "\n".join(
+        TOKEN.sub(lambda found: f"<{names[found[0]]}>" if found[0] in names else found[0], line)
+        for line in lines
+        if line
+    )
+
+
+def stopped(stats: Iterable[str]) -> bool:
+    """Whether one of some processes is stopped or traced, by /proc/PID/stat (proc(5))."""
+    # the name of a program may have blanks and brackets
+    return any(text.rpartition(")")[2].split()[:1] in (["T"], ["t"]) for text in stats)

@@ -1,0 +1,107 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a firewall lets through for the site's probe: rules on sets that are empty while no probe runs.
+
+An element is added with a time-out, so it goes by itself, even when nobody is left to take it away.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Set
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath
+
+PORTS, FTP, PINGS, FORWARDS = "probe_ports", "probe_ftp", "probe_pings", "probe_forwards"
+SECONDS = "SECONDS"
+"""Stands in a command where its time-out goes: in a map that has its place before the colon."""
+_IP = {4: "ip", 6: "ip6"}
+_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
+_ICMP = {4: "icmp", 6: "icmpv6"}
+_PORT = "meta l4proto . th dport"
+_SYN = "tcp flags & (fin | syn | rst | ack) == syn"
+
+
+def probe_sets(firewall: Firewall) -> tuple[Set, ...]:
+    path = firewall.probe
+    if path is None:
+        return ()
+    address = _TYPE[path.family]
+    return (
+        Set(PORTS, "what a probe opens while it runs", "inet_proto . inet_service"),
+        Set(FTP, "control connections of a probe's downloads", "inet_service"),
+        Set(PINGS, "from where to where a probe pings", f"{address} . {address}"),
+        Set(FORWARDS, "where a probe is forwarded to", f"{address} . inet_proto . inet_service : {address}"),
+    )
+
+
+def probe_destination_nat(firewall: Firewall) -> list[str]:
+    path = firewall.probe
+    if path is None:
+        return []
+    ip = _IP[path.family]
+    incoming = f'iifname "{firewall.device(path.outside)}" {ip} saddr {path.server}'
+    return [f"{incoming} dnat {ip} to {ip} daddr . {_PORT} map @{FORWARDS}"]
+
+
+def probe_helpers(firewall: Firewall) -> list[str]:
+    path = firewall.probe
+    if path is None:
+        return []
+    matches = f'iifname "{firewall.device(path.inside)}" {_ends(path)}'
+    return [f'{matches} tcp dport @{FTP} ct state new ct helper set "ftp"']
+
+
+def probe_pings(firewall: Firewall) -> list[str]:
+    path = firewall.probe
+    if path is None:
+        return []
+    ip = _IP[path.family]
+    return [
+        f"{_outwards(firewall, path)} {ip} saddr . {ip} daddr @{PINGS} "
+        f"{_ICMP[path.family]} type echo-request accept"
+    ]
+
+
+def probe_forward(firewall: Firewall) -> list[str]:
+    """Accept what the probe opens, from client to server and, forwarded, from server to client."""
+    path = firewall.probe
+    if path is None:
+        return []
+    ip = _IP[path.family]
+    incoming, outgoing = firewall.device(path.outside), firewall.device(path.inside)
+    out = f"{_outwards(firewall, path)} {_ends(path)}"
+    back = (
+        f'iifname "{incoming}" oifname "{outgoing}" '
+        f"{ip} saddr {path.server} {ip} daddr {path.client} ct status dnat"
+    )
+    return [
+        f"{matches} {protocol} {_PORT} @{PORTS} ct state new accept"
+        for matches in (out, back)
+        for protocol in (_SYN, "meta l4proto udp")
+    ]
+
+
+def _outwards(firewall: Firewall, path: ProbePath) -> str:
+    return f'iifname "{firewall.device(path.inside)}" oifname "{firewall.device(path.outside)}"'
+
+
+def _ends(path: ProbePath) -> str:
+    ip = _IP[path.family]
+    return f"{ip} saddr {path.client} {ip} daddr {path.server}"
+
+
+def probe_commands(path: ProbePath) -> tuple[list[str], list[str]]:
+    """Write nft's commands that let the probe through, and those that end that at once."""
+    timeout = f"timeout {SECONDS}s"
+    elements = {
+        PORTS: [f"{protocol} . {port} {timeout}" for protocol, port in path.ports()],
+        FTP: [f"{path.probes.ftp} {timeout}"],
+        PINGS: [f"{path.client} . {path.server} {timeout}"],
+        FORWARDS: [
+            f"{path.virtual} . {protocol} . {port} {timeout} : {path.client}"
+            for protocol, port in path.probes.forwards()
+        ],
+    }
+    opening = [f"add element inet ftfw {name} {{ {', '.join(all_)} }}" for name, all_ in elements.items()]
+    closing = [f"flush {'map' if name == FORWARDS else 'set'} inet ftfw {name}" for name in elements]
+    return opening, closing

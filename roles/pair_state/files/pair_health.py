@@ -1,0 +1,104 @@
+#!/usr/bin/python3 -I
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell how this firewall is: facts and findings as one JSON document, or, from a timer, into the journal.
+
+`pair-health` prints the document and changes nothing. `--compare` adds what only a comparison with the peer
+needs: versions, and digests of the flows. `--watch` prints nothing: it logs what is new since the last watch,
+and what is gone, keeps the counters for the next one, and writes metrics for Prometheus where the
+configuration names a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+# the modules beside this program; the first of this name counts where ansible is installed as well
+sys.path.insert(0, "/usr/local/lib/ftfw")
+sys.dont_write_bytecode = True
+
+from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_findings as findings  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_metrics as metrics  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import content, write  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_node import Config, Node  # noqa: E402
+
+LEVELS = {"error": 3, "warning": 4}
+NOTICE = 5
+"""Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
+
+
+def log(level: int, message: str) -> None:
+    print(f"<{level}>{message}", file=sys.stderr, flush=True)
+
+
+def load(path: Path) -> Config:
+    try:
+        return Config(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise SystemExit(f"pair-health: {path}: not a configuration of this program: {error}") from error
+
+
+def recall(file: Path) -> dict[str, Any]:
+    """What the last watch has left; nothing where there was none, or it can't be read."""
+    try:
+        known = json.loads(content(file) or "{}")
+        return {
+            "samples": list(known.get("samples", [])),
+            "heard": dict(known.get("heard", {})),
+            "findings": dict(known.get("findings", {})),
+        }
+    except (ValueError, TypeError, AttributeError):
+        return {"samples": [], "heard": {}, "findings": {}}
+
+
+def watch(
+    config: Config, file: Path, known: dict[str, Any], facts: dict[str, Any], found: list[findings.Finding]
+) -> None:
+    """Log the changes, remember, and write the metrics."""
+    new, gone = findings.changes(known["findings"], found)
+    for finding in new:
+        log(LEVELS[finding.severity], f"{finding.id}: {finding.message}")
+    for finding in gone:
+        log(NOTICE, f"{finding['id']}: gone ({finding['message']})")
+    counters = findings.sample(facts)
+    heard = known["heard"]
+    if facts["conntrackd"] is not None:
+        heard = {
+            "packets": facts["conntrackd"]["network"]["link"]["packets_received"],
+            "monotonic": facts["clock"]["monotonic"] - (facts["replication"]["silent_seconds"] or 0),
+        }
+    memory = {
+        "samples": [*known["samples"], *([counters] if counters else [])][-findings.SAMPLES :],
+        "heard": heard,
+        "findings": {key: finding.to_json() for key, finding in findings.keyed(found).items()},
+    }
+    write(file, json.dumps(memory))
+    if config.textfile:
+        write(Path(config.textfile), metrics.render(facts, found))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="pair-health", description="Tell how this firewall is.")
+    parser.add_argument("--config", type=Path, default=Path("/etc/ftfw/health.json"))
+    parser.add_argument("--compare", action="store_true", help="with versions and digests of the flows")
+    parser.add_argument(
+        "--watch", action="store_true", help="log what has changed and write metrics, print nothing"
+    )
+    chosen = parser.parse_args()
+    config = load(chosen.config)
+    file = Path(config.memory) / "memory.json"
+    known = recall(file)
+    facts = Node(config, known["heard"]).facts(chosen.compare)
+    found = findings.find(facts, known["samples"])
+    if chosen.watch:
+        watch(config, file, known, facts, found)
+    else:
+        print(json.dumps({**facts, "findings": [finding.to_json() for finding in found]}))
+
+
+if __name__ == "__main__":
+    main()
