@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs the stages of the tests, goes on after one that fails, and counts. Called by ./ftfw test.
-# Usage: test.sh [lint|unit|integration|molecule]
+# Usage: test.sh [lint|unit|integration|molecule|long]
 set -u
 stages=${1:-lint unit integration molecule}
+# long: the scenario of containers with all of its tests, and nothing else
+[ "$stages" != long ] || export FTFW_TEST_LONG=1
 passed=0 failed=0 failures=
 # not in the clone: the path of a Unix socket can't be longer than 107 bytes
 scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
@@ -60,8 +62,8 @@ tests() { # FOLDER
     count "${counts% *}" "${counts#* }" "tests/$1"
 }
 
-scenarios() {
-    for scenario in molecule/*/molecule.yml; do
+scenarios() { # FILE...
+    for scenario; do
         scenario=$(basename "$(dirname "$scenario")")
         export MOLECULE_EPHEMERAL_DIRECTORY="$scratch/molecule-$scenario"
         check "molecule/$scenario" molecule test --scenario-name "$scenario"
@@ -72,7 +74,8 @@ for stage in $stages; do
     case $stage in
     lint) lint ;;
     unit | integration) tests "$stage" ;;
-    molecule) scenarios ;;
+    molecule) scenarios molecule/*/molecule.yml ;;
+    long) scenarios molecule/native/molecule.yml ;;
     esac
 done
 [ -z "$failures" ] || echo "failed:$failures"

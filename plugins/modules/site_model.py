@@ -108,23 +108,36 @@ ansible_facts:
                 interface: eth1
                 family: 4
                 vrid: 61
-                priority: 200
+                priority: 250
                 source: 192.168.2.1
                 peers: [192.168.2.2]
                 addresses: [192.168.2.100/32]
+            advert_interval: 0.07
+            realtime: wanted
         conntrackd:
-          description: Replication links, and the host's own addresses, whose flows are not replicated.
+          description: Replication links, own addresses that are ignored, and whether the peer's flows wait.
           returned: on firewalls
           type: dict
           sample:
             links:
               - {network: sync, interface: eth2, local: 192.168.100.100, peer: 192.168.100.200, port: 3780}
             ignored_addresses: [127.0.0.1, 192.168.2.1, "::1"]
+            external_cache: false
         pair_state:
-          description: The virtual addresses and the interfaces that they come to.
+          description: The virtual addresses and the interfaces that they come to, and how a takeover goes.
           returned: on firewalls
           type: dict
-          sample: {addresses: [{interface: eth1, address: 192.168.2.100/32}]}
+          sample:
+            addresses: [{interface: eth1, address: 192.168.2.100/32}]
+            replication: direct
+            gate: []
+            paths:
+              - network: inside
+                interface: eth1
+                local: 192.168.2.1
+                peer: 192.168.2.2
+                leg: true
+                targets: [192.168.2.3]
         nftables:
           description: The text of table inet ftfw, and the connection tracking helpers that it uses.
           returned: on firewalls

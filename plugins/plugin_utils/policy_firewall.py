@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink, pair_links
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath, find_path
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
@@ -45,6 +46,10 @@ class Firewall:
         """Its interfaces on these networks, in the node's own order."""
         wanted = set(networks)
         return [interface.name for interface in self.host.interfaces if interface.network in wanted]
+
+    @cached_property
+    def links(self) -> list[PairLink]:
+        return pair_links(self.site, self.pair, self.host, self.peer)
 
     @cached_property
     def management(self) -> list[Interface]:

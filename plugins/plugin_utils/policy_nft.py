@@ -36,11 +36,13 @@ class Chain:
 
 @dataclass(frozen=True)
 class Set:
-    """A named set, or a map where `type` has a colon, that is empty: its elements come and go at run time."""
+    """A named set, or a map where `type` has a colon. Its elements come and go at run time."""
 
     name: str
     comment: str
     type: str
+    elements: tuple[str, ...] = ()
+    """What is in it when it is loaded."""
 
     @property
     def kind(self) -> str:
@@ -108,11 +110,13 @@ def _helper(name: str, protocol: str) -> list[str]:
 
 
 def _set(one: Set) -> list[str]:
+    """Write a set; its flag tells whoever compares rulesets that its elements are no part of one."""
     return [
         f"# {one.comment}",
         f"{one.kind} {one.name} {{",
         f"{_INDENT}type {one.type}",
         f"{_INDENT}flags timeout",
+        *([f"{_INDENT}elements = {{ {', '.join(one.elements)} }}"] if one.elements else []),
         "}",
     ]
 

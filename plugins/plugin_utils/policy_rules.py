@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_blocks, gate_sets
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     Block,
     Chain,
@@ -28,6 +29,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_sets,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, ICMP_REQUESTS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PATH_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     PolicyEntry,
@@ -74,7 +76,14 @@ def compile_policy(firewall: Firewall) -> Table:
         f"The policy of {firewall.site.name} on {firewall.host.name}, firewall of pair {firewall.pair.name}",
         {helper: HELPERS[helper] for helper in helpers},
         (
-            Chain("raw_prerouting", "filter", "prerouting", "raw", "accept", _untracked(firewall, "iifname")),
+            Chain(
+                "raw_prerouting",
+                "filter",
+                "prerouting",
+                "raw",
+                "accept",
+                _untracked(firewall, "iifname") + gate_blocks(firewall),
+            ),
             Chain("raw_output", "filter", "output", "raw", "accept", _untracked(firewall, "oifname")),
             Chain(
                 "nat_prerouting",
@@ -89,7 +98,7 @@ def compile_policy(firewall: Firewall) -> Table:
             Chain("forward", "filter", "forward", "filter", "drop", _forward(firewall, forwards, helpers)),
             Chain("nat_postrouting", "nat", "postrouting", "srcnat", "accept", _source_nat(firewall)),
         ),
-        probe_sets(firewall),
+        gate_sets(firewall) + probe_sets(firewall),
     )
 
 
@@ -106,6 +115,7 @@ def _untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
         f'{direction} "{firewall.device(network)}" udp dport {firewall.sync_port} notrack'
         for network in firewall.pair.sync
     ]
+    rules += [f'{direction} "{link.interface}" udp dport {PATH_PORT} notrack' for link in firewall.links]
     return _blocks(
         ("the pair's own traffic is not tracked, and so not replicated", list(dict.fromkeys(rules)))
     )
@@ -188,6 +198,7 @@ def _input(firewall: Firewall) -> tuple[Block, ...]:
         ("an address that stands apart answers on its own link only", list(_strong_host(firewall))),
         ("VRRP from the peer", _vrrp(firewall)),
         ("replication from the peer", _replication(firewall)),
+        ("path tracking from the peer", _path_tracking(firewall)),
         # by address, not by state: a session from before the first load has no state, and must not die of it
         ("management, known by its address", list(_management(firewall))),
         ("what belongs to no known flow", ["ct state invalid drop"]),
@@ -252,6 +263,17 @@ def _replication(firewall: Firewall) -> list[str]:
         rules.append(
             f'iifname "{firewall.device(name)}" {_IP[family]} saddr {remote} {_IP[family]} daddr {local} '
             f"udp dport {firewall.sync_port} accept"
+        )
+    return rules
+
+
+def _path_tracking(firewall: Firewall) -> list[str]:
+    rules = []
+    for link in firewall.links:
+        ip = _IP[link.local.version]
+        rules.append(
+            f'iifname "{link.interface}" {ip} saddr {link.peer} {ip} daddr {link.local} '
+            f"udp sport {PATH_PORT} udp dport {PATH_PORT} accept"
         )
     return rules
 

@@ -11,31 +11,28 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     CATALOGUE,
     HELPERS,
     ICMP_REQUESTS,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pairs import read_pair
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
-    Address,
     Bridge,
     Guest,
     Host,
     Interface,
     Network,
-    Pair,
     PolicyEntry,
     PortForward,
     Prefix,
     Probes,
     Service,
     Site,
-    VirtualRouter,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value, present
 
 SITE_VARIABLES = (
     "site_name",
@@ -56,19 +53,13 @@ _GUEST_NAME = re.compile(r"(?=.{1,26}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LIMIT = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
-T = TypeVar("T")
-
-
-def _present(values: Iterable[T | None]) -> tuple[T, ...]:
-    return tuple(value for value in values if value is not None)
-
 
 def read_site(hostvars: Mapping[str, Mapping[str, object]], problems: Problems) -> Site:
     """Read all hosts' variables (name → variables) into one model."""
     shared = _shared_variables(hostvars, problems)
     networks = {name: _network(name, value) for name, value in shared["site_networks"].entries().items()}
     own_services = {name: _service(name, value) for name, value in shared["site_services"].entries().items()}
-    pairs = tuple(_pair(name, value) for name, value in shared["site_pairs"].entries().items())
+    pairs = tuple(read_pair(name, value) for name, value in shared["site_pairs"].entries().items())
     return Site(
         name=shared["site_name"].word() or "site",
         networks=networks,
@@ -119,7 +110,7 @@ def check_variable_names(host: str, names: Iterable[str], problems: Problems) ->
 def _network(name: str, value: Value) -> Network:
     fields = value.section("prefixes", "purpose", "mtu", required=["prefixes"])
     Value(value.host, value.key, name, value.problems).word()
-    prefixes: tuple[Prefix, ...] = _present(item.prefix() for item in fields["prefixes"].items())
+    prefixes: tuple[Prefix, ...] = present(item.prefix() for item in fields["prefixes"].items())
     if fields["prefixes"].raw == []:
         fields["prefixes"].wrong("is empty", "give the network a prefix")
     return Network(
@@ -128,40 +119,6 @@ def _network(name: str, value: Value) -> Network:
         management=fields["purpose"].choice("data", "management") == "management",
         mtu=fields["mtu"].integer(576, 65535),
     )
-
-
-def _pair(name: str, value: Value) -> Pair:
-    fields = value.section(
-        "nodes", "sync", "virtual_routers", "priorities", required=["nodes", "sync", "virtual_routers"]
-    )
-    Value(value.host, value.key, name, value.problems).word()
-    priorities = {node: item.integer(1, 254) or 0 for node, item in fields["priorities"].entries().items()}
-    return Pair(
-        name,
-        nodes=_present(item.text() for item in fields["nodes"].items()),
-        sync=_present(item.text() for item in fields["sync"].items()),
-        routers=tuple(
-            _virtual_router(key, item) for key, item in fields["virtual_routers"].entries().items()
-        ),
-        priorities=priorities,
-    )
-
-
-def _virtual_router(name: str, value: Value) -> VirtualRouter:
-    fields = value.section("network", "vrid", "addresses", required=["vrid"])
-    Value(value.host, value.key, name, value.problems).word(longest=32)
-    if not fields["addresses"].raw:
-        fields["addresses"].wrong("a virtual router without an address", "give it its virtual addresses")
-    return VirtualRouter(
-        name,
-        network=fields["network"].text() or name,
-        vrid=fields["vrid"].integer(1, 255) or 0,
-        addresses=_addresses(fields["addresses"]),
-    )
-
-
-def _addresses(value: Value) -> tuple[Address, ...]:
-    return _present(item.address() for item in value.items())
 
 
 def _policy_entry(index: int, value: Value) -> PolicyEntry:
@@ -177,7 +134,7 @@ def _policy_entry(index: int, value: Value) -> PolicyEntry:
         index,
         source=fields["from"].text() or "",
         destination=fields["to"].text() or "",
-        services=_present(item.text() for item in fields["services"].items()),
+        services=present(item.text() for item in fields["services"].items()),
         limit=limit,
     )
 
@@ -185,8 +142,8 @@ def _policy_entry(index: int, value: Value) -> PolicyEntry:
 def _service(name: str, value: Value) -> Service:
     fields = value.section("tcp", "udp", "icmp", "helper")
     Value(value.host, value.key, name, value.problems).word()
-    tcp, udp = (_present(_ports(item) for item in fields[key].items()) for key in ("tcp", "udp"))
-    icmp = _present(item.choice(*ICMP_REQUESTS) for item in fields["icmp"].items())
+    tcp, udp = (present(_ports(item) for item in fields[key].items()) for key in ("tcp", "udp"))
+    icmp = present(item.choice(*ICMP_REQUESTS) for item in fields["icmp"].items())
     helper = fields["helper"].choice(*HELPERS)
     if not any(fields[key].raw for key in ("tcp", "udp", "icmp")):
         value.wrong("a service without a port", "give it tcp, udp or icmp")
@@ -262,7 +219,7 @@ def _host(name: str, variables: Mapping[str, object], problems: Problems) -> Hos
         bridges=tuple(_bridge(key, value) for key, value in top("hypervisor_bridges").entries().items()),
         guest=guest,
         interfaces=tuple(_interface(key, value, guest is not None) for key, value in interfaces.items()),
-        resolvers=_addresses(top("node_resolvers")),
+        resolvers=top("node_resolvers").addresses(),
     )
 
 
@@ -287,8 +244,8 @@ def _bridge(name: str, value: Value) -> Bridge:
     return Bridge(
         name,
         network=fields["network"].text() or "",
-        addresses=_present(item.interface_address() for item in fields["addresses"].items()),
-        uplinks=_present(item.device_name() for item in fields["uplinks"].items()),
+        addresses=present(item.interface_address() for item in fields["addresses"].items()),
+        uplinks=present(item.device_name() for item in fields["uplinks"].items()),
         mac=fields["mac"].mac(),
     )
 
@@ -312,7 +269,7 @@ def _interface(name: str, value: Value, of_guest: bool) -> Interface:
         network=fields["network"].text() or "",
         mac=fields["mac"].mac(),
         tap=fields["tap"].device_name(),
-        addresses=_addresses(fields["addresses"]),
+        addresses=fields["addresses"].addresses(),
         dhcp=fields["dhcp"].boolean(False),
         gateway=None if virtual else fields["gateway"].address(),
         gateway_virtual=virtual,

@@ -22,6 +22,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
+    FIRST_PRIORITY,
     Address,
     Network,
     Pair,
@@ -94,7 +95,8 @@ def _check_priorities(pair: Pair, problems: Problems) -> None:
                 key,
                 {node: pair.priority(node) for node in pair.nodes},
                 "equal priorities",
-                "leave them out (200 and 199 are derived), or make them different",
+                f"leave them out ({FIRST_PRIORITY} and {FIRST_PRIORITY - 1} are derived), "
+                "or make them different",
             )
 
 

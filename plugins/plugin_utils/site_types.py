@@ -70,6 +70,23 @@ class VirtualRouter:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """How soon a pair notices a fault: seconds between adverts, and whether real-time priority is a must."""
+
+    advert_interval: float
+    realtime: str
+    """wanted or required. Adverts that other work holds up are a takeover for nothing."""
+
+
+PROFILES = {"default": Profile(0.07, "wanted"), "fast": Profile(0.01, "required")}
+REPLICATIONS = ("direct", "external")
+
+FIRST_PRIORITY = 250
+"""Of the preferred node. A backup waits (256 - priority)/256 of the advert interval longer (RFC 9568, section
+6.1), so high ones take over sooner; the few above are left for a site's own."""
+
+
+@dataclass(frozen=True)
 class Pair:
     """Two firewalls; the order of nodes is the order of preference."""
 
@@ -78,9 +95,19 @@ class Pair:
     sync: tuple[str, ...]
     routers: tuple[VirtualRouter, ...]
     priorities: Mapping[str, int]
+    profile: Profile = PROFILES["default"]
+    own_advert_interval: float | None = None
+    """Seconds; None for the profile's."""
+    replication: str = "direct"
+    """Where the peer's flows wait: in the kernel's table, or in conntrackd's external cache."""
+    """When the preferred node takes its role back."""
+
+    @property
+    def advert_interval(self) -> float:
+        return self.own_advert_interval or self.profile.advert_interval
 
     def priority(self, node: str) -> int:
-        return self.priorities.get(node, 200 - self.nodes.index(node))
+        return self.priorities.get(node, FIRST_PRIORITY - self.nodes.index(node))
 
     def peer(self, node: str) -> str:
         return next(other for other in self.nodes if other != node)

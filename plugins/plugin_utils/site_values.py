@@ -7,7 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import TypeVar
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, InterfaceAddress, Prefix
@@ -18,6 +20,12 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 DEVICE_NAME_BYTES = 15
 """IFNAMSIZ of linux/if.h is 16, with the terminating zero."""
+
+T = TypeVar("T")
+
+
+def present(values: Iterable[T | None]) -> tuple[T, ...]:
+    return tuple(value for value in values if value is not None)
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,25 @@ class Value:
             return None
         return int(number)
 
+    def seconds(self, lowest: str, highest: str, reason: str) -> float | None:
+        """Seconds, in whole hundredths. The bounds are decimal numbers; the reason says whose they are."""
+        if self.raw is None:
+            return None
+        right = f"use {lowest} to {highest} seconds, {reason}"
+        try:
+            number = Decimal("NaN" if isinstance(self.raw, bool) else str(self.raw))
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if not number.is_finite():
+            self.wrong("is not a number", right)
+        elif not Decimal(lowest) <= number <= Decimal(highest):
+            self.wrong("is out of range", right)
+        elif number * 100 % 1:
+            self.wrong("is not a whole number of hundredths", right)
+        else:
+            return float(number)
+        return None
+
     def address(self) -> Address | None:
         text = self.text()
         if text is None:
@@ -132,6 +159,9 @@ class Value:
             else:
                 self.wrong("is not an IP address", "write one such as 192.168.2.1 or 2001:db8::1")
             return None
+
+    def addresses(self) -> tuple[Address, ...]:
+        return present(item.address() for item in self.items())
 
     def interface_address(self) -> InterfaceAddress | None:
         text = self.text()

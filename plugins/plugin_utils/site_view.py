@@ -4,12 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import render_ruleset
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import probe_commands
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import compile_policy
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import find_path
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
@@ -17,16 +12,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Host,
     Interface,
     Network,
-    Pair,
     Site,
-    VirtualRouter,
     of_family,
 )
-
-SYNC_PORT = 3780
-"""The UDP port of conntrackd's channel, as in its own examples."""
-
-View = dict[str, Any]
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_firewall import View, firewall_view
 
 
 def host_view(site: Site, name: str) -> View:
@@ -37,7 +26,7 @@ def host_view(site: Site, name: str) -> View:
         view["node_network"] = _node_network(site, host)
     pair = site.pair_of(name)
     if pair is not None:
-        view.update(_firewall(site, host, pair))
+        view.update(firewall_view(site, host, pair))
     if host.bridges:
         view["host_network"] = _host_network(site, host)
         view["guest"] = {"vms": [_vm(site, guest) for guest in site.guests_of(name)]}
@@ -90,76 +79,6 @@ def _node_network(site: Site, host: Host) -> View:
             }
         )
     return {"hostname": host.name, "resolvers": list(map(str, host.resolvers)), "interfaces": interfaces}
-
-
-def _firewall(site: Site, host: Host, pair: Pair) -> View:
-    peer = site.hosts[pair.peer(host.name)]
-    instances = [
-        _instance(host, peer, pair, router, family) for router in pair.routers for family in router.families()
-    ]
-    policy = compile_policy(Firewall(site, pair, host, peer, SYNC_PORT))
-    return {
-        "pair": {
-            "name": pair.name,
-            "node": host.name,
-            "peer": peer.name,
-            "preferred": pair.priority(host.name) > pair.priority(peer.name),
-        },
-        "keepalived": {
-            "sync_groups": [{"name": pair.name, "instances": [i["name"] for i in instances]}],
-            "instances": instances,
-        },
-        "conntrackd": {
-            "links": [_sync_link(site, host, peer, name) for name in pair.sync],
-            "ignored_addresses": [
-                "127.0.0.1",
-                *(str(a) for interface in host.interfaces for a in interface.addresses),
-                "::1",
-            ],
-        },
-        "pair_state": {
-            "addresses": [
-                {"interface": instance["interface"], "address": address}
-                for instance in instances
-                for address in instance["addresses"]
-            ]
-        },
-        "nftables": {"helpers": sorted(policy.helpers), "ruleset": render_ruleset(policy)},
-    }
-
-
-def _own_interface(host: Host, network: str) -> Interface:
-    interface = host.interface_on(network)
-    if interface is None:
-        raise LookupError(f"{host.name} has no interface on network {network}")
-    return interface
-
-
-def _instance(host: Host, peer: Host, pair: Pair, router: VirtualRouter, family: int) -> View:
-    interface = _own_interface(host, router.network)
-    length = 32 if family == 4 else 128
-    return {
-        "name": router.name if family == router.families()[0] else f"{router.name}_v{family}",
-        "interface": interface.name,
-        "family": family,
-        "vrid": router.vrid,
-        "priority": pair.priority(host.name),
-        "source": str(of_family(interface.addresses, family)[0]),
-        "peers": [str(of_family(_own_interface(peer, router.network).addresses, family)[0])],
-        "addresses": [f"{address}/{length}" for address in of_family(router.addresses, family)],
-    }
-
-
-def _sync_link(site: Site, host: Host, peer: Host, name: str) -> View:
-    family = site.networks[name].first_family
-    interface = _own_interface(host, name)
-    return {
-        "network": name,
-        "interface": interface.name,
-        "local": str(of_family(interface.addresses, family)[0]),
-        "peer": str(of_family(_own_interface(peer, name).addresses, family)[0]),
-        "port": SYNC_PORT,
-    }
 
 
 def _host_network(site: Site, host: Host) -> View:

@@ -50,7 +50,7 @@ SITE_VIEW: dict[str, Any] = {
                 "interface": "eth1",
                 "family": 4,
                 "vrid": 61,
-                "priority": 200,
+                "priority": 250,
                 "source": "192.168.2.1",
                 "peers": ["192.168.2.2"],
                 "addresses": ["192.168.2.100/32"],
@@ -60,12 +60,14 @@ SITE_VIEW: dict[str, Any] = {
                 "interface": "eth0",
                 "family": 4,
                 "vrid": 62,
-                "priority": 200,
+                "priority": 250,
                 "source": "192.168.0.1",
                 "peers": ["192.168.0.2"],
                 "addresses": ["192.168.0.100/32"],
             },
         ],
+        "advert_interval": 0.07,
+        "realtime": "wanted",
     },
     "conntrackd": {
         "links": [
@@ -78,12 +80,33 @@ SITE_VIEW: dict[str, Any] = {
             }
         ],
         "ignored_addresses": ["127.0.0.1", "192.168.0.1", "192.168.2.1", "192.168.100.100", "::1"],
+        "external_cache": False,
     },
     "pair_state": {
         "addresses": [
             {"interface": "eth1", "address": "192.168.2.100/32"},
             {"interface": "eth0", "address": "192.168.0.100/32"},
-        ]
+        ],
+        "replication": "direct",
+        "gate": [],
+        "paths": [
+            {
+                "network": "inside",
+                "interface": "eth1",
+                "local": "192.168.2.1",
+                "peer": "192.168.2.2",
+                "leg": True,
+                "targets": ["192.168.2.3"],
+            },
+            {
+                "network": "sync",
+                "interface": "eth2",
+                "local": "192.168.100.100",
+                "peer": "192.168.100.200",
+                "leg": False,
+                "targets": [],
+            },
+        ],
     },
     "nftables": {"ruleset": "table inet ftfw {\n}\n"},
 }

@@ -66,7 +66,8 @@ def test_conntrackd_check_refuses_an_empty_file(roles: Any, check: Check) -> Non
     [
         pytest.param({"conntrackd_protocols": ["TCP", "SCTP", "DCCP"]}, id="the-manual's-filter"),
         pytest.param({"conntrackd_expectation_helpers": []}, id="no-expectations"),
-        pytest.param({"conntrackd_external_cache": False}, id="no-external-cache"),
+        pytest.param({"conntrackd_external_cache": True}, id="external-cache"),
+        pytest.param({"conntrackd_filter": "kernelspace"}, id="filter-in-the-kernel"),
         pytest.param(
             {
                 "conntrackd_links": [
@@ -112,7 +113,7 @@ def test_virtual_addresses_are_not_ignored(roles: Any, address: str) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        pytest.param(("priority 200", "priority 300"), id="priority"),
+        pytest.param(("priority 250", "priority 300"), id="priority"),
         pytest.param(("state BACKUP", "state MASTER"), id="nopreempt-with-master"),
         pytest.param(("        outside\n", "        outsid\n"), id="unknown-member"),
         pytest.param(("192.168.2.100/32", "192.168.2.100/33"), id="prefix"),
@@ -132,6 +133,27 @@ def test_keepalived_check_finds(roles: Any, check: Check, broken: tuple[str, str
     assert bad.stderr
 
 
+@pytest.mark.parametrize(
+    ("overrides", "lines"),
+    [
+        pytest.param({}, ["vrrp_version 3", "advert_int 0.07"], id="default"),
+        pytest.param({"keepalived_advert_interval": 0.01}, ["vrrp_version 3", "advert_int 0.01"], id="fast"),
+        pytest.param(
+            {"keepalived_vrrp_version": 2, "keepalived_advert_interval": 3},
+            ["vrrp_version 2", "advert_int 3"],
+            id="version-2",
+        ),
+    ],
+)
+def test_keepalived_takes_every_choice(
+    roles: Any, check: Check, overrides: dict[str, Any], lines: list[str]
+) -> None:
+    text = roles.render("keepalived", "keepalived.conf.j2", **overrides)
+    assert [line for line in lines if line not in map(str.strip, text.splitlines())] == []
+    done = check(roles.value("keepalived", "__keepalived_check"), text)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def test_keepalived_check_refuses_an_empty_file(roles: Any, check: Check) -> None:
     assert check(roles.value("keepalived", "__keepalived_check"), "").returncode == 1
 
@@ -147,6 +169,27 @@ def test_keepalived_takes_a_pair_with_one_virtual_router(roles: Any, check: Chec
         keepalived_sync_groups=view["sync_groups"],
     )
     assert check(roles.value("keepalived", "__keepalived_check"), text).returncode == 0
+
+
+def test_keepalived_tracks_the_path_unless_told_not_to(roles: Any, check: Check) -> None:
+    command = roles.value("keepalived", "__keepalived_check")
+    with_it = roles.render("keepalived", "keepalived.conf.j2")
+    without = roles.render("keepalived", "keepalived.conf.j2", pair_state_path_tracking=False)
+    assert with_it.count("track_file") == 2
+    assert "file /run/pair-path/fault\n" in with_it
+    assert "track_file" not in without
+    for text in (with_it, without):
+        done = check(command, text)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    # that it takes the block seriously
+    assert check(command, with_it.replace("    weight 0", "    weigth 0")).returncode != 0
+
+
+@pytest.mark.parametrize(("advert", "hold"), [(0.01, 0.4), (0.07, 0.4), (0.3, 1.2), (1, 4)])
+def test_path_tracking_is_as_patient_as_vrrp(roles: Any, advert: float, hold: float) -> None:
+    view = copy.deepcopy(roles.site_view)
+    view["keepalived"]["advert_interval"] = advert
+    assert float(roles.value("pair_state", "pair_state_path_hold", site_view=view)) == pytest.approx(hold)
 
 
 def test_nft_takes_the_ruleset(roles: Any, check: Check) -> None:

@@ -64,6 +64,7 @@ def sites(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
             "gate": {
                 "nodes": ["left", "right"],
                 "sync": ["sync"],
+                "replication": draw(st.sampled_from(["direct", "external"])),
                 "virtual_routers": {
                     name: {"vrid": i + 1, "addresses": at(name, 100)} for i, name in enumerate(names)
                 },

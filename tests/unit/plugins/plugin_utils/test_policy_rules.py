@@ -75,6 +75,17 @@ def test_lab_on_the_peer_differs_by_addresses_only(lab: dict[str, dict[str, Any]
             'iifname "eth2" ip saddr 192.168.100.200 ip daddr 192.168.100.100 udp dport 3780 accept',
             'iifname "eth2" ip saddr 192.168.100.100 ip daddr 192.168.100.200 udp dport 3780 accept',
         ),
+        *(
+            tuple(
+                f'iifname "{interface}" ip saddr {peer} ip daddr {own} udp sport 3781 udp dport 3781 accept'
+                for own, peer in (addresses, addresses[::-1])
+            )
+            for interface, addresses in (
+                ("eth1", ("192.168.2.1", "192.168.2.2")),
+                ("eth0", ("192.168.0.1", "192.168.0.2")),
+                ("eth2", ("192.168.100.100", "192.168.100.200")),
+            )
+        ),
     ]
 
 
@@ -209,6 +220,64 @@ def test_nft_accepts_the_commands_of_a_probe(changed: Change, family: int) -> No
     commands = [command.replace("SECONDS", "60") for command in probes["close"] + probes["open"]]
     check("\n".join([view["nftables"]["ruleset"], *commands, ""]))
     assert len([command for command in commands if "timeout 60s" in command]) == 4
+
+
+EXTERNAL: dict[str, object] = {"all:site_pairs.ftfw.replication": "external"}
+GATE_SET = """\
+    # closed interfaces: all, until the flows are there
+    set gate {
+        type ifname
+        flags timeout
+        elements = { "eth0", "eth1" }
+    }
+"""
+GATE_RULES = """\
+        # a closed interface lets in what is for the node itself, but nothing for a virtual address or beyond
+        iifname @gate ip daddr { 192.168.2.100, 192.168.0.100 } drop
+        iifname @gate fib daddr type != { local, broadcast, multicast } drop
+    }
+
+    chain raw_output {
+"""
+
+
+def test_a_gate_adds_its_set_and_rules_and_changes_nothing_else(changed: Change, lab: Any) -> None:
+    before = ruleset(lab).splitlines()
+    assert "gate" not in ruleset(lab)
+    text = ruleset(changed(EXTERNAL))
+    assert GATE_SET in text
+    assert GATE_RULES in text
+    kept = iter(text.splitlines())
+    assert [line for line in before if line not in kept] == []
+    # the pair's own traffic is let go before
+    assert text.index("udp dport 3780 notrack") < text.index("iifname @gate")
+    check(text, twice=True)
+
+
+def test_a_gate_knows_the_virtual_addresses_of_both_families(changed: Change) -> None:
+    text = ruleset(changed({**DUAL, **EXTERNAL}))
+    lines = [line.strip() for line in text.splitlines()]
+    assert "iifname @gate ip6 daddr { 2001:db8:2::100, 2001:db8::100 } drop" in lines
+    check(text)
+
+
+def test_nft_takes_the_commands_that_open_and_shut_the_gate(changed: Change) -> None:
+    commands = ["flush set inet ftfw gate", 'add element inet ftfw gate { "eth0", "eth1" }']
+    check("\n".join([ruleset(changed(EXTERNAL)), *commands, ""]))
+
+
+def test_a_gate_of_one_interface(changed: Change) -> None:
+    text = ruleset(
+        changed(
+            {
+                **EXTERNAL,
+                "all:site_pairs.ftfw.virtual_routers.outside": None,
+                "all:site_policy": [],
+            }
+        )
+    )
+    assert 'elements = { "eth1" }' in text
+    check(text)
 
 
 def test_without_source_nat_there_is_none(changed: Change) -> None:

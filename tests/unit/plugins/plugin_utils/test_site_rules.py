@@ -14,6 +14,7 @@ Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
 PAIR = "all:site_pairs.ftfw"
 FW2 = "fw-2:node_interfaces"
 PROBES = {"client": "client", "server": "omarine"}
+ADVERTS = "use 0.01 to 40.95 seconds, which VRRPv3 counts in hundredths (RFC 9568, section 5.2.7)"
 FORWARD = {"to": "outside", "service": "http", "host": "client"}
 
 
@@ -100,12 +101,44 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     "equal priorities": (
         {f"{PAIR}.priorities": {"fw-1": 150, "fw-2": 150}},
         "all: site_pairs.ftfw.priorities: {fw-1: 150, fw-2: 150}: equal priorities; "
-        "leave them out (200 and 199 are derived), or make them different",
+        "leave them out (250 and 249 are derived), or make them different",
     ),
     "a priority equal to the derived one": (
-        {f"{PAIR}.priorities": {"fw-2": 200}},
-        "all: site_pairs.ftfw.priorities: {fw-1: 200, fw-2: 200}: equal priorities; "
-        "leave them out (200 and 199 are derived), or make them different",
+        {f"{PAIR}.priorities": {"fw-2": 250}},
+        "all: site_pairs.ftfw.priorities: {fw-1: 250, fw-2: 250}: equal priorities; "
+        "leave them out (250 and 249 are derived), or make them different",
+    ),
+    "unknown profile": (
+        {f"{PAIR}.profile": "turbo"},
+        "all: site_pairs.ftfw.profile: turbo: is unknown; known are: default, fast",
+    ),
+    "misspelt profile": (
+        {f"{PAIR}.profile": "fsat"},
+        "all: site_pairs.ftfw.profile: fsat: is unknown; did you mean fast?",
+    ),
+    "unknown kind of replication": (
+        {f"{PAIR}.replication": "none"},
+        "all: site_pairs.ftfw.replication: none: is unknown; known are: direct, external",
+    ),
+    "advert interval that VRRPv3 can't say": (
+        {f"{PAIR}.advert_interval": 41},
+        f"all: site_pairs.ftfw.advert_interval: 41: is out of range; {ADVERTS}",
+    ),
+    "advert interval of nothing": (
+        {f"{PAIR}.advert_interval": 0},
+        f"all: site_pairs.ftfw.advert_interval: 0: is out of range; {ADVERTS}",
+    ),
+    "advert interval between hundredths": (
+        {f"{PAIR}.advert_interval": 0.075},
+        f"all: site_pairs.ftfw.advert_interval: 0.075: is not a whole number of hundredths; {ADVERTS}",
+    ),
+    "advert interval that is no number": (
+        {f"{PAIR}.advert_interval": "70 ms"},
+        f"all: site_pairs.ftfw.advert_interval: 70 ms: is not a number; {ADVERTS}",
+    ),
+    "advert interval that is no end": (
+        {f"{PAIR}.advert_interval": float("inf")},
+        f"all: site_pairs.ftfw.advert_interval: inf: is not a number; {ADVERTS}",
     ),
     "a pair of one": (
         {f"{PAIR}.nodes": ["fw-1"]},

@@ -71,13 +71,41 @@ def test_without_source_nat_the_grounded_bridge_gets_the_way_back(changed: Chang
     }
 
 
+@pytest.mark.parametrize(
+    ("profile", "advert_interval", "expected"),
+    [
+        pytest.param(None, None, (0.07, "wanted"), id="nothing-said"),
+        pytest.param("default", None, (0.07, "wanted"), id="default"),
+        pytest.param("fast", None, (0.01, "required"), id="fast"),
+        pytest.param("fast", 0.02, (0.02, "required"), id="fast-with-another-interval"),
+        pytest.param(None, 40.95, (40.95, "wanted"), id="longest"),
+        pytest.param(None, 1, (1.0, "wanted"), id="whole"),
+        pytest.param(None, "0.29", (0.29, "wanted"), id="templated"),
+    ],
+)
+def test_how_soon_a_fault_is_noticed(
+    changed: Change, profile: str | None, advert_interval: object, expected: tuple[float, str]
+) -> None:
+    changes: dict[str, object] = {"all:site_pairs.ftfw.advert_interval": advert_interval}
+    if profile is not None:
+        changes["all:site_pairs.ftfw.profile"] = profile
+    keepalived = host_view(load_site(changed(changes)), "fw-2")["keepalived"]
+    assert (keepalived["advert_interval"], keepalived["realtime"]) == expected
+
+
+def test_with_external_replication_there_is_a_gate_on_the_data_networks(changed: Change) -> None:
+    view = host_view(load_site(changed({"all:site_pairs.ftfw.replication": "external"})), "fw-1")
+    assert view["conntrackd"]["external_cache"] is True
+    assert (view["pair_state"]["replication"], view["pair_state"]["gate"]) == ("external", ["eth0", "eth1"])
+
+
 def test_priorities_can_be_overridden(changed: Change) -> None:
-    site = load_site(changed({"all:site_pairs.ftfw.priorities": {"fw-2": 250}}))
+    site = load_site(changed({"all:site_pairs.ftfw.priorities": {"fw-2": 254}}))
     priorities = {
         node: {i["priority"] for i in host_view(site, node)["keepalived"]["instances"]}
         for node in ("fw-1", "fw-2")
     }
-    assert priorities == {"fw-1": {200}, "fw-2": {250}}
+    assert priorities == {"fw-1": {250}, "fw-2": {254}}
     assert host_view(site, "fw-2")["pair"]["preferred"] is True
 
 
@@ -100,7 +128,7 @@ def test_a_virtual_router_of_two_families_is_two_instances(changed: Change) -> N
         "interface": "eth1",
         "family": 6,
         "vrid": 61,
-        "priority": 200,
+        "priority": 250,
         "source": "2001:db8:2::1",
         "peers": ["2001:db8:2::2"],
         "addresses": ["2001:db8:2::100/128"],
@@ -126,3 +154,37 @@ def test_bare_metal_has_neither_taps_nor_virtual_machines(changed: Change) -> No
     assert view["verify"]["server"] is None
     assert view["verify"]["pair"]["guests"] == {}
     assert "10.255.0.0/24 tcp dport 22 accept" in view["nftables"]["ruleset"]
+
+
+def test_paths_ask_bridges_and_gateways_first_and_never_the_pair(changed: Change) -> None:
+    hostvars = changed(
+        {
+            "fw-1:node_interfaces.eth0.gateway": "192.168.0.254",
+            "client:node_interfaces.eth0.gateway": "192.168.2.100",
+        }
+    )
+    paths = {path["network"]: path for path in host_view(load_site(hostvars), "fw-2")["pair_state"]["paths"]}
+    assert paths["outside"]["targets"] == ["192.168.0.3", "192.168.0.254"]
+    assert paths["inside"]["targets"] == ["192.168.2.3"]
+    assert "mgmt" not in paths
+
+
+def test_a_path_has_the_family_that_both_nodes_have(changed: Change) -> None:
+    hostvars = changed(
+        {
+            "all:site_networks.sync.prefixes": ["fd00:100::/64"],
+            "fw-1:node_interfaces.eth2.addresses": ["fd00:100::1"],
+            "fw-2:node_interfaces.eth2.addresses": ["fd00:100::2"],
+        }
+    )
+    view = host_view(load_site(hostvars), "fw-1")
+    assert view["pair_state"]["paths"][-1] == {
+        "network": "sync",
+        "interface": "eth2",
+        "local": "fd00:100::1",
+        "peer": "fd00:100::2",
+        "leg": False,
+        "targets": [],
+    }
+    rule = 'iifname "eth2" ip6 saddr fd00:100::2 ip6 daddr fd00:100::1 udp sport 3781 udp dport 3781 accept'
+    assert rule in view["nftables"]["ruleset"]

@@ -1,14 +1,10 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The health check on systemd containers: each fault is really caused, has to be named, and has to go again.
-
-Needs root, podman and mmdebstrap. FTFW_NATIVE_PREFIX names the containers.
-"""
+"""The health check on containers: each fault is really caused, has to be named, and has to go again."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -18,61 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from containers import METRICS, PORT, PREFIX, SERVER, VIRTUAL, playbook, run
 
-HERE = Path(__file__).parent
-PREFIX = os.environ.get("FTFW_NATIVE_PREFIX", "ftfw-native")
-SERVER, PORT = "192.168.0.3", 80
-VIRTUAL = ["192.168.2.100", "192.168.0.100"]
-METRICS = "/var/lib/metrics/ftfw.prom"
 CONFIG = "/etc/conntrackd/conntrackd.conf"
 CACHE, DIRECT = "Off", "On"
 """Values of DisableExternalCache, for the two ways of replication."""
 
 Findings = set[tuple[str, "str | None"]]
-
-
-def lab(verb: str) -> None:
-    subprocess.run([HERE / "lab.sh", verb], check=True, env={**os.environ, "FTFW_NATIVE_PREFIX": PREFIX})
-
-
-def run(host: str, command: str, check: bool = True) -> str:
-    done = subprocess.run(
-        ["podman", "exec", f"{PREFIX}-{host}", "sh", "-c", command],
-        check=check,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
-
-
-def playbook(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["ansible-playbook", "-i", HERE / "inventory", path, *options],
-        cwd=HERE.parents[1],
-        env={**os.environ, "FTFW_NATIVE_PREFIX": PREFIX, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def native_pair() -> Iterator[None]:
-    lab("down")
-    lab("image")
-    try:
-        lab("up")
-        for host in ("client", "server"):
-            run(host, "systemctl is-system-running --wait", check=False)
-            subprocess.run(
-                ["podman", "cp", HERE / "traffic.py", f"{PREFIX}-{host}:/root/traffic.py"], check=True
-            )
-        done = playbook(HERE / "site.yml", "-e", f"pair_state_textfile={METRICS}")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-        run("server", f"systemd-run --quiet python3 /root/traffic.py server {PORT}")
-        yield
-    finally:
-        lab("down")
 
 
 class Status:
@@ -81,7 +29,7 @@ class Status:
     def __init__(self, folder: Path) -> None:
         path = folder / "status.json"
         path.unlink(missing_ok=True)
-        done = playbook(HERE.parents[1] / "playbooks" / "status.yml", "-e", f"status_json={path}")
+        done = playbook("playbooks/status.yml", "-e", f"status_json={path}")
         self.code, self.printed = done.returncode, done.stdout
         assert path.exists(), done.stdout[-3000:] + done.stderr
         self.document: dict[str, Any] = json.loads(path.read_text())
@@ -157,7 +105,7 @@ def flow(seconds: int = 60) -> Iterator[str]:
         end = time.monotonic() + 10
         while not (
             found := re.search(
-                r"192\.168\.2\.3:(\d+) ", run("client", "ss -tnH state established dport = :80")
+                r"192\.168\.2\.3:(\d+) ", run("client", "ss -tnH state established dport = :7")
             )
         ):
             assert time.monotonic() < end, "no flow"
@@ -218,12 +166,14 @@ def test_conntrackd_stopped(roles: tuple[str, str], status: Any) -> None:
     assert seen.node(backup)["entries"]["internal"] is None
 
 
+@pytest.mark.long
 def test_conntrackd_frozen(roles: tuple[str, str], status: Any) -> None:
     primary, _backup = roles
     with fault(primary, "pkill -STOP -x conntrackd", "pkill -CONT -x conntrackd"):
         wait_for(status, {("conntrackd-stopped", primary)})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("deaf", [0, 1], ids=["to-primary", "to-backup"])
 def test_replication_stalled_in_one_direction(roles: tuple[str, str], status: Any, deaf: int) -> None:
     node, peer = roles[deaf], roles[1 - deaf]
@@ -234,6 +184,7 @@ def test_replication_stalled_in_one_direction(roles: tuple[str, str], status: An
         )
 
 
+@pytest.mark.long
 def test_keepalived_frozen(roles: tuple[str, str], status: Any) -> None:
     primary, _backup = roles
     # its guard would kill it
@@ -255,6 +206,7 @@ def test_two_primaries(roles: tuple[str, str], status: Any) -> None:
     assert all(address in seen.messages("two-primaries")[0] for address in VIRTUAL)
 
 
+@pytest.mark.long
 def test_no_primary(roles: tuple[str, str], status: Any) -> None:
     wanted: Findings = {("no-primary", None), *(("keepalived-down", node) for node in roles)}
     try:
@@ -266,6 +218,7 @@ def test_no_primary(roles: tuple[str, str], status: Any) -> None:
             run(node, "systemctl start keepalived.service")
 
 
+@pytest.mark.long
 def test_transition_incomplete(roles: tuple[str, str], status: Any) -> None:
     old, new = roles
     with fault(new, "systemctl stop conntrackd.service", "systemctl start conntrackd.service"):
@@ -273,6 +226,7 @@ def test_transition_incomplete(roles: tuple[str, str], status: Any) -> None:
         wait_for(status, {("conntrackd-down", new), ("transition-incomplete", new)})
 
 
+@pytest.mark.long
 def test_rule_by_hand(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     cause = "nft insert rule inet ftfw forward tcp dport 23 accept"
@@ -280,12 +234,14 @@ def test_rule_by_hand(roles: tuple[str, str], status: Any) -> None:
         wait_for(status, {("ruleset-changed", backup)})
 
 
+@pytest.mark.long
 def test_table_missing(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     with fault(backup, "nft delete table inet ftfw", "systemctl reload ftfw-nftables.service"):
         wait_for(status, {("ruleset-missing", backup)})
 
 
+@pytest.mark.long
 def test_rulesets_that_differ(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     load = "systemctl reload ftfw-nftables.service"
@@ -295,6 +251,7 @@ def test_rulesets_that_differ(roles: tuple[str, str], status: Any) -> None:
         wait_for(status, {("rulesets-differ", None)})
 
 
+@pytest.mark.long
 def test_version_skew(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     program = "/usr/local/sbin/pair-state"
@@ -303,6 +260,7 @@ def test_version_skew(roles: tuple[str, str], status: Any) -> None:
         assert "versions of pair-state differ" in seen.messages("version-skew")[0]
 
 
+@pytest.mark.long
 def test_failed_unit(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     cause = "systemd-run --quiet --wait --unit broken false || true"
@@ -311,12 +269,12 @@ def test_failed_unit(roles: tuple[str, str], status: Any) -> None:
         assert seen.messages("unit-failed") == ["unit broken.service has failed"]
 
 
+@pytest.mark.long
 def test_sync_link_without_carrier(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
-    end = f"v{backup.replace('-', '')}eth2"
 
     def set_link(state: str) -> None:
-        subprocess.run(["ip", "-n", PREFIX, "link", "set", end, state], check=True)
+        run("wires", f"ip link set dev {backup}-eth2 {state}")
 
     set_link("down")
     try:
@@ -340,6 +298,7 @@ def test_node_that_cannot_be_reached(roles: tuple[str, str], status: Any) -> Non
         subprocess.run(["podman", "unpause", f"{PREFIX}-{backup}"], check=True, capture_output=True)
 
 
+@pytest.mark.long
 def test_node_without_the_program(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     program = "/usr/local/sbin/pair-health"
@@ -348,6 +307,7 @@ def test_node_without_the_program(roles: tuple[str, str], status: Any) -> None:
         assert "not found" in seen.messages("health-unknown")[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", [CACHE, DIRECT], ids=["external-cache", "direct"])
 def test_flows_that_the_backup_lacks(roles: tuple[str, str], status: Any, mode: str) -> None:
     primary, backup = roles
@@ -369,6 +329,7 @@ def test_flows_that_the_backup_lacks(roles: tuple[str, str], status: Any, mode: 
             wait_for(status, set())
 
 
+@pytest.mark.long
 def test_flows_that_only_the_backup_has(roles: tuple[str, str], status: Any) -> None:
     """A flow that ends while the primary's daemon is away stays in the external cache."""
     primary, backup = roles
@@ -384,6 +345,7 @@ def test_flows_that_only_the_backup_has(roles: tuple[str, str], status: Any) -> 
         wait_for(status, set())
 
 
+@pytest.mark.long
 def test_timer_logs_each_finding_once_and_that_it_is_gone(roles: tuple[str, str]) -> None:
     _primary, backup = roles
     run(backup, "systemctl stop pair-health.timer")
@@ -408,6 +370,7 @@ def test_timer_logs_each_finding_once_and_that_it_is_gone(roles: tuple[str, str]
         run(backup, "systemctl start pair-health.timer")
 
 
+@pytest.mark.long
 def test_timer_without_a_ruleset_cache(roles: tuple[str, str]) -> None:
     """The confined check can make the namespace itself in which it lists the file's table."""
     _primary, backup = roles
@@ -417,6 +380,7 @@ def test_timer_without_a_ruleset_cache(roles: tuple[str, str]) -> None:
     assert "listing" in json.loads(run(backup, "cat /run/pair-health/ruleset.json"))
 
 
+@pytest.mark.long
 def test_lost_messages(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     run(backup, "systemctl stop pair-health.timer")
@@ -435,6 +399,7 @@ def test_lost_messages(roles: tuple[str, str], status: Any) -> None:
         run(backup, "systemctl start pair-health.timer")
 
 
+@pytest.mark.long
 def test_metrics(roles: tuple[str, str]) -> None:
     primary, backup = roles
     for node, state in ((primary, "master"), (backup, "backup")):

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The containers of this scenario, and the project's own playbooks on them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[3]
+LAB = os.environ.get("FTFW_NATIVE_LAB", "molecule-native")
+PREFIX = f"ftfw-{LAB}"
+METRICS = "/var/lib/metrics/ftfw.prom"
+NODES = ("fw-1", "fw-2")
+VIRTUAL = ("192.168.2.100", "192.168.0.100")
+SERVER, PORT = "192.168.0.3", 7
+"""An echo server of the tests; the policy of inventories/native lets it through."""
+
+# the bench measures the same pair by the same means
+sys.path.append(str(PROJECT / "tools/bench"))
+
+
+def run(host: str, command: str, check: bool = True) -> str:
+    """Run a shell command on a host, and return what it printed."""
+    done = subprocess.run(
+        ["podman", "exec", f"{PREFIX}-{host}", "sh", "-c", command],
+        check=check,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def playbook(path: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook of the project on this lab."""
+    # molecule's own configuration is for its own runs
+    foreign = ("ANSIBLE_", "MOLECULE_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    command = ["ansible-playbook", "-i", "inventories/native", path, "-e", f"lab_name={LAB}"]
+    return subprocess.run(
+        [*command, "-e", f"pair_state_textfile={METRICS}", *options],
+        cwd=PROJECT,
+        env={**environment, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def other_of(node: str) -> str:
+    return NODES[1 - NODES.index(node)]
+
+
+def wait(what: str, true: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.1)

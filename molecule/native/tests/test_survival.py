@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flows of a full table live through the crash of a firewall, and don't without replication."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cases
+import load_cases
+import pytest
+from containers import LAB, NODES, playbook, run, wait
+from lab import Lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """The pair, healthy before and after, with the probe let through for a while."""
+    lab = Lab(f"ftfw-{LAB}")
+    for host in ("client", "server"):
+        lab.copy(host, cases.LOAD, "/root/load.py")
+    opening = playbook("tools/bench/probes.yml")
+    assert opening.returncode == 0, opening.stdout[-3000:]
+    commands = json.loads((cases.LOAD.parents[2] / "build/bench/probes.json").read_text())["open"]
+    for node in NODES:
+        lab.run(node, "nft -f -", text="\n".join(commands).replace("SECONDS", "300") + "\n")
+    try:
+        yield lab
+    finally:
+        lab.end_all()
+        for node in NODES:
+            lab.links(node, "up")
+            run(node, "conntrack -F 2>/dev/null; conntrackd -f; conntrackd -n")
+        wait("one primary", lambda: any(lab.is_primary(node) for node in NODES), 30)
+
+
+def test_flows_of_a_full_table_survive_a_crash(lab: Lab) -> None:
+    figures = cases.survival(lab, "default", lab.primary()).figures
+    assert figures["crash_100k_survivors"] == 70
+    assert figures["crash_100k_resets"] == 0
+
+
+def test_control_without_replication_no_flow_survives(lab: Lab) -> None:
+    figures = cases.survival(lab, "default", lab.primary(), control=True).figures
+    assert figures["control_survivors"] == 0
+
+
+def test_planned_switchover_loses_nothing(lab: Lab) -> None:
+    figures = load_cases.switchover(lab, "default", lab.primary()).figures
+    assert figures["switchover_resets"] == 0
+    assert figures["switchover_refused"] == 0
+    assert figures["switchover_born_survivors"] == 80
+    # the bench asks for two at most, on a machine that does nothing else
+    assert figures["switchover_udp_lost"] <= 50
+
+
+def test_burst_of_new_flows_reaches_the_backup(lab: Lab) -> None:
+    assert load_cases.burst(lab, "default", lab.primary()).figures["burst_100k_missing"] == 0
+
+
+def test_frozen_keepalived_loses_its_addresses(lab: Lab) -> None:
+    assert load_cases.frozen(lab, "default", lab.primary()).figures["frozen_holder_ms"] <= 5000

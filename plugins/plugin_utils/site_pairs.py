@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads site_pairs: two nodes, their virtual routers, and how they fail over."""
+
+from __future__ import annotations
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    PROFILES,
+    REPLICATIONS,
+    Pair,
+    VirtualRouter,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value, present
+
+
+def read_pair(name: str, value: Value) -> Pair:
+    fields = value.section(
+        "nodes",
+        "sync",
+        "virtual_routers",
+        "priorities",
+        "profile",
+        "advert_interval",
+        "replication",
+        required=["nodes", "sync", "virtual_routers"],
+    )
+    Value(value.host, value.key, name, value.problems).word()
+    priorities = {node: item.integer(1, 254) or 0 for node, item in fields["priorities"].entries().items()}
+    return Pair(
+        name,
+        nodes=present(item.text() for item in fields["nodes"].items()),
+        sync=present(item.text() for item in fields["sync"].items()),
+        routers=tuple(
+            _virtual_router(key, item) for key, item in fields["virtual_routers"].entries().items()
+        ),
+        priorities=priorities,
+        profile=PROFILES[_choice(fields["profile"], *PROFILES)],
+        own_advert_interval=fields["advert_interval"].seconds(
+            "0.01", "40.95", "which VRRPv3 counts in hundredths (RFC 9568, section 5.2.7)"
+        ),
+        replication=_choice(fields["replication"], *REPLICATIONS),
+    )
+
+
+def _choice(value: Value, *known: str) -> str:
+    """Read one of the known words; the first is the default, also in place of a wrong one."""
+    word = value.choice(*known)
+    return word if word in known else known[0]
+
+
+def _virtual_router(name: str, value: Value) -> VirtualRouter:
+    fields = value.section("network", "vrid", "addresses", required=["vrid"])
+    Value(value.host, value.key, name, value.problems).word(longest=32)
+    if not fields["addresses"].raw:
+        fields["addresses"].wrong("a virtual router without an address", "give it its virtual addresses")
+    return VirtualRouter(
+        name,
+        network=fields["network"].text() or name,
+        vrid=fields["vrid"].integer(1, 255) or 0,
+        addresses=fields["addresses"].addresses(),
+    )

@@ -1,0 +1,322 @@
+#!/usr/bin/python3 -I
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Notice that a leg of this node is lost although its carrier is up, and let the other node take over.
+
+VRRP doesn't: on the lost leg the backup hears no adverts, but its sync group waits for the other legs, on
+which it still hears them. So both nodes report to each other on every link that they share, several times a
+second. What is concluded, and why, is in pair_path_plan.py. A node that gives way writes 1 into a file that
+keepalived tracks (keepalived.conf(5), track_file): its sync group goes to FAULT. With 0 it is at the pair's
+disposal again.
+
+All that has arrived is taken in before anything is judged, once in an interval: a program that was kept
+waiting judges by what came meanwhile. The file outlives the program and is taken up again; it outlives no
+boot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+# the mode -I leaves the folders of scripts out
+sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
+
+from pair_path_net import Channel, Questions, neighbours
+from pair_path_plan import (
+    DEAD,
+    MAX_BYTES,
+    MAX_NEIGHBOURS,
+    PEER,
+    THIRD,
+    Judgement,
+    Report,
+    ReportError,
+    Timing,
+    Watch,
+    decode,
+    encode,
+    targets,
+)
+
+ERROR, WARNING, NOTICE = 3, 4, 5
+"""Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
+HOUSEKEEPING, NEIGHBOURS = 1.0, 10.0
+"""Seconds between two looks at devices and keepalived, and at the kernel's neighbours."""
+LASTING = 0.5
+"""Seconds that a leg must have been the same before that is worth a line."""
+MEANING = {
+    PEER: "is heard by the peer, and hears it",
+    THIRD: "works here, since others answer; but not between here and the peer",
+    DEAD: "is dead here: neither the peer nor anybody else answers",
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A network that both nodes are on. A leg carries virtual addresses; `targets` are third parties."""
+
+    network: str
+    interface: str
+    local: str
+    peer: str
+    leg: bool
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Config:
+    links: tuple[Link, ...]
+    timing: Timing
+    port: int
+    preferred: bool
+    virtual_addresses: tuple[str, ...]
+
+
+def read_link(said: dict[str, Any], more: dict[str, list[str]]) -> Link:
+    """Read one link. `more` are targets by interface, which come before those that the link itself has."""
+    link = Link(**{**said, "targets": (*more.get(said["interface"], ()), *said["targets"])})
+    for address in (link.local, link.peer, *link.targets):
+        if ip_address(address).version != ip_address(link.local).version:
+            raise ValueError(f"{link.network}: {address} and {link.local} are of different families")
+    return link
+
+
+def read_config(file: Path) -> Config:
+    """Read the configuration. Raises ValueError that names the key."""
+    said: dict[str, Any] = json.loads(file.read_text())
+    interval, hold, recovery = (float(said[name]) for name in ("interval", "hold", "recovery"))
+    if not 0.01 <= interval <= 1:
+        raise ValueError(f"interval is {interval:g} s, it must be between 0.01 and 1")
+    if not 3 * interval - 1e-9 <= hold <= 30:
+        raise ValueError(f"hold is {hold:g} s, it must be between three intervals ({3 * interval:g}) and 30")
+    if not 0 < recovery <= 3600:
+        raise ValueError(f"recovery is {recovery:g} s, it must be more than 0, and 3600 at most")
+    links = tuple(read_link(link, said["targets"]) for link in said["links"])
+    legs = [link.interface for link in links if link.leg]
+    if not legs:
+        raise ValueError("links has no leg")
+    for name in said["targets"]:
+        if name not in legs:
+            raise ValueError(f"targets: {name} is no leg, it must be one of {', '.join(legs)}")
+    if len(links) != len({link.network for link in links}):
+        raise ValueError("links: a network is there twice")
+    timing = Timing(interval, hold, max(1.0, 4 * interval), recovery)
+    return Config(links, timing, int(said["port"]), bool(said["preferred"]), tuple(said["virtual_addresses"]))
+
+
+def log(level: int, message: str) -> None:
+    print(f"<{level}>{message}", file=sys.stderr, flush=True)
+
+
+def notify_systemd(message: str) -> None:
+    """Tell the service manager (sd_notify(3)); nothing where there is none."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.connect("\0" + address[1:] if address.startswith("@") else address)
+        channel.sendall(message.encode())
+
+
+def read_fault(file: Path) -> bool:
+    """What an earlier run has left; nothing, or nonsense, is no fault."""
+    try:
+        return int(file.read_text()) != 0
+    except (OSError, ValueError):
+        return False
+
+
+def write_fault(file: Path, fault: bool) -> None:
+    """Written in place, in one go: keepalived watches this file, and never finds it empty."""
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(number, b"1\n" if fault else b"0\n")
+        os.ftruncate(number, 2)
+    finally:
+        os.close(number)
+
+
+def runs(pid_file: Path) -> bool:
+    """Whether the process that the file names is there."""
+    try:
+        return Path(f"/proc/{int(pid_file.read_text())}").exists()
+    except (OSError, ValueError):
+        return False
+
+
+class Program:
+    """The I/O around the judgement."""
+
+    def __init__(self, config: Config, fault_file: Path, pid_file: Path) -> None:
+        self.config, self.fault_file, self.pid_file = config, fault_file, pid_file
+        self.links = {link.network: link for link in config.links}
+        self.channels = {
+            name: Channel(link.interface, link.local, link.peer, config.port)
+            for name, link in self.links.items()
+        }
+        self.questions = {
+            name: Questions(link.interface, link.local)
+            for name, link in self.links.items()
+            if link.leg and ip_address(link.local).version == 4
+        }
+        self.own = [
+            *config.virtual_addresses,
+            *(address for link in config.links for address in (link.local, link.peer)),
+        ]
+        fault = read_fault(fault_file)
+        self.watch = Watch(
+            {link.network: link.leg for link in config.links}, config.timing, config.preferred, fault
+        )
+        self.boot, self.sequence = secrets.token_hex(8), 0
+        self.known: dict[str, tuple[str, ...]] = {}
+        self.able = False
+        self.last = Judgement({}, frozenset(), fault, ())
+        self.looked_at = self.asked_kernel_at = -NEIGHBOURS
+        self.complaints: dict[str, str | None] = {}
+        self.changed_at: dict[str, float] = {}
+        self.logged: dict[str, str] = {}
+        write_fault(fault_file, fault)
+
+    def look_around(self, now: float) -> None:
+        """What changes seldom: devices, keepalived, neighbours."""
+        if now - self.looked_at >= HOUSEKEEPING:
+            self.looked_at = now
+            self.able = runs(self.pid_file)
+            for name, channel in self.channels.items():
+                sent = channel.error
+                channel.reopen()
+                self.complain(f"{name} ({channel.interface})", sent or channel.error)
+        if now - self.asked_kernel_at >= NEIGHBOURS:
+            self.asked_kernel_at = now
+            names = {self.links[name].interface: name for name in self.questions}
+            try:
+                found = neighbours(list(names), 2 * MAX_NEIGHBOURS)
+            except OSError as error:
+                self.complain("neighbours", str(error))
+                return
+            for interface, addresses in found.items():
+                name = names[interface]
+                # one that has gone silent since stays known until others have taken its place
+                known = (addresses, self.known.get(name, ()))
+                self.known[name] = targets(known, self.own, MAX_NEIGHBOURS)
+
+    def complain(self, what: str, error: str | None) -> None:
+        """Log an error when it comes and when it goes."""
+        if error != self.complaints.get(what):
+            self.complaints[what] = error
+            log(WARNING if error else NOTICE, f"{what}: {error or 'works again'}")
+
+    def take_in(self, now: float) -> None:
+        data, report = b"", None
+        for name, channel in self.channels.items():
+            for datagram in channel.received(MAX_BYTES):
+                # the same round comes on every link
+                if datagram != data or report is None:
+                    data = datagram
+                    try:
+                        report = decode(data)
+                    except ReportError as error:
+                        report = None
+                        self.complain(f"reports on {name}", str(error))
+                        continue
+                self.watch.hear(name, report, now)
+        for name, questions in self.questions.items():
+            if questions.answered():
+                self.watch.answer(name, now)
+
+    def ask(self, name: str) -> None:
+        if name in self.questions:
+            peer = self.watch.peer
+            sources = (
+                self.links[name].targets,
+                self.known.get(name, ()),
+                peer.neighbours.get(name, ()) if peer else (),
+            )
+            self.questions[name].ask(targets(sources, self.own))
+
+    def log_legs(self, legs: Mapping[str, str], now: float) -> None:
+        for name, verdict in legs.items():
+            if verdict != self.last.legs.get(name):
+                self.changed_at[name] = now
+            lasts = now - self.changed_at.get(name, now) >= LASTING
+            if lasts and verdict in MEANING and verdict != self.logged.get(name, PEER):
+                self.logged[name] = verdict
+                level = NOTICE if verdict == PEER else WARNING
+                log(level, f"{name} ({self.links[name].interface}) {MEANING[verdict]}")
+
+    def tell(self, judgement: Judgement, now: float) -> None:
+        """Let keepalived know of what is new, and log it."""
+        self.log_legs(judgement.legs, now)
+        last, self.last = self.last, judgement
+        if judgement.fault != last.fault:
+            write_fault(self.fault_file, judgement.fault)
+            legs = ", ".join(name for name, verdict in judgement.legs.items() if verdict == DEAD)
+            if judgement.fault:
+                log(ERROR, f"gives way to the peer: {legs} is dead here, and works there")
+            else:
+                log(NOTICE, "at the pair's disposal again" + (f", without {legs}" if legs else ""))
+        if judgement.legs != last.legs or judgement.fault != last.fault:
+            verdicts = ", ".join(f"{name} {verdict}" for name, verdict in judgement.legs.items())
+            notify_systemd(f"STATUS={'given way; ' if judgement.fault else ''}{verdicts}")
+
+    def round(self, now: float) -> None:
+        self.look_around(now)
+        self.take_in(now)
+        judgement = self.watch.judge(now)
+        self.tell(judgement, now)
+        self.sequence += 1
+        report = Report(
+            self.boot, self.sequence, self.able, judgement.fault, judgement.heard, judgement.legs, self.known
+        )
+        data = encode(report)
+        for channel in self.channels.values():
+            channel.send(data)
+        for name, questions in self.questions.items():
+            if name in judgement.ask:
+                self.ask(name)
+            elif not self.watch.asking(name):
+                questions.close()
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while True:
+            self.round(time.monotonic())
+            # rounds that were missed are not made up for
+            due = max(due + self.config.timing.interval, time.monotonic())
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="pair-path", description="Track the legs of a firewall pair.")
+    parser.add_argument("--config", type=Path, default=Path("/etc/ftfw/path.json"))
+    parser.add_argument("--check", action="store_true", help="check the configuration, and do nothing else")
+    parser.add_argument("--fault-file", type=Path, default=Path("/run/pair-path/fault"))
+    parser.add_argument(
+        "--pid-file", type=Path, default=Path("/run/vrrp.pid"), help="of keepalived's VRRP process"
+    )
+    chosen = parser.parse_args()
+    try:
+        config = read_config(chosen.config)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        sys.exit(f"{chosen.config}: {what}")
+    if chosen.check:
+        return
+    program = Program(config, chosen.fault_file, chosen.pid_file)
+    notify_systemd("READY=1")
+    program.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,387 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Path tracking on real wires: two nodes that run the program, third parties, cuts that leave carriers up.
+
+    left --- outside-a --- outside-b --- right        a third party hangs on each half of outside
+    left --------- inside --------- right             and one on inside
+    left ---------- sync ---------- right
+
+Each node, each third party, and the bridges have a network namespace of their own. Needs root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FILES = Path(__file__).parents[2] / "roles/pair_state/files"
+PROGRAM = FILES / "pair_path.py"
+IN_NAMESPACE = ("ip", "netns", "exec")
+NODES = ("left", "right")
+NETWORKS = {"outside": "192.168.0.{}/24", "inside": "192.168.2.{}/24", "sync": "fd00:100::{}/64"}
+THIRD = {"third-a": ("outside", 11), "third-b": ("outside", 12), "third-in": ("inside", 13)}
+BRIDGE = {
+    ("left", "outside"): "outside-a",
+    ("right", "outside"): "outside-b",
+    ("third-a", "outside"): "outside-a",
+    ("third-b", "outside"): "outside-b",
+}
+PORT = 3781
+SOON = 2.5
+"""Seconds in which a node gives way. It takes 0.7 on a machine that has nothing else to do."""
+
+
+def own(node: str, network: str) -> str:
+    return NETWORKS[network].format(NODES.index(node) + 1).split("/")[0]
+
+
+@dataclass
+class Wires:
+    """The namespaces PREFIX-NAME; what is plugged into a bridge is called NAME-NETWORK there (15 letters)."""
+
+    prefix: str
+
+    def name(self, host: str) -> str:
+        return f"{self.prefix}-{host}"
+
+    def run(self, host: str, *command: str, text: str | None = None) -> str:
+        words = [*IN_NAMESPACE, self.name(host), *command]
+        return subprocess.run(words, check=True, capture_output=True, text=True, input=text).stdout
+
+    def plug(self, host: str, network: str, number: int) -> None:
+        end, bridge = self.end(host, network), BRIDGE.get((host, network), network)
+        link = f"link add {end} type veth peer name {network} netns {self.name(host)}"
+        self.run("wires", "ip", *link.split())
+        self.run("wires", "ip", "link", "set", end, "master", bridge, "up")
+        address = NETWORKS[network].format(number)
+        self.run(
+            host, "ip", "address", "add", address, "dev", network, *(["nodad"] if ":" in address else [])
+        )
+        self.run(host, "ip", "link", "set", network, "up")
+
+    @staticmethod
+    def end(host: str, network: str) -> str:
+        return f"{host}-{network}"[:15]
+
+    @contextmanager
+    def cut(self, *ends: str, ways: str = "io") -> Iterator[None]:
+        """Drop what comes in (i) and what goes out (o) at the bridges' ends; their carrier stays."""
+        names = ", ".join(f'"{end}"' for end in ends)
+        hooks = {"i": ("prerouting", "iifname"), "o": ("postrouting", "oifname")}
+        chains = "".join(
+            f" chain {hook} {{\n  type filter hook {hook} priority 0;\n  {match} {{ {names} }} drop\n }}\n"
+            for hook, match in (hooks[way] for way in ways)
+        )
+        self.run("wires", "nft", "-f", "-", text=f"table bridge cut {{\n{chains}}}\n")
+        try:
+            yield
+        finally:
+            self.run("wires", "nft", "delete", "table", "bridge", "cut")
+
+
+@pytest.fixture(scope="module")
+def wires() -> Iterator[Wires]:
+    made = Wires(f"ftfw-path-{secrets.token_hex(3)}")
+    hosts = ("wires", *NODES, *THIRD)
+    try:
+        for host in hosts:
+            subprocess.run(["ip", "netns", "add", made.name(host)], check=True)
+        for bridge in ("outside-a", "outside-b", "inside", "sync"):
+            made.run("wires", "ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
+            made.run("wires", "ip", "link", "set", bridge, "up")
+        made.run("wires", "ip", "link", "add", "trunk-a", "type", "veth", "peer", "name", "trunk-b")
+        for half in "ab":
+            made.run("wires", "ip", "link", "set", f"trunk-{half}", "master", f"outside-{half}", "up")
+        for number, node in enumerate(NODES, 1):
+            for network in NETWORKS:
+                made.plug(node, network, number)
+        for host, (network, number) in THIRD.items():
+            made.plug(host, network, number)
+        yield made
+    finally:
+        for host in hosts:
+            subprocess.run(["ip", "netns", "delete", made.name(host)], check=False)
+
+
+@dataclass
+class Node:
+    """One instance of the program, as its unit runs it."""
+
+    wires: Wires
+    name: str
+    folder: Path
+    process: subprocess.Popen[str] | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def configure(self, targets: dict[str, list[str]]) -> None:
+        peer = NODES[1 - NODES.index(self.name)]
+        self.config = {
+            "port": PORT,
+            "preferred": self.name == "left",
+            "interval": 0.1,
+            "hold": 0.4,
+            "recovery": 2,
+            "virtual_addresses": ["192.168.0.100", "192.168.2.100"],
+            "targets": targets,
+            "links": [
+                {
+                    "network": network,
+                    "interface": network,
+                    "local": own(self.name, network),
+                    "peer": own(peer, network),
+                    "leg": network != "sync",
+                    "targets": [],
+                }
+                for network in NETWORKS
+            ],
+        }
+        # the test itself stands in for a keepalived that runs
+        self.keepalived(os.getpid())
+
+    def keepalived(self, pid: int) -> None:
+        (self.folder / "vrrp.pid").write_text(f"{pid}\n")
+
+    def start(self) -> None:
+        (self.folder / "path.json").write_text(json.dumps(self.config))
+        options = {"config": "path.json", "fault-file": "fault", "pid-file": "vrrp.pid"}
+        arguments = [f"--{name}={self.folder / file}" for name, file in options.items()]
+        log = (self.folder / "log").open("a")
+        self.process = subprocess.Popen(
+            [*IN_NAMESPACE, self.wires.name(self.name), sys.executable, "-I", PROGRAM, *arguments],
+            env={**os.environ, "PAIR_STATE_LIBRARY": str(FILES), "PYTHONDONTWRITEBYTECODE": "1"},
+            stderr=log,
+            text=True,
+        )
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    @property
+    def fault(self) -> bool:
+        return (self.folder / "fault").read_text() != "0\n"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+Pair = tuple[Node, Node]
+TARGETS = {"outside": ["192.168.0.11", "192.168.0.12"], "inside": ["192.168.2.13"]}
+
+
+@contextmanager
+def running(wires: Wires, folder: Path, targets: dict[str, list[str]]) -> Iterator[Pair]:
+    nodes = []
+    for name in NODES:
+        (folder / name).mkdir()
+        node = Node(wires, name, folder / name)
+        node.configure(targets)
+        node.start()
+        nodes.append(node)
+    try:
+        time.sleep(1.2)
+        assert not any(node.fault for node in nodes)
+        yield nodes[0], nodes[1]
+        for node in nodes:
+            assert "Traceback" not in node.log, node.log
+    finally:
+        for node in nodes:
+            node.stop()
+
+
+@pytest.fixture
+def pair(wires: Wires, tmp_path: Path) -> Iterator[Pair]:
+    with running(wires, tmp_path, TARGETS) as nodes:
+        yield nodes
+
+
+def logs(node: Node) -> dict[str, str]:
+    return {name: (node.folder.parent / name / "log").read_text() for name in NODES}
+
+
+def wait_for(node: Node, fault: bool, seconds: float) -> float:
+    """Wait until the node has given way, or is back; the seconds that it took."""
+    start = time.monotonic()
+    while node.fault is not fault:
+        assert time.monotonic() - start < seconds, f"{node.name}: fault {node.fault}: {logs(node)}"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def nobody_gives_way(pair: Pair, seconds: float = 2.5) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for node in pair:
+            assert not node.fault, f"{node.name}: {node.log}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("leg", ["outside", "inside"])
+@pytest.mark.parametrize("loser", NODES)
+def test_a_lost_leg_gives_way_and_comes_back(wires: Wires, pair: Pair, loser: str, leg: str) -> None:
+    lost, other = pair if loser == "left" else pair[::-1]
+    with wires.cut(wires.end(loser, leg)):
+        assert wait_for(lost, True, SOON) > 0.3
+        nobody_gives_way((other, other), 1)
+        assert lost.fault
+    assert wait_for(lost, False, 3.5) >= 1.8
+    nobody_gives_way(pair)
+
+
+@pytest.mark.parametrize("way", ["i", "o"], ids=["to-the-bridge", "to-the-node"])
+def test_a_leg_lost_in_one_direction(wires: Wires, pair: Pair, way: str) -> None:
+    with wires.cut(wires.end("left", "outside"), ways=way):
+        wait_for(pair[0], True, SOON)
+        assert not pair[1].fault
+    wait_for(pair[0], False, 3.5)
+
+
+def test_a_cut_in_the_middle_moves_nothing(wires: Wires, pair: Pair) -> None:
+    with wires.cut("trunk-a"):
+        nobody_gives_way(pair)
+        assert all("outside (outside) works here, since others answer" in node.log for node in pair)
+    nobody_gives_way(pair)
+
+
+@pytest.mark.parametrize("cut", ["left-outside", "trunk-a"])
+def test_without_third_parties_nobody_knows_better(wires: Wires, tmp_path: Path, cut: str) -> None:
+    """Those that are known do not answer, the pair's own addresses are never asked."""
+    targets = {"outside": ["192.168.0.77", "192.168.0.1", "192.168.0.2", "192.168.0.100"]}
+    with running(wires, tmp_path, targets) as pair:
+        with wires.cut(cut):
+            nobody_gives_way(pair)
+            assert all("outside (outside) is dead here" in node.log for node in pair)
+        nobody_gives_way(pair)
+
+
+def test_a_lost_sync_link_moves_nothing(wires: Wires, pair: Pair) -> None:
+    with wires.cut(wires.end("left", "sync")):
+        nobody_gives_way(pair)
+
+
+def test_a_lost_leg_while_the_sync_link_is_down(wires: Wires, pair: Pair) -> None:
+    with wires.cut(wires.end("left", "sync"), wires.end("left", "outside")):
+        wait_for(pair[0], True, SOON)
+        assert not pair[1].fault
+
+
+def test_all_links_lost_moves_nothing(wires: Wires, pair: Pair) -> None:
+    """VRRP's own matter: neither node hears anything of the other."""
+    with wires.cut(*(wires.end("left", network) for network in NETWORKS)):
+        nobody_gives_way(pair)
+    nobody_gives_way(pair)
+
+
+@pytest.mark.parametrize("end", ["kill", "freeze"])
+def test_a_peer_that_is_gone(wires: Wires, pair: Pair, end: str) -> None:
+    left, right = pair
+    assert right.process is not None
+    if end == "freeze":
+        right.process.send_signal(19)  # SIGSTOP
+        nobody_gives_way(pair)
+        right.process.send_signal(18)  # SIGCONT
+    else:
+        right.stop()
+        nobody_gives_way(pair)
+        right.start()
+    nobody_gives_way(pair, 1.5)
+    with wires.cut(wires.end("left", "outside")):
+        wait_for(left, True, SOON)
+
+
+def test_nobody_gives_way_to_a_peer_without_keepalived(wires: Wires, pair: Pair) -> None:
+    left, right = pair
+    right.keepalived(0)
+    time.sleep(1.2)
+    with wires.cut(wires.end("left", "outside")):
+        nobody_gives_way(pair)
+        right.keepalived(os.getpid())
+        wait_for(left, True, 2)
+        right.keepalived(0)
+        # one node has to be there for what still works
+        wait_for(left, False, 4.5)
+
+
+def test_the_last_node_takes_its_fault_back(wires: Wires, pair: Pair) -> None:
+    left, right = pair
+    with wires.cut(wires.end("left", "outside")):
+        wait_for(left, True, SOON)
+        right.stop()
+        assert wait_for(left, False, 4.5) > 2
+
+
+def test_a_restart_keeps_the_state(wires: Wires, pair: Pair) -> None:
+    left, right = pair
+    with wires.cut(wires.end("left", "outside")):
+        wait_for(left, True, SOON)
+        left.stop()
+        left.start()
+        right.stop()
+        right.start()
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            assert left.fault and not right.fault
+            time.sleep(0.02)
+    wait_for(left, False, 3.5)
+
+
+def test_third_parties_are_told_by_the_one_that_knows_them(wires: Wires, tmp_path: Path) -> None:
+    """A primary talks to its neighbours; a backup, which doesn't, has to learn of them."""
+    for address in ("192.168.0.11", "192.168.2.13"):
+        wires.run("left", "bash", "-c", f"echo >/dev/udp/{address}/9")
+    time.sleep(0.5)
+    with running(wires, tmp_path, {}) as pair, wires.cut(wires.end("left", "outside")):
+        wait_for(pair[0], True, SOON)
+        assert not pair[1].fault
+
+
+FORGERY = """
+import json, socket, sys
+said = {"version": 1, "boot": "forged", "sequence": 10**9, "able": True, "fault": False, "heard": [],
+        "legs": {"outside": "third", "inside": "third"}, "neighbours": {}}
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT: send as somebody else
+sender.bind((sys.argv[1], int(sys.argv[2])))
+for data in (json.dumps(said).encode(), b"nonsense", b"{}", b""):
+    sender.sendto(data, (sys.argv[3], 3781))
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "source", "port"),
+    [
+        pytest.param("third-in", "192.168.2.13", PORT, id="another-address"),
+        pytest.param("third-in", "192.168.2.2", 4000, id="another-port"),
+        pytest.param("third-in", "192.168.0.2", PORT, id="an-address-of-another-link"),
+    ],
+)
+def test_reports_of_others_are_not_heard(wires: Wires, pair: Pair, host: str, source: str, port: int) -> None:
+    wires.run(host, sys.executable, "-c", FORGERY, source, str(port), "192.168.2.1")
+    nobody_gives_way(pair, 0.5)
+    assert "reports on" not in pair[0].log
+    with wires.cut(wires.end("left", "outside")):
+        wait_for(pair[0], True, SOON)
+
+
+def test_an_interface_that_comes_again(wires: Wires, pair: Pair) -> None:
+    wires.run("left", "ip", "link", "delete", "inside")
+    nobody_gives_way((pair[1], pair[1]), 1.5)
+    wires.plug("left", "inside", 1)
+    wait_for(pair[0], False, 5)
+    time.sleep(1)
+    with wires.cut(wires.end("left", "outside")):
+        wait_for(pair[0], True, SOON)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures the pair of inventories/native under several settings, interleaved, and writes the results.
+
+    python tools/bench keep PROFILE            keep what the roles have written as PROFILE
+    python tools/bench run [--trials N] [--measure NAME]... [--profile NAME]...
+    python tools/bench table FILE              put the table of docs/bench.json into a Markdown file
+
+./ftfw bench calls both; see docs/bench.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import signal
+import statistics
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import table
+from cases import Trial
+from catalogue import FIGURES, MEASURES, Measure
+from lab import NODES, Lab, LabError
+from profiles import OURS, PROFILES, Profiles
+
+ROOT = Path(__file__).parents[2]
+LOAD = Path(__file__).parent / "load.py"
+ATTEMPTS = 2
+"""A trial that the machine has spoilt (a host was not ready in time) is said to be, and done once more."""
+
+
+def run_trial(lab: Lab, profiles: Profiles, measure: Measure, profile: str) -> Trial:
+    """Put the profile into force, and run one trial."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            primary = profiles.apply(profile)
+            return measure.run(lab, profile, primary)
+        except LabError as error:
+            print(f"    spoilt: {error}", flush=True)
+            if attempt == ATTEMPTS:
+                raise
+        finally:
+            lab.end_all()
+            for node in NODES:
+                lab.links(node, "up")
+    raise AssertionError
+
+
+def verdict(
+    name: str, profile: str, trials: list[float], medians: dict[tuple[str, str], float]
+) -> bool | None:
+    """Whether the median keeps the figure's bounds; None where it has none."""
+    figure = FIGURES[name]
+    median = medians[name, profile]
+    told: list[bool] = []
+    limit = (figure.limit or {}).get(profile)
+    if limit:
+        told.append(median <= limit.get("max", median) and median >= limit.get("min", median))
+    if figure.ratio and profile in OURS:
+        reference = medians.get((name, figure.ratio["profile"]))
+        told.append(reference is not None and median <= figure.ratio["max"] * reference)
+    return all(told) if told else None
+
+
+def document(
+    figures: dict[tuple[str, str], list[float]], timelines: list[dict[str, Any]], lab: Lab
+) -> dict[str, Any]:
+    """The document of docs/report.md."""
+    medians = {key: statistics.median(trials) for key, trials in figures.items()}
+    entries = []
+    for (name, profile), trials in sorted(figures.items(), key=lambda item: list(FIGURES).index(item[0][0])):
+        figure = FIGURES[name]
+        compared = (
+            figure.ratio if profile in OURS and ("manual" in {p for n, p in figures if n == name}) else None
+        )
+        entries.append(
+            {
+                "name": name,
+                "title": figure.title,
+                "profile": profile,
+                "unit": figure.unit,
+                "better": figure.better,
+                "trials": trials,
+                "median": medians[name, profile],
+                "worst": max(trials) if figure.better == "lower" else min(trials),
+                "limit": (figure.limit or {}).get(profile),
+                "ratio_to": compared,
+                "ok": verdict(name, profile, trials, medians),
+                "note": "",
+            }
+        )
+    return {
+        "kind": "bench",
+        "title": "What a failover costs, by settings",
+        "site": "native",
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine(lab),
+        "cases": entries,
+        "timelines": timelines,
+        "faults": [],
+    }
+
+
+def machine(lab: Lab) -> dict[str, Any]:
+    """What the figures depend on."""
+    model = [
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
+    versions = lab.run(
+        "fw-1", "keepalived --version 2>&1 | head -1; conntrackd -V 2>&1 | head -1; nft --version"
+    )
+    keepalived, conntrackd, nft = versions.splitlines()[:3]
+    return {
+        "processors": os.cpu_count() or 0,
+        "processor": model[0] if model else platform.machine(),
+        "kernel": platform.release(),
+        "keepalived": keepalived,
+        "conntrackd": conntrackd,
+        "nft": nft,
+    }
+
+
+def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Run the trials: of one number all profiles one after the other, then the next number."""
+    figures: dict[tuple[str, str], list[float]] = defaultdict(list)
+    timelines: list[dict[str, Any]] = []
+    for host in ("client", "server"):
+        lab.copy(host, LOAD, "/root/load.py")
+    for measure in MEASURES:
+        if chosen.measure and measure.name not in chosen.measure:
+            continue
+        for number in range(1, (chosen.trials or measure.trials) + 1):
+            for profile in measure.profiles:
+                if chosen.profile and profile not in chosen.profile:
+                    continue
+                start = time.monotonic()
+                trial = run_trial(lab, profiles, measure, profile)
+                told = ", ".join(f"{name} {value:g}" for name, value in trial.figures.items())
+                print(
+                    f"{measure.name} {number} {profile}: {told} ({time.monotonic() - start:.0f} s)",
+                    flush=True,
+                )
+                for name, value in trial.figures.items():
+                    figures[name, profile].append(value)
+                timelines += [
+                    {**timeline, "trial": number} for timeline in trial.timelines if number <= chosen.drawn
+                ]
+                # what was measured so far is there, whatever comes
+                save(chosen.output, document(figures, timelines, lab))
+    return document(figures, timelines, lab)
+
+
+def save(path: Path, result: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(result, indent=1) + "\n")
+    new.replace(path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure the native pair.")
+    parser.add_argument("--lab", default="bench", help="the lab_name of the containers")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    keep = verbs.add_parser("keep")
+    keep.add_argument("profile_kept", choices=OURS)
+    verbs.add_parser("table").add_argument("file", type=Path)
+    run = verbs.add_parser("run")
+    run.add_argument("--trials", type=int, help="of each measure; by default 7 of most")
+    run.add_argument("--drawn", type=int, default=2, help="trials whose packets are drawn over time")
+    run.add_argument("--measure", action="append", choices=[measure.name for measure in MEASURES])
+    run.add_argument("--profile", action="append", choices=PROFILES)
+    run.add_argument("--output", type=Path, default=ROOT / "reports/bench.json")
+    chosen = parser.parse_args()
+
+    if chosen.verb == "table":
+        table.write(chosen.file, json.loads((ROOT / "docs/bench.json").read_text()))
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    lab = Lab(f"ftfw-{chosen.lab}")
+    probes = json.loads((chosen.folder / "probes.json").read_text())
+    profiles = Profiles(lab, chosen.folder / "profiles", probes["open"])
+    if chosen.verb == "keep":
+        profiles.keep(chosen.profile_kept)
+        return 0
+    try:
+        result = measure_all(lab, profiles, chosen)
+    except LabError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    finally:
+        lab.end_all()
+    failed = [f"{case['name']} ({case['profile']})" for case in result["cases"] if case["ok"] is False]
+    for name in failed:
+        print(f"not reached: {name}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trials of the bench: each puts the pair through one thing, and returns figures by their names."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, other
+from probe import Probe, decode, flow
+
+TCP, UDP, FORWARD = 7001, 7002, 7003
+ENTRIES = 100_000
+RECOVERY = {"manual": 20.0, "stock": 10.0, "default": 6.0, "fast": 6.0}
+"""Seconds from a fault until its figures are taken: what the profile needs, and time for retransmissions."""
+HOLD = 150.0
+"""Longer than an entry of a UDP stream lives without packets (120 s, nf_conntrack_udp_timeout_stream)."""
+LOAD = Path(__file__).parent / "load.py"
+
+
+@dataclass
+class Trial:
+    """Figures by case, and what is drawn over time."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    timelines: list[dict[str, Any]] = field(default_factory=list)
+
+
+def listener(kind: str, address: str, port: int) -> dict[str, Any]:
+    return {"kind": kind, "address": address, "port": port}
+
+
+def crash(lab: Lab, profile: str, primary: str) -> Trial:
+    """All wires of the primary are cut, with a small table and a UDP stream of 1 kHz each way."""
+    server = Probe(lab, "server", [], [listener("udp", SERVER, UDP)])
+    client = Probe(lab, "client", [flow("udp", "udp", SERVER, UDP)], [])
+    time.sleep(2)
+    cut = time.time()
+    lab.links(primary, "down")
+    time.sleep(RECOVERY[profile])
+    seen = client.collect()
+    served = server.collect()
+    lab.links(primary, "up")
+    return Trial(
+        {"crash_udp_gap_ms": seen["udp"]["longest_gap_ms"]},
+        [
+            timeline(
+                "crash_udp_gap_ms",
+                profile,
+                cut,
+                both_ways(seen, served),
+            )
+        ],
+    )
+
+
+def both_ways(seen: dict[str, Any], served: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The series of a UDP flow: down is with the flow, up with the listener that it went to."""
+    up = next(one for one in served["listeners"]["all"] if one["kind"] == "udp")
+    return {"UDP up": up, "UDP down": seen["udp"]}
+
+
+def fill(lab: Lab, primary: str) -> None:
+    """Give the primary ENTRIES established flows, and wait until the backup has them."""
+    lines = [
+        f"-A -s 192.168.2.{10 + number // 50_000} -d 192.168.0.{3 + number // 50_000} -p tcp"
+        f" --sport {1024 + number % 50_000}"
+        f" --dport 80 --state ESTABLISHED -t 86400 -u SEEN_REPLY,ASSURED --src-nat {VIRTUAL[1]}"
+        for number in range(ENTRIES)
+    ]
+    lab.run(
+        primary, "cat > /root/flows; conntrack -R /root/flows >/dev/null 2>&1", text="\n".join(lines) + "\n"
+    )
+    # entries that a program adds make events which nobody resends: so conntrackd has to look for itself
+    lab.run(primary, "conntrackd -R")
+    lab.wait("conntrackd has read the table", lambda: lab.internal(primary) >= ENTRIES, 30, 0.5)
+    lab.run(primary, "conntrackd -B")
+    lab.wait("the backup has all flows", lambda: lab.external(other(primary)) >= ENTRIES, 60, 0.5)
+    time.sleep(1)
+
+
+def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Trial:
+    """All wires of the primary are cut with ENTRIES in the table; 50 flows over SNAT, 20 over DNAT are held.
+
+    As a control replication is stopped on both nodes before the flows open.
+    """
+    if control:
+        for node in NODES:
+            lab.run(node, "systemctl mask --quiet --runtime conntrackd; systemctl stop conntrackd")
+    else:
+        fill(lab, primary)
+    server = Probe(lab, "server", [], [listener("tcp", SERVER, TCP)])
+    inside = Probe(lab, "client", [], [listener("tcp", CLIENT, FORWARD)])
+    client = Probe(lab, "client", [flow("snat", "tcp", SERVER, TCP, count=50)], [])
+    outside = Probe(lab, "server", [flow("dnat", "tcp", VIRTUAL[1], FORWARD, count=20)], [])
+    wait = RECOVERY[profile] * (1 if control else 1.5)
+    watch = lab.start("server", "python3", "/root/load.py", "watch", str(wait + 4))
+    stream = lab.start("client", "python3", "/root/load.py", "stream", str(wait + 4))
+    assert stream.stdout is not None
+    ports = stream.stdout.readline().split()
+    monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
+    time.sleep(3)
+    cut = time.time()
+    lab.links(primary, "down")
+    time.sleep(wait)
+    seen = {**client.collect(), **outside.collect()}
+    server.collect()
+    inside.collect()
+    monitor.terminate()
+    assert monitor.stdout is not None
+    moved = address_times(monitor.stdout.read())
+    arrivals = [line.split() for line in watch.communicate()[0].splitlines()[1:]]
+    lab.links(primary, "up")
+    if control:
+        for node in NODES:
+            lab.run(node, "systemctl unmask --quiet --runtime conntrackd; systemctl start conntrackd")
+    figures = {
+        "survivors": float(seen["snat"]["survivors"] + seen["dnat"]["survivors"]),
+        "resets": float(seen["snat"]["resets"] + seen["dnat"]["resets"]),
+    }
+    firsts = [
+        min((float(at) for number, at in arrivals if number == port and float(at) > moved), default=None)
+        for port in ports
+        if moved
+    ]
+    if not control and firsts and None not in firsts:
+        # how far conntrackd is with one flow is a matter of luck: the median of some
+        figures["first_packet_ms"] = round((statistics.median(filter(None, firsts)) - (moved or 0)) * 1000, 3)
+    return Trial(
+        {f"{'control' if control else 'crash_100k'}_{name}": value for name, value in figures.items()},
+        [
+            timeline(
+                "crash_100k_survivors",
+                profile,
+                cut,
+                {"TCP over SNAT": seen["snat"], "TCP over DNAT": seen["dnat"]},
+            )
+        ]
+        if not control
+        else [],
+    )
+
+
+def address_times(text: str) -> float | None:
+    """When the first virtual address appeared, by `ip -ts monitor address` (seconds since the epoch)."""
+    for stamp, line in re.findall(r"^\[(\S+)\] (.*)$", text, re.MULTILINE):
+        if not line.startswith("Deleted") and any(f"inet {address}/" in line for address in VIRTUAL):
+            return datetime.datetime.fromisoformat(stamp).timestamp()
+    return None
+
+
+def timeline(
+    case: str, profile: str, cut: float, series: dict[str, dict[str, Any]], what: str = "wires cut"
+) -> dict[str, Any]:
+    """Packets per bin from 2 s before a fault on, as the result document has it."""
+    flows = []
+    start_ms, length = -2000, 2000 + int(min(RECOVERY[profile], 12) * 1000)
+    for name, result in series.items():
+        coded = result["series"]
+        width = coded["bin_ms"]
+        counts = decode(coded["counts"])
+        first = round((cut - coded["start"]) * 1000 + start_ms) // width
+        wanted = length // width
+        flows.append(
+            {
+                "flow": name,
+                "counts": [counts[i] if 0 <= i < len(counts) else 0 for i in range(first, first + wanted)],
+            }
+        )
+    return {
+        "case": case,
+        "profile": profile,
+        "bin_ms": width,
+        "start_ms": start_ms,
+        "series": flows,
+        "events": [{"at_ms": 0, "what": what}],
+    }
+
+
+def established_only(lab: Lab, profile: str, primary: str, routed: bool = False) -> Trial:
+    """Flows that were let in once, and would not be again, live on after a crash that comes minutes later.
+
+    The backup's kernel sees none of their packets: a UDP entry would expire there if nothing renewed it.
+    Routed, without source NAT, the server knows the way back through the pair.
+    """
+    if routed:
+        for node in NODES:
+            lab.run(node, "nft flush chain inet ftfw nat_postrouting")
+        lab.run("server", f"ip route replace 192.168.2.0/24 via {VIRTUAL[1]}")
+    server = Probe(lab, "server", [], [listener("tcp", SERVER, TCP), listener("udp", SERVER, UDP)])
+    inside = Probe(lab, "client", [], [listener("tcp", CLIENT, FORWARD)])
+    specs = [flow("udp", "udp", SERVER, UDP, rate=100), flow("tcp", "tcp", SERVER, TCP, count=20)]
+    client = Probe(lab, "client", specs, [])
+    outside = Probe(lab, "server", [flow("dnat", "tcp", VIRTUAL[1], FORWARD, count=10)], [])
+    for node in NODES:
+        lab.run(node, "nft flush set inet ftfw probe_ports")
+    time.sleep(3 if routed else HOLD)
+    lab.links(primary, "down")
+    time.sleep(10)
+    seen = {**client.collect(), **outside.collect()}
+    server.collect()
+    inside.collect()
+    lab.links(primary, "up")
+    if routed:
+        lab.run("server", "ip route delete 192.168.2.0/24")
+    name = "routed" if routed else "established_only"
+    return Trial({f"{name}_survivors": sum(seen[one]["survivors"] for one in ("udp", "tcp", "dnat"))})

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the bench measures: trials, the profiles they are for, and what each figure must reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import cases
+import load_cases
+from lab import Lab
+from profiles import OURS, PROFILES
+
+Run = Callable[[Lab, str, str], cases.Trial]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A trial: how to run it, for which profiles, how often at least."""
+
+    name: str
+    run: Run
+    profiles: tuple[str, ...]
+    trials: int = 7
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A case of the result document; bounds are for our profiles."""
+
+    title: str
+    unit: str
+    better: str = "lower"
+    limit: dict[str, dict[str, float]] | None = None
+    ratio: dict[str, Any] | None = None
+
+
+MEASURES = (
+    Measure("crash", cases.crash, PROFILES),
+    Measure("survival", cases.survival, PROFILES),
+    Measure("control", partial(cases.survival, control=True), ("default",)),
+    Measure("switchover", load_cases.switchover, PROFILES),
+    Measure("burst", load_cases.burst, ("manual", "default"), 5),
+    Measure("split", load_cases.split, OURS),
+    Measure("frozen", load_cases.frozen, OURS),
+    Measure("established_only", cases.established_only, ("default",), 3),
+    Measure("routed", partial(cases.established_only, routed=True), ("default",)),
+    Measure("cost", load_cases.cost, PROFILES),
+    Measure("flaps", load_cases.flaps, OURS, 3),
+)
+
+
+def at_most(value: float, *profiles: str) -> dict[str, dict[str, float]]:
+    return {profile: {"max": value} for profile in profiles or OURS}
+
+
+def at_least(value: float, *profiles: str) -> dict[str, dict[str, float]]:
+    return {profile: {"min": value} for profile in profiles or OURS}
+
+
+def no_more_than(share: float) -> dict[str, Any]:
+    return {"profile": "manual", "max": share}
+
+
+FIGURES = {
+    "crash_udp_gap_ms": Figure(
+        "Crash of the primary: longest gap of a UDP stream of 1 kHz",
+        "ms",
+        limit={"default": {"max": 300}, "fast": {"max": 100}},
+        ratio=no_more_than(0.04),
+    ),
+    "crash_100k_survivors": Figure(
+        "Crash with 100,000 entries: flows of 70 that live on (50 over SNAT, 20 over DNAT)",
+        "flows",
+        "higher",
+        at_least(70),
+    ),
+    "crash_100k_resets": Figure(
+        "Crash with 100,000 entries: flows of 70 that were reset", "flows", limit=at_most(0)
+    ),
+    "crash_100k_first_packet_ms": Figure(
+        "Crash with 100,000 entries: from the virtual address to the first packet of an old flow",
+        "ms",
+        ratio=no_more_than(0.1),
+    ),
+    "control_survivors": Figure(
+        "Control: the same crash without replication, flows of 70 that live on", "flows", limit=at_most(0)
+    ),
+    "control_resets": Figure(
+        "Control: the same crash without replication, flows of 70 that were reset", "flows"
+    ),
+    "switchover_udp_lost": Figure(
+        "Planned switchover: packets lost of a UDP stream of 1 kHz", "packets", limit=at_most(2)
+    ),
+    "switchover_udp_gap_ms": Figure("Planned switchover: longest gap of a UDP stream of 1 kHz", "ms"),
+    "switchover_resets": Figure("Planned switchover: flows that were reset", "flows", limit=at_most(0)),
+    "switchover_refused": Figure(
+        "Planned switchover: new connections refused or timed out, of 50 a second", "flows", limit=at_most(0)
+    ),
+    "switchover_born_survivors": Figure(
+        "Planned switchover: flows of 80, opened around it in both directions, that live on",
+        "flows",
+        "higher",
+        at_least(80),
+    ),
+    "burst_100k_missing": Figure(
+        "Burst of 100,000 new entries in 3 s: those that the backup lacks 10 s later",
+        "entries",
+        limit=at_most(0),
+    ),
+    "burst_100k_dropped": Figure(
+        "Burst of 100,000 new entries in 3 s: those that the primary has not made", "entries"
+    ),
+    "two_holders_ms": Figure(
+        "Split brain, healed: until one node holds the virtual addresses", "ms", limit=at_most(300)
+    ),
+    "frozen_holder_ms": Figure(
+        "Frozen keepalived: until it has lost the virtual addresses", "ms", limit=at_most(5000)
+    ),
+    "established_only_survivors": Figure(
+        "Crash minutes later, nothing new is let in: flows of 31 that live on (UDP, SNAT, DNAT)",
+        "flows",
+        "higher",
+        at_least(31),
+    ),
+    "routed_survivors": Figure(
+        "Crash of a routed site without SNAT, nothing new is let in: flows of 31 that live on",
+        "flows",
+        "higher",
+        at_least(31),
+    ),
+    "busy_flaps": Figure("Eight busy loops for 60 s: takeovers for nothing", "takeovers", limit=at_most(0)),
+    "cost_conntrackd_cpu_ms": Figure(
+        "Processor time of both conntrackd for 1,000 HTTP requests of 4 KB", "ms", ratio=no_more_than(1.0)
+    ),
+    "cost_machine_cpu_ms_with": Figure(
+        "Processor time of the machine for 1,000 HTTP requests, with replication", "ms"
+    ),
+    "cost_machine_cpu_ms_without": Figure(
+        "Processor time of the machine for 1,000 HTTP requests, without replication", "ms"
+    ),
+    "cost_requests_per_s_with": Figure("HTTP requests per second, with replication", "requests/s", "higher"),
+    "cost_requests_per_s_without": Figure(
+        "HTTP requests per second, without replication", "requests/s", "higher"
+    ),
+}

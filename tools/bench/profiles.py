@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings that are compared, as the files that keepalived, conntrackd and nft read on each node.
+
+`manual` is the system that the manual describes, `stock` the same with keepalived's own defaults (adverts
+every second, priority 100), `default` and `fast` are what the roles of the collection have written.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from lab import NODES, VIRTUAL, Lab, other
+
+TEMPLATES = Path(__file__).parent / "profiles/manual"
+FILES = {
+    "keepalived.conf": "/etc/keepalived/keepalived.conf",
+    "conntrackd.conf": "/etc/conntrackd/conntrackd.conf",
+    "ruleset.nft": "/etc/ftfw/ruleset.nft",
+    "transition": "/etc/conntrackd/transition",
+}
+OURS = ("default", "fast")
+FOREIGN = {
+    "manual": {"priority": "80", "advert": "    advert_int 3\n"},
+    "stock": {"priority": "100", "advert": ""},
+}
+ADDRESSES = {
+    "fw-1": {"outside_local": "192.168.0.1", "inside_local": "192.168.2.1", "sync_local": "192.168.100.100"},
+    "fw-2": {"outside_local": "192.168.0.2", "inside_local": "192.168.2.2", "sync_local": "192.168.100.200"},
+}
+PROFILES = (*FOREIGN, *OURS)
+UNITS = "keepalived conntrackd pair-state pair-guard"
+
+
+@dataclass
+class Profiles:
+    """Puts one profile after the other into force. `folder` keeps what the roles have written."""
+
+    lab: Lab
+    folder: Path
+    probe: list[str]
+    """Commands of nft that let the probe through our ruleset (`open` of site_view.verify.probes)."""
+
+    def keep(self, profile: str) -> None:
+        """Keep the files that are on the nodes now as those of a profile of ours."""
+        for node in NODES:
+            target = self.folder / profile / node
+            target.mkdir(parents=True, exist_ok=True)
+            for name, path in FILES.items():
+                if name != "transition":
+                    subprocess.run(
+                        ["podman", "cp", f"{self.lab.prefix}-{node}:{path}", str(target / name)], check=True
+                    )
+
+    def files(self, profile: str, node: str) -> dict[str, str]:
+        """The profile's files on a node: name to text."""
+        if profile in OURS:
+            folder = self.folder / profile / node
+            return {path.name: path.read_text() for path in sorted(folder.iterdir())}
+        values = {**FOREIGN[profile], **ADDRESSES[node], "sync_peer": ADDRESSES[other(node)]["sync_local"]}
+        return {
+            path.name: Template(path.read_text()).substitute(values)
+            for path in sorted(TEMPLATES.iterdir())
+            if path.name != "transition"
+        } | {"transition": (TEMPLATES / "transition").read_text()}
+
+    def apply(self, profile: str) -> str:
+        """Start the pair anew with the profile, with empty tables; the node that is primary then."""
+        for node in NODES:
+            removal = "; ".join(
+                f"ip address del {address}/32 dev {leg} 2>/dev/null"
+                for address, leg in zip(VIRTUAL, ("eth1", "eth0"))
+            )
+            self.lab.run(
+                node,
+                f"systemctl unmask --runtime {UNITS} 2>/dev/null; systemctl stop {UNITS}; {removal}; true",
+            )
+        for node in NODES:
+            for name, text in self.files(profile, node).items():
+                self.lab.run(node, f"cat > {FILES[name]}", text=text)
+            self.lab.run(
+                node,
+                f"chmod 700 {FILES['transition']} 2>/dev/null; nft -f {FILES['ruleset.nft']}"
+                " && conntrack -F 2>/dev/null; rm -f /run/pair-state/state.json",
+            )
+            if profile in OURS:
+                self.lab.run(node, "nft -f -", text="\n".join(self.probe).replace("SECONDS", "36000") + "\n")
+                self.lab.run(node, "systemctl start conntrackd pair-state pair-guard")
+            else:
+                self.lab.run(
+                    node, "systemctl mask --quiet --runtime pair-state pair-guard; systemctl start conntrackd"
+                )
+        for node in NODES:
+            self.lab.run(node, "systemctl start keepalived")
+        primary = self.lab.primary()
+        self.lab.wait("the transitions are over", lambda: self._settled(profile), 30)
+        return primary
+
+    def _settled(self, profile: str) -> bool:
+        if profile not in OURS:
+            return True
+        states = [self.lab.run(node, "cat /run/pair-state/state.json", check=False) for node in NODES]
+        return all('"pending": null' in state and '"state": "UNKNOWN"' not in state for state in states)
