@@ -5,6 +5,7 @@
 set -eu
 site="-i inventories/native -e lab_name=bench -e native_realtime=true"
 
+# shellcheck disable=SC2317 # called by the trap
 remove() {
     # shellcheck disable=SC2086 # several words
     ansible-playbook $site playbooks/clean.yml >build/bench/clean.log 2>&1 || cat build/bench/clean.log >&2

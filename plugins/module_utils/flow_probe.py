@@ -1749,19 +1749,25 @@ def serve(spec: dict[str, Any], control: socket.socket, ready: Callable[[Result]
     probe.loop.run()
 
 
+def say(result: Result) -> None:
+    """One line of JSON to whoever runs us in the foreground."""
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Run in the foreground: a line on standard input collects, and so does the end of the lifetime."""
     spec = json.loads(Path(sys.argv[1]).read_text())
     probe = Probe(spec)
     probe.open()
-    print(json.dumps({"notes": probe.notes, "started_at": probe.started_at}), flush=True)
+    say({"notes": probe.notes, "started_at": probe.started_at})
     collected: list[int] = []
 
     def collect(_events: int = 0) -> None:
         if not collected:
             collected.append(1)
             probe.loop.epoll.unregister(0)
-            probe.collect(3.0, lambda result: print(json.dumps(result), flush=True))
+            probe.collect(3.0, say)
 
     probe.loop.epoll.register(0, select.EPOLLIN)
     probe.loop.handlers[0] = collect

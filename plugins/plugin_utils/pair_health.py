@@ -182,7 +182,7 @@ def _versions(pair: Pair) -> Iterator[Finding]:
     }
     if len(known) < 2:
         return
-    for program in next(iter(known.values())):
+    for program in list(known.values())[0]:
         found = {name: versions.get(program) for name, versions in known.items()}
         if len(set(found.values())) > 1:
             told = ", ".join(f"{version or 'none'} on {name}" for name, version in found.items())

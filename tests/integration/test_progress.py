@@ -56,7 +56,7 @@ class Runs:
 
     def output(self, *arguments: Any, **options: Any) -> str:
         with self.start(*arguments, **options) as process:
-            text, _ = process.communicate(timeout=60)
+            text, _rest = process.communicate(timeout=60)
         assert process.returncode == 0, text
         return text
 
@@ -102,7 +102,7 @@ def test_an_interrupt_ends_it(runs: Runs) -> None:
         # that it comes to us while the task runs says that nothing holds it back
         shown = next(text for text in process.stdout if LINE.match(text))
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
+        rest, _rest = process.communicate(timeout=20)
     assert shown == "    … 1 s: Take a nap (slow, fast)\n"
     assert process.returncode not in (0, -signal.SIGABRT)
     assert "interrupted" in rest

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Load that runs on a host of the lab: a burst of new flows, a stream within one old flow, and its watcher.
 

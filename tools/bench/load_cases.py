@@ -75,7 +75,7 @@ def burst(lab: Lab, profile: str, primary: str) -> Trial:
         lab.copy("client", LOAD, "/root/load.py")
         lab.run("client", f"python3 /root/load.py burst {BURST} 3")
         sent = time.monotonic()
-        wanted = {(source, str(port), target) for source, port, target, _ in flows(BURST)}
+        wanted = {(source, str(port), target) for source, port, target, _rest in flows(BURST)}
         while True:
             missing = wanted - tuples(lab, backup)
             if not missing or time.monotonic() - sent > 10:

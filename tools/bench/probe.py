@@ -79,6 +79,6 @@ def decode(text: str) -> list[int]:
     """Read the counts of a series: `9`, or `9*4` for four bins in a row of 9 each."""
     counts: list[int] = []
     for word in text.split():
-        count, _, times = word.partition("*")
+        count, _rest, times = word.partition("*")
         counts += [int(count)] * int(times or 1)
     return counts

@@ -4,10 +4,10 @@
 """Take the virtual addresses away from a keepalived that is dead or does not move any more.
 
 The other node takes the addresses as soon as it hears no adverts. A process that was stopped, or hangs, sends
-none and yet keeps its addresses in the kernel: two nodes would answer for them. systemd sees a process that ends,
-but not one that stands still. So this program looks at the VRRP process's context switches (proc(5),
-/proc/PID/status): sending or hearing adverts it is woken many times a second. When it was not woken for a while,
-the whole service is killed, which makes systemd remove the addresses (ExecStopPost=) and start it again.
+none and yet keeps its addresses in the kernel: two nodes would answer for them. systemd sees a process that
+ends, but not one that stands still. So this program looks at the VRRP process's context switches (proc(5),
+/proc/PID/status): sending or hearing adverts it is woken many times a second. When it was not woken for a
+while, the whole service is killed: systemd then removes the addresses (ExecStopPost=) and starts it again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SWITCHES = re.compile(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", re.MULTILIN
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen at one moment: seconds of the monotonic clock, the VRRP process and its context switches."""
+    """What was seen at one moment: seconds of the monotonic clock, the VRRP process, its context switches."""
 
     at: float
     pid: int | None
@@ -48,8 +48,8 @@ class Verdict:
 def judge(since: Look, last: Look, now: Look, patience: float) -> Verdict:
     """Compare with the first look at which the process had done what it has done now.
 
-    `patience` is in seconds. A look that comes so late after the last one (this program, or the whole machine,
-    stood still) proves nothing about keepalived, and starts the clock anew.
+    `patience` is in seconds. A look that comes so late after the last one (this program, or the whole
+    machine, stood still) proves nothing about keepalived, and starts the clock anew.
     """
     if (
         now.pid is None

@@ -101,7 +101,8 @@ def decode(data: bytes) -> Report:
         raise ReportError(f"{type(error).__name__}: {error}") from error
     typed = (
         isinstance(report.boot, str)
-        and type(report.sequence) is int
+        and isinstance(report.sequence, int)
+        and not isinstance(report.sequence, bool)
         and isinstance(report.able, bool)
         and isinstance(report.fault, bool)
         and all(isinstance(name, str) for name in report.heard)
@@ -220,8 +221,8 @@ class Watch:
                 link.last, link.seen = report.sequence - 1, False
             self.peer, self._peer_at = report, now
         elif report.boot != self.peer.boot:
-            # the program there has started anew: believed when the old one's silence is sure, because the kernel
-            # there may send the old one's last reports later, once it has found this node's address on a link
+            # The program there has started anew. It is believed when the old one is silent for sure: the
+            # kernel there may send the old one's last reports late, once it has found this node's address.
             return
         elif report.sequence > self.peer.sequence:
             self.peer, self._peer_at = report, now

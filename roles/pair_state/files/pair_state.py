@@ -10,9 +10,9 @@ carried out stays in the pipe while this program restarts, for keepalived holds 
 transition is noted as pending before its first step, so one that was cut off is carried out again; every
 step may be repeated.
 
-`CONNTRACKD started` is written into the same FIFO by conntrackd's unit, `RULESET loaded` by that of the ruleset:
-a transition that failed because the daemon was away is then carried out again, a primary sends its flows once more,
-and opens its gate again. What the steps are, and why, is in pair_state_plan.py.
+`CONNTRACKD started` is written into the same FIFO by conntrackd's unit, `RULESET loaded` by that of the
+ruleset: a transition that failed because the daemon was away is then carried out again, a primary sends its
+flows once more, and opens its gate again. What the steps are, and why, is in pair_state_plan.py.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 def run_steps(
     steps: tuple[Step, ...], run: Callable[[Step], StepResult], pause: Callable[[], None]
 ) -> list[StepResult]:
-    """Run the steps in order. One that is refused is tried as often as it says; what needs it waits for it."""
+    """Run the steps in order. One that is refused is tried as often as it says, before what needs it."""
     results: list[StepResult] = []
     for step in steps:
         if any(result.name == step.needs and not result.ok for result in results):

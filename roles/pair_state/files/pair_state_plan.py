@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a firewall does at a transition: which steps, in which order, and why. Pure; pair_state.py carries it out.
+"""What a firewall does at a transition: which steps, in which order, and why. pair_state.py carries it out.
 
-Replication has two modes. With the external cache the peer's flows wait in conntrackd, and a new primary commits
-them to the kernel; until that is done a gate keeps packets out. With direct injection they are in the kernel's
-table already, and a new primary only has to call them its own.
+Replication has two modes. With the external cache the peer's flows wait in conntrackd, and a new primary
+commits them to the kernel; until that is done a gate keeps packets out. With direct injection they are in the
+kernel's table already, and a new primary only has to call them its own.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ BULK = Step("send all flows to the peer", "-B")
 # conntrackd forgets this timer at the next commit.
 PURGE = Step("schedule the purge of the kernel's table", "-t")
 REQUEST = Step("request all flows from the peer", "-n")
-# The entries stay in the kernel. A daemon that still thought them its own would tell the peer, when one expires here
-# for want of packets, to destroy the entry that is in use there.
+# The entries stay in the kernel. A daemon that still thought them its own would tell the peer, when one
+# expires here for want of packets, to destroy the entry that is in use there.
 DISOWN = Step("leave the flows to the peer", "-f internal")
 # The gate is a set of interfaces. Elements in it are closed: so it is closed when the ruleset is loaded.
 OPEN = Step("open the gate", nft="flush set inet ftfw gate")
@@ -72,7 +72,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Event:
-    """What a line of the FIFO says; without a group it is a daemon that has started, or a ruleset that was loaded."""
+    """What a line of the FIFO says; without a group: a daemon has started, or a ruleset was loaded."""
 
     group: str | None
     state: str

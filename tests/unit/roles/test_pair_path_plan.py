@@ -236,7 +236,7 @@ def test_a_lost_leg_step_by_step() -> None:
     story = Story().go(20)
     assert story.seen == (PEER, PEER, False)
     assert story.judged.heard == ALL
-    steps = [story.go(1, {"outside"}).seen[1:] for _ in range(3)]
+    steps = [story.go(1, {"outside"}).seen[1:] for _rest in range(3)]
     assert steps == [(PEER, False)] * 3
     assert story.asked == ["outside"]
     assert story.go(1, {"outside"}).judged.heard == ALL - {"outside"}

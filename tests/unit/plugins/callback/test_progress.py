@@ -115,7 +115,7 @@ def callback(screen: Screen) -> Iterator[CallbackModule]:
 
 
 def wait_for(lines: list[str], count: int) -> None:
-    for _ in range(100):
+    for _rest in range(100):
         if len(lines) >= count:
             return
         time.sleep(0.05)

@@ -112,7 +112,7 @@ def make_case(
     centre = centres[PROFILES.index(profile)]
     whole = unit != "ms"
     values: list[float] = []
-    for _ in range(trials):
+    for _rest in range(trials):
         value = max(0.0, rng.gauss(centre, 0.09 * centre)) if centre != 70 else 70
         values.append(round(value) if whole else round(value, 1))
     ours = profile in ("default", "fast")
@@ -143,7 +143,7 @@ def make_timeline(rng: random.Random, gap_ms: float, bin_ms: int = 10, seconds: 
     start = -2000
     bins = range(seconds * 1000 // bin_ms)
     silent = [0 <= start + number * bin_ms < gap_ms for number in bins]
-    stream = [[0 if quiet else rng.choice((9, 10, 10, 10, 11)) for quiet in silent] for _ in range(2)]
+    stream = [[0 if quiet else rng.choice((9, 10, 10, 10, 11)) for quiet in silent] for _rest in range(2)]
     return {
         "bin_ms": bin_ms,
         "start_ms": start,

@@ -42,7 +42,7 @@ class Reader(HTMLParser):
         self._note(tag, attrs)
 
     def _note(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
+        assert len({name for name, _rest in attrs}) == len(attrs), (tag, attrs)
         self.elements.append((tag, dict(attrs)))
         self.ids += [value or "" for name, value in attrs if name == "id"]
 
@@ -78,7 +78,7 @@ def test_well_formed(document: Json) -> None:
     links = [attributes["href"] or "" for tag, attributes in read.elements if tag == "a"]
     assert links
     assert {link.removeprefix("#") for link in links} <= set(read.ids)
-    named = {attributes.get("aria-labelledby") for _, attributes in read.elements} - {None}
+    named = {attributes.get("aria-labelledby") for _rest, attributes in read.elements} - {None}
     assert named <= set(read.ids)
 
 
@@ -110,7 +110,7 @@ def test_same_document_same_page(document: Json) -> None:
 def test_asks_no_network_and_runs_no_script(document: Json) -> None:
     text = page(load(document))
     read = Reader(text)
-    assert not {tag for tag, _ in read.elements} & {
+    assert not {tag for tag, _rest in read.elements} & {
         "script",
         "iframe",
         "img",
@@ -126,7 +126,7 @@ def test_asks_no_network_and_runs_no_script(document: Json) -> None:
                 assert value is not None
                 assert value.startswith("#") or value == "data:,", (tag, name, value)
     assert not re.search(r"https?://|@import|@font-face|url\((?!#)", text)
-    policy = [attributes["content"] for _, attributes in read.elements if "http-equiv" in attributes]
+    policy = [attributes["content"] for _rest, attributes in read.elements if "http-equiv" in attributes]
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
 
 
@@ -145,9 +145,9 @@ def test_markup_is_text(document: Json) -> None:
     assert text.count("</style>") == 1
     assert HOSTILE in read.words
     assert "{{ 7 * 7 }}" in read.words
-    assert {tag for tag, _ in read.elements} == {tag for tag, _ in plain.elements}
-    names = {name for _, attributes in plain.elements for name in attributes}
-    assert {name for _, attributes in read.elements for name in attributes} <= names
+    assert {tag for tag, _rest in read.elements} == {tag for tag, _rest in plain.elements}
+    names = {name for _rest, attributes in plain.elements for name in attributes}
+    assert {name for _rest, attributes in read.elements for name in attributes} <= names
 
 
 def test_what_html_does_not_allow_is_replaced(bench: Json) -> None:
