@@ -150,17 +150,19 @@ def test_a_cut_is_a_gap(net: Net, how: str) -> None:
     cut = 1000 * (time.time() - began)
     time.sleep(3)
     flows, heard, _client = net.collect()
+    # while a link comes up, what waits for its neighbour is kept, and the first question for that may be lost: 1 s more
+    kept, asked = (300, 1000) if how == "link" else (0, 0)
+    longest = cut + asked + TOLERANCE
     for direction in ("up", "down"):
         udp = flows["udp"][direction]
-        assert udp["longest_gap_ms"] == pytest.approx(cut, abs=TOLERANCE)
-        # a packet each millisecond; while a link comes up, what waits for its neighbour is kept
-        kept = 300 if how == "link" else 0
-        assert cut - TOLERANCE - kept < udp["lost"] < cut + TOLERANCE
+        assert cut - TOLERANCE < udp["longest_gap_ms"] < longest
+        # a packet each millisecond
+        assert cut - TOLERANCE - kept < udp["lost"] < longest
         assert udp["longest_gap_at"] == pytest.approx(began, abs=0.3)
     assert heard["udp"]["lost"] == flows["udp"]["up"]["lost"]
     assert heard["udp"]["longest_gap_ms"] == pytest.approx(flows["udp"]["up"]["longest_gap_ms"])
-    assert flows["ping"]["longest_gap_ms"] == pytest.approx(cut, abs=TOLERANCE)
-    assert 25 <= flows["ping"]["lost"] <= cut / 10 + TOLERANCE / 10
+    assert cut - TOLERANCE < flows["ping"]["longest_gap_ms"] < longest
+    assert 25 <= flows["ping"]["lost"] <= longest / 10
     assert "0*" in flows["udp"]["series"]["counts"]
     # what runs over TCP waits, and comes: after a retransmission
     for name in ("tcp", "ftp"):

@@ -158,10 +158,16 @@ class Program:
         )
 
     def save(self) -> None:
-        """Replace the state file at once, so that a reader never sees half of it."""
+        """Replace the state file at once, so that a reader never sees half of it.
+
+        Where it can't be written (a full file system), the transition is carried out all the same.
+        """
         new = self.state_file.with_suffix(".new")
-        new.write_text(json.dumps(self.known.to_json(), indent=1) + "\n")
-        new.replace(self.state_file)
+        try:
+            new.write_text(json.dumps(self.known.to_json(), indent=1) + "\n")
+            new.replace(self.state_file)
+        except OSError as error:
+            log(ERROR, f"cannot write {self.state_file}: {error}")
         notify_systemd(f"STATUS={self.known.state}{', incomplete' if self.known.pending else ''}")
 
     def handle(self, lines: list[str]) -> None:
@@ -208,6 +214,8 @@ class Program:
 
     def refresh(self) -> None:
         self.refresh_at = time.monotonic() + self.policy.refresh
+        # what could not be written at the time
+        self.save()
         log_failures(run_steps(plan_refresh(self.policy, self.known).steps, self.run_step, lambda: None))
 
     def open_fifo(self) -> int:

@@ -202,7 +202,8 @@ def plan_refresh(policy: Policy, known: State) -> Plan:
     """What is to be done every `refresh` seconds.
 
     The backup's kernel sees no packet of the flows it was given: those of UDP would expire there in minutes.
+    The kernel's table is read before, for flows that a second primary has injected here are nobody's own.
     """
     if policy.mode == DIRECT and policy.refresh and known.state == MASTER and known.pending is None:
-        return Plan((BULK,))
+        return Plan((RESYNC, BULK))
     return Plan()

@@ -184,7 +184,7 @@ def test_only_a_primary_refreshes(tmp_path: Path) -> None:
     time.sleep(1)
     assert program.options() == "-f internal -n"
     program.write('GROUP "a" MASTER 0\n')
-    program.until(lambda: program.options().startswith("-f internal -n -R -B -B -B"))
+    program.until(lambda: program.options().startswith("-f internal -n -R -B -R -B -R -B"))
     program.stop()
 
 
@@ -201,3 +201,17 @@ def test_what_waits_survives_a_restart(tmp_path: Path) -> None:
     finally:
         os.close(keepalived)
         program.stop()
+
+
+def test_a_full_file_system_stops_no_transition(tmp_path: Path) -> None:
+    program = Running(tmp_path)
+    # where the new file would be is a folder: the write fails as it does without space
+    program.state.with_suffix(".new").mkdir()
+    program.write('GROUP "a" FAULT 0\n')
+    program.until(lambda: program.options() == "-t")
+    program.write('GROUP "a" BACKUP 0\n')
+    program.until(lambda: program.options() == "-t -t -n")
+    program.state.with_suffix(".new").rmdir()
+    program.write('GROUP "a" MASTER 0\n')
+    program.until(lambda: program.known()["state"] == "MASTER")
+    assert "cannot write" in program.stop()

@@ -185,9 +185,9 @@ def test_flows_that_differ_are_looked_at_twice(second: list[dict[str, Any]], pro
 
 def test_without_a_cache_the_kernel_is_compared() -> None:
     other = look(flows={"kernel": flows(2, 3, 4), "external": None, "why": None})
+    # what only the backup has stays in its kernel until its timeout, and is no finding
     assert found(primary(), other, primary(), other) == [
-        "fw-2 lacks flows that fw-1 has to replicate: at least 1",
-        "fw-2 has flows that fw-1 has not: at least 1",
+        "fw-2 lacks flows that fw-1 has to replicate: at least 1"
     ]
 
 

@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Chooses the rows of a drill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_facts import site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import virtual_address_of
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import (
+    DrillError,
+    choose,
+    expand,
+    load,
+    to_data,
+)
+
+DOCUMENTATION = r"""
+name: drill_rows
+short_description: Choose the rows of a drill
+version_added: 0.2.0
+author: The ftfw.pair authors (@ftfw-pair)
+description:
+  - Checks a table of faults, makes a row of each leg where a fault is for legs, and chooses among the rows.
+options:
+  _input:
+    description: The table, a list of faults.
+    type: list
+    elements: dict
+    required: true
+  defaults:
+    description: What a fault leaves out.
+    type: dict
+    required: true
+  facts:
+    description: The facts of the site, as the playbook C(drill) gathers them.
+    type: dict
+    required: true
+  names:
+    description: The rows wanted. Without names those of O(of_set).
+    type: list
+    elements: str
+    default: []
+  of_set:
+    description: V(short), V(long) or V(all).
+    type: str
+    default: long
+"""
+
+EXAMPLES = r"""
+- name: Say which faults there are
+  ansible.builtin.debug:
+    msg: "{{ drill_table | ftfw.pair.drill_rows(drill_defaults, facts) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(rows) are the rows chosen, C(problem) is what is wrong with the table or with what was asked for,
+      empty when nothing is.
+    - C(client_virtual) and C(server_virtual) are the virtual addresses that the probe's two hosts reach the
+      pair by.
+  type: dict
+  sample: {rows: [], problem: "", client_virtual: 192.168.2.100, server_virtual: 192.168.0.100}
+"""
+
+
+def drill_rows(
+    faults: Sequence[Mapping[str, Any]],
+    defaults: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    names: Sequence[str] = (),
+    of_set: str = "long",
+) -> dict[str, Any]:
+    where = site(facts)
+    probes = where.nodes[0].view["verify"]["probes"]
+    try:
+        rows = choose(expand(load(faults, defaults), where.legs()), names, of_set)
+        ends = {
+            f"{end}_virtual": virtual_address_of(where, probes[end]["address"])
+            for end in ("client", "server")
+        }
+    except DrillError as error:
+        return {"rows": [], "problem": str(error), "client_virtual": "", "server_virtual": ""}
+    return {"rows": [to_data(row) for row in rows], "problem": "", **ends}
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"drill_rows": drill_rows}

@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The facts of a drill, as a playbook has them, in the form that its pure code has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import Node, Site, stamp
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import Row
+
+
+def site(facts: Mapping[str, Any]) -> Site:
+    """`facts`: nodes (each with name, view, and what disturbs it), hosts, open (a command) and lab."""
+    return Site(
+        nodes=tuple(_node(one) for one in facts["nodes"]),
+        hosts=tuple(facts["hosts"]),
+        open=facts["open"],
+        is_lab=bool(facts["lab"]),
+    )
+
+
+def _node(facts: Mapping[str, Any]) -> Node:
+    view = facts["view"]
+    return Node(
+        name=facts["name"],
+        view=view,
+        hypervisor=view["verify"]["pair"]["guests"].get(facts["name"]),
+        container=facts["container"] or None,
+        lab=facts["lab"],
+        kill=facts["kill"] or None,
+        start=facts["start"] or None,
+    )
+
+
+def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Judge what the tasks of a row have registered, and make its entry of the document.
+
+    `known`: before, warned, health (a document of `pair_health`), healthy_after, client, server, late,
+    late_count, watches ({node: text}), injected and undone (registered results, one for each step), seconds.
+    """
+    virtual = [item["address"].partition("/")[0] for item in where.nodes[0].view["pair_state"]["addresses"]]
+    health = known["health"]
+    # clocks are compared where the containers of a lab share one, and by the health check elsewhere
+    offsets = {node["node"]: _sure(node.get("clock_offset")) for node in health["nodes"]}
+    silent = [node.name for node in where.choose(row.silent, known["before"])] if row.silent else []
+    seen = Seen(
+        nodes=[node.name for node in where.nodes],
+        before=known["before"],
+        primary=health["primary"],
+        holders=_holders(health),
+        findings=health["findings"],
+        warned=known["warned"],
+        healthy_after=known["healthy_after"],
+        client=known["client"],
+        server=known["server"],
+        held={
+            name: read(text, virtual, offsets.get(name, 0.0))
+            for name, text in known["watches"].items()
+            if text
+        },
+        fault_at=_first(known["injected"], "fault", offsets),
+        undo_at=_first(known["undone"], "undo", offsets),
+        silent=silent,
+        gone=row.returns,
+        preferred=where.nodes[0].name,
+        late=known["late"],
+        late_count=int(known["late_count"]),
+        gratuitous_arps={name: _arps(text) for name, text in known["watches"].items()},
+    )
+    return fault(row.name, row.title, judge(row.expect, seen), known["seconds"], timeline(seen))
+
+
+def _sure(offset: float | None) -> float:
+    """A clock's offset in seconds, as far as it is more than what asking for it takes."""
+    return offset if offset is not None and abs(offset) > 1 else 0.0
+
+
+def _first(told: list[Mapping[str, Any]], what: str, offsets: Mapping[str, float]) -> float | None:
+    stamps = [
+        at - offsets.get(one["item"]["host"], 0.0)
+        for one in told
+        for at in [stamp(one.get("stdout", ""), what)]
+        if at is not None
+    ]
+    return min(stamps) if stamps else None
+
+
+def _holders(health: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{node['node']}: {', '.join(node['virtual_addresses'] or []) or 'none'}" for node in health["nodes"]
+    )
+
+
+def _arps(text: str) -> int | None:
+    found = stamp(text, "arp")
+    return None if found is None else int(found)
