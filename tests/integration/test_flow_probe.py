@@ -150,7 +150,8 @@ def test_a_cut_is_a_gap(net: Net, how: str) -> None:
     cut = 1000 * (time.time() - began)
     time.sleep(3)
     flows, heard, _client = net.collect()
-    # while a link comes up, what waits for its neighbour is kept, and the first question for that may be lost: 1 s more
+    # while a link comes up, what waits for its neighbour is kept, and the first question for that may be
+    # lost: 1 s more
     kept, asked = (300, 1000) if how == "link" else (0, 0)
     longest = cut + asked + TOLERANCE
     for direction in ("up", "down"):
