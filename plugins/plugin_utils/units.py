@@ -98,7 +98,11 @@ def parse_units(items: Sequence[Mapping[str, Any]]) -> list[Unit]:
 
 
 def parse_show(names: Sequence[str], text: str) -> dict[str, Status]:
-    """From the output of `systemctl show`, one block of lines per unit in the order asked."""
+    """From the output of `systemctl show`, one block of lines per unit in the order asked.
+
+    A terminal on the way, as ssh has one for Ansible's raw, ends the lines with CR LF.
+    """
+    text = text.replace("\r\n", "\n")
     blocks = [
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in text.strip().split("\n\n")

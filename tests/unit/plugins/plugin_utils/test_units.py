@@ -144,8 +144,9 @@ ConditionTimestampMonotonic=0
 """
 
 
-def test_parse_show() -> None:
-    assert parse_show(["a.service", "b.service"], SHOWN) == {
+@pytest.mark.parametrize("text", [SHOWN, SHOWN.replace("\n", "\r\n")], ids=["podman", "terminal"])
+def test_parse_show(text: str) -> None:
+    assert parse_show(["a.service", "b.service"], text) == {
         "a.service": RUNNING,
         "b.service": replace(ABSENT, needs_reload=True),
     }
