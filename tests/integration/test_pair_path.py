@@ -286,6 +286,38 @@ def test_all_links_lost_moves_nothing(wires: Wires, pair: Pair) -> None:
     nobody_gives_way(pair)
 
 
+@pytest.mark.parametrize("cut", ["inside", "outside"])
+def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
+    wires: Wires, pair: Pair, cut: str
+) -> None:
+    """Whichever leg comes back: a neighbour may have learnt an address from the node that gave it up."""
+    address, neighbour, wrong = "192.168.2.100", "third-in", "02:00:00:00:00:01"
+
+    def entry() -> str:
+        return wires.run(neighbour, "ip", "neigh", "show", address)
+
+    left = pair[0]
+    device = json.loads(wires.run("left", "ip", "-j", "link", "show", "inside"))[0]["address"]
+    wires.run("left", "ip", "address", "add", f"{address}/32", "dev", "inside")
+    try:
+        with wires.cut(wires.end("left", cut), wires.end("left", "sync")):
+            time.sleep(1.5)
+            learnt = ["lladdr", wrong, "dev", "inside", "nud", "reachable"]
+            wires.run(neighbour, "ip", "neigh", "replace", address, *learnt)
+            logged = left.log.count("announced")
+            time.sleep(0.5)
+            assert wrong in entry() and left.log.count("announced") == logged
+        end = time.monotonic() + 4
+        while device not in entry():
+            assert time.monotonic() < end, f"{entry()}: {logs(left)}"
+            time.sleep(0.05)
+        assert f"the peer is heard again, announced {address} on inside" in left.log
+        assert "announced" not in pair[1].log
+    finally:
+        wires.run("left", "ip", "address", "delete", f"{address}/32", "dev", "inside")
+        wires.run(neighbour, "ip", "neigh", "flush", "to", address)
+
+
 @pytest.mark.parametrize("end", ["kill", "freeze"])
 def test_a_peer_that_is_gone(wires: Wires, pair: Pair, end: str) -> None:
     left, right = pair

@@ -32,13 +32,14 @@ from typing import Any
 # the mode -I leaves the folders of scripts out
 sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
 
-from pair_path_net import Channel, Questions, neighbours
+from pair_path_net import Channel, Questions, announce, held, neighbours
 from pair_path_plan import (
     DEAD,
     MAX_BYTES,
     MAX_NEIGHBOURS,
     PEER,
     THIRD,
+    Announcements,
     Judgement,
     Report,
     ReportError,
@@ -49,7 +50,7 @@ from pair_path_plan import (
     targets,
 )
 
-ERROR, WARNING, NOTICE = 3, 4, 5
+ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 """Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
 HOUSEKEEPING, NEIGHBOURS = 1.0, 10.0
 """Seconds between two looks at devices and keepalived, and at the kernel's neighbours."""
@@ -182,6 +183,7 @@ class Program:
         self.known: dict[str, tuple[str, ...]] = {}
         self.able = False
         self.last = Judgement({}, frozenset(), fault, ())
+        self.announcements = Announcements()
         self.looked_at = self.asked_kernel_at = -NEIGHBOURS
         self.complaints: dict[str, str | None] = {}
         self.changed_at: dict[str, float] = {}
@@ -270,11 +272,28 @@ class Program:
             verdicts = ", ".join(f"{name} {verdict}" for name, verdict in judgement.legs.items())
             notify_systemd(f"STATUS={'given way; ' if judgement.fault else ''}{verdicts}")
 
+    def announce(self) -> None:
+        """Announce the virtual addresses that are here now, if any."""
+        try:
+            found = held(self.config.virtual_addresses)
+            for interface, address in found:
+                announce(interface, address)
+            self.complain("announcements", None)
+        except OSError as error:
+            self.complain("announcements", error.strerror or str(error))
+            return
+        if found:
+            said = ", ".join(f"{address} on {interface}" for interface, address in found)
+            log(INFO, f"the peer is heard again, announced {said}")
+
     def round(self, now: float) -> None:
         self.look_around(now)
         self.take_in(now)
         judgement = self.watch.judge(now)
+        self.announcements.note(self.last.legs, judgement.legs, now)
         self.tell(judgement, now)
+        if self.announcements.due(now):
+            self.announce()
         self.sequence += 1
         report = Report(
             self.boot, self.sequence, self.able, judgement.fault, judgement.heard, judgement.legs, self.known

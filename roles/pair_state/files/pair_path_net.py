@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What path tracking says to the kernel: datagrams bound to a device, ARP questions, and the neighbours."""
+"""What path tracking says to the kernel: datagrams bound to a device, ARP, addresses and neighbours."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _BROADCAST = b"\xff" * 6
 _NLMSG = struct.Struct("=IHHII")
 _NDMSG = struct.Struct("=BxxxiHBB")
 _RTATTR = struct.Struct("=HH")
-_RTM_NEWNEIGH, _RTM_GETNEIGH, _NLMSG_ERROR, _NLMSG_DONE = 28, 30, 2, 3
+_IFADDRMSG = struct.Struct("=BBBBi")
+_RTM_NEWADDR, _RTM_GETADDR, _RTM_NEWNEIGH, _RTM_GETNEIGH, _NLMSG_ERROR, _NLMSG_DONE = 20, 22, 28, 30, 2, 3
 _NLM_F_REQUEST_DUMP = 0x301
-_NDA_DST = 1
+_NDA_DST, _IFA_LOCAL = 1, 2
 _REACHABLE, _OTHERS = 0x02, 0x04 | 0x08 | 0x10
 """Of neighbour states (rtnetlink(7)): reachable; stale, delayed, and being probed."""
 
@@ -164,40 +165,61 @@ def neighbours(interfaces: list[str], limit: int) -> dict[str, tuple[str, ...]]:
         with contextlib.suppress(OSError):
             names[socket.if_nametoindex(name)] = name
     found: dict[str, tuple[list[str], list[str]]] = {name: ([], []) for name in names.values()}
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asked:
-        asked.settimeout(1)
-        body = _NDMSG.pack(socket.AF_INET, 0, 0, 0, 0)
-        asked.send(_NLMSG.pack(_NLMSG.size + len(body), _RTM_GETNEIGH, _NLM_F_REQUEST_DUMP, 1, 0) + body)
-        for index, state, address in _messages(asked):
-            if index in names and state & (_REACHABLE | _OTHERS):
-                kept = found[names[index]][0 if state & _REACHABLE else 1]
-                if len(kept) < limit:
-                    kept.append(address)
-            if found and all(len(certain) >= limit for certain, _others in found.values()):
-                # the rest of a large table goes with the socket
-                break
+    body = _NDMSG.pack(socket.AF_INET, 0, 0, 0, 0)
+    for entry in _dump(_RTM_GETNEIGH, _RTM_NEWNEIGH, body):
+        _family, index, state, _entry_flags, _type = _NDMSG.unpack_from(entry)
+        address = _attribute(entry, _NDMSG.size, _NDA_DST)
+        if index in names and state & (_REACHABLE | _OTHERS) and address is not None and len(address) == 4:
+            kept = found[names[index]][0 if state & _REACHABLE else 1]
+            if len(kept) < limit:
+                kept.append(str(IPv4Address(address)))
+        if found and all(len(certain) >= limit for certain, _others in found.values()):
+            # the rest of a large table goes with the socket
+            break
     return {name: tuple((certain + others)[:limit]) for name, (certain, others) in found.items()}
 
 
-def _messages(asked: socket.socket) -> Iterator[tuple[int, int, str]]:
-    """Interface number, state and address of each entry."""
-    while True:
-        data = asked.recv(65536)
-        place = 0
-        while place + _NLMSG.size <= len(data):
-            length, kind, _flags, _sequence, _port = _NLMSG.unpack_from(data, place)
-            if kind == _NLMSG_ERROR:
-                number = -int(struct.unpack_from("=i", data, place + _NLMSG.size)[0])
-                raise OSError(number, os.strerror(number))
-            if kind == _NLMSG_DONE:
-                return
-            if kind == _RTM_NEWNEIGH:
-                entry = data[place + _NLMSG.size : place + length]
-                _family, index, state, _entry_flags, _type = _NDMSG.unpack_from(entry)
-                address = _attribute(entry, _NDMSG.size, _NDA_DST)
-                if address is not None and len(address) == 4:
-                    yield index, state, str(IPv4Address(address))
-            place += (length + 3) & ~3
+def held(addresses: Iterable[str]) -> list[tuple[str, str]]:
+    """Interface and address of each of the IPv4 addresses that this node has now."""
+    wanted = set(addresses)
+    found = []
+    for entry in _dump(_RTM_GETADDR, _RTM_NEWADDR, _IFADDRMSG.pack(socket.AF_INET, 0, 0, 0, 0)):
+        index = _IFADDRMSG.unpack_from(entry)[4]
+        local = _attribute(entry, _IFADDRMSG.size, _IFA_LOCAL)
+        if local is not None and str(IPv4Address(local)) in wanted:
+            with contextlib.suppress(OSError):
+                found.append((socket.if_indextoname(index), str(IPv4Address(local))))
+    return found
+
+
+def announce(interface: str, address: str) -> None:
+    """Send a gratuitous ARP request (RFC 5227, section 3), as keepalived does. Raises OSError."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0) as opened:
+        opened.bind((interface, _ETH_P_ARP))
+        own = opened.getsockname()[4][:6]
+        packed = IPv4Address(address).packed
+        frame = _ARP.pack(1, 0x0800, 6, 4, _REQUEST, own, packed, bytes(6), packed)
+        opened.sendto(frame, (interface, _ETH_P_ARP, 0, 0, _BROADCAST))
+
+
+def _dump(question: int, answer: int, body: bytes) -> Iterator[bytes]:
+    """The entries of a table of the kernel (rtnetlink(7)), each from its family's header on."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asked:
+        asked.settimeout(1)
+        asked.send(_NLMSG.pack(_NLMSG.size + len(body), question, _NLM_F_REQUEST_DUMP, 1, 0) + body)
+        while True:
+            data = asked.recv(65536)
+            place = 0
+            while place + _NLMSG.size <= len(data):
+                length, kind, _flags, _sequence, _port = _NLMSG.unpack_from(data, place)
+                if kind == _NLMSG_ERROR:
+                    number = -int(struct.unpack_from("=i", data, place + _NLMSG.size)[0])
+                    raise OSError(number, os.strerror(number))
+                if kind == _NLMSG_DONE:
+                    return
+                if kind == answer:
+                    yield data[place + _NLMSG.size : place + length]
+                place += (length + 3) & ~3
 
 
 def _attribute(entry: bytes, place: int, wanted: int) -> bytes | None:

@@ -10,6 +10,8 @@ Pure; pair_path.py carries it out. Both nodes send a report on every link that t
 - On a suspicious leg third parties are asked. If one answers, the leg is good on this side, else it is dead.
 - A node gives way only if a leg is dead here and third parties answer the other node there. Where the wire is
   cut in the middle, or dead for both, neither knows better, and nothing moves.
+- When the nodes hear each other again, both may have had the virtual addresses, and the neighbours may have
+  learnt them from the node that has given them up since. The other one announces them again.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ BUSY_SECONDS = 2.0
 """So long an unsettled leg is asked in every interval, and then every SLOW_SECONDS."""
 SLOW_SECONDS = 1.0
 MAX_TARGETS, MAX_NEIGHBOURS = 8, 4
+ANNOUNCE_AFTER = (0.5, 1.5, 3.0)
+"""Seconds after a leg has come back. VRRP needs the first to settle who has the addresses."""
 
 
 class ReportError(ValueError):
@@ -291,3 +295,21 @@ class Watch:
         link.asks += 1
         link.asked_at = now
         return True
+
+
+class Announcements:
+    """When the virtual addresses are to be announced again. Times are those of `Watch`."""
+
+    def __init__(self) -> None:
+        self._due: list[float] = []
+
+    def note(self, before: Mapping[str, str], legs: Mapping[str, str], now: float) -> None:
+        """Note the verdicts. All legs are announced on: the sync group moves the addresses of all."""
+        if any(verdict == PEER and before.get(name) != PEER for name, verdict in legs.items()):
+            self._due = [now + after for after in ANNOUNCE_AFTER]
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for one; what was missed is not made up for."""
+        late = [at for at in self._due if at <= now]
+        self._due = self._due[len(late) :]
+        return bool(late)

@@ -360,6 +360,42 @@ def test_a_node_that_is_left_alone_takes_its_fault_back() -> None:
     assert story.silence(5).seen[2] is False
 
 
+# --- announcements ---------------------------------------------------------------------------------------
+
+
+def announced(*verdicts: tuple[float, str]) -> list[float]:
+    """When addresses are announced: the verdicts about one leg, each from a time in seconds on."""
+    told = plan.Announcements()
+    changes, legs, times = dict(verdicts), {}, []
+    for now in (tenth / 10 for tenth in range(100)):
+        before, legs = legs, {"inside": changes.get(now, legs.get("inside", UNKNOWN)), "outside": PEER}
+        told.note({"outside": PEER, **before}, legs, now)
+        if told.due(now):
+            times.append(now)
+    return times
+
+
+@pytest.mark.parametrize("before", [DEAD, THIRD, ASKING, UNKNOWN])
+def test_a_leg_that_comes_back_is_announced_three_times(before: str) -> None:
+    assert announced((0, before), (2.0, PEER)) == [2.5, 3.5, 5.0]
+
+
+def test_one_that_comes_back_again_starts_anew() -> None:
+    assert announced((0, DEAD), (2.0, PEER), (2.8, DEAD), (3.0, PEER)) == [2.5, 3.5, 4.5, 6.0]
+
+
+@pytest.mark.parametrize("verdict", plan.VERDICTS)
+def test_what_is_not_heard_by_the_peer_is_not_announced(verdict: str) -> None:
+    assert announced((0, PEER), (2.0, verdict))[:3] == [0.5, 1.5, 3.0]
+    assert len(announced((0, PEER), (2.0, verdict))) == 3
+
+
+def test_announcements_that_were_missed_are_not_made_up_for() -> None:
+    told = plan.Announcements()
+    told.note({"inside": DEAD}, {"inside": PEER}, 0)
+    assert [told.due(now) for now in (10, 11)] == [True, False]
+
+
 # --- the program's own -----------------------------------------------------------------------------------
 
 
