@@ -31,7 +31,7 @@ ADDRESSES = {
     "fw-2": {"outside_local": "192.168.0.2", "inside_local": "192.168.2.2", "sync_local": "192.168.100.200"},
 }
 PROFILES = (*FOREIGN, *OURS)
-UNITS = "keepalived conntrackd pair-state pair-guard"
+UNITS = "keepalived conntrackd pair-state pair-guard pair-path"
 
 
 @dataclass
@@ -87,10 +87,12 @@ class Profiles:
             )
             if profile in OURS:
                 self.lab.run(node, "nft -f -", text="\n".join(self.probe).replace("SECONDS", "36000") + "\n")
-                self.lab.run(node, "systemctl start conntrackd pair-state pair-guard")
+                self.lab.run(node, "systemctl start conntrackd pair-state pair-guard pair-path")
             else:
                 self.lab.run(
-                    node, "systemctl mask --quiet --runtime pair-state pair-guard; systemctl start conntrackd"
+                    node,
+                    "systemctl mask --quiet --runtime pair-state pair-guard pair-path;"
+                    " systemctl start conntrackd",
                 )
         for node in NODES:
             self.lab.run(node, "systemctl start keepalived")
