@@ -102,7 +102,7 @@ class ActionModule(ActionBase):
         self, primary: str, table: str, config: str, among: str | None, variables: dict[str, Any]
     ) -> dict[str, Any]:
         """A set of the primary's flows, with its count."""
-        arguments = {"gather": [], "tables": [table], "config": config}
+        arguments = {"gather": [], "tables": [table], "config": config, "closing": False}
         if among is not None:
             arguments["among"] = among
         answer = self._execute_module(module_name=INFO_MODULE, module_args=arguments, task_vars=variables)

@@ -25,6 +25,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import 
     OutputError,
     missing,
     parse_flows,
+    without_closing,
 )
 
 # the daemon's own, as in its man page
@@ -94,11 +95,11 @@ class Conntrackd:
     def general(self) -> dict[str, Any]:
         return conntrackd_stats.parse_general(self.statistics("ct"), "conntrackd -s ct")
 
-    def flows(self, table: str) -> list[Flow]:
-        """The flows of `internal`, `external` or `kernel`."""
+    def flows(self, table: str, closing: bool = True) -> list[Flow]:
+        """The flows of `internal`, `external` or `kernel`, with TCP flows that end or without."""
         if table == "kernel":
-            return self._kernel()
-        return self._cache(table, {"internal": "-i", "external": "-e"}[table])
+            return self._kernel(closing)
+        return self._cache(table, {"internal": "-i", "external": "-e"}[table], closing)
 
     def mode(self) -> str:
         """FTFW, NOTRACK or ALARM, as the configuration says."""
@@ -107,19 +108,19 @@ class Conntrackd:
             raise ConfigError(self.config, "no replication mode in the configuration")
         return found[1].upper()
 
-    def _cache(self, table: str, option: str) -> list[Flow]:
+    def _cache(self, table: str, option: str, closing: bool) -> list[Flow]:
         for _attempt in range(DUMP_ATTEMPTS):
             # the daemon dumps from a child process; when it can't make one, it answers nothing, with status 0
             side = self.general()[table]
             if side["kind"] == "inject":
                 raise CacheOffError(self.config, "no external cache, the configuration turns it off")
             active = side.get("active", 0)
-            found = parse_flows(self.ask(option), f"conntrackd {option}")
-            if found or not active:
-                return found
+            text = self.ask(option)
+            if text or not active:
+                return parse_flows(text if closing else without_closing(text), f"conntrackd {option}")
         raise OutputError(f"conntrackd {option}", f"no entries, but the statistics tell of {active}")
 
-    def _kernel(self) -> list[Flow]:
+    def _kernel(self, closing: bool) -> list[Flow]:
         command = ("conntrack", "-L")
         text, notes = self._run(*command)
         found = parse_flows(text, " ".join(command))
@@ -128,7 +129,7 @@ class Conntrackd:
             raise OutputError(" ".join(command), "the number of entries is not told", notes)
         if int(told[1]) != len(found):
             raise OutputError(" ".join(command), f"{len(found)} entries printed of {told[1]}")
-        return found
+        return found if closing else parse_flows(without_closing(text), " ".join(command))
 
     def _run(self, program: str, *arguments: str) -> tuple[str, str]:
         try:

@@ -10,14 +10,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils import conntrackd_stats as stats
 from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_parse as parse
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import OutputError, parse_flow
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import (
+    Flow,
+    OutputError,
+    is_closing,
+    parse_flow,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.flow_digest import Digest
 from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import (
     DUMP_SECONDS,
@@ -221,11 +226,10 @@ class Node:
             # a cache is gone with its daemon, and whether there was one only the daemon tells
             return {"kernel": None, "external": None, "why": "conntrackd does not tell where they are"}
         try:
-            flows = (parse_flow(line, "conntrack -L") for line in lines(["conntrack", "-L"]))
-            kernel = {flow.key for flow in flows if replication.replicates(flow)}
+            kernel = {flow.key for flow in lasting(["conntrack", "-L"]) if replication.replicates(flow)}
             cached = None
             if conntrackd["general"]["external"]["kind"] == "cache":
-                cached = {parse_flow(line, "conntrackd -e").key for line in lines(["conntrackd", "-e"])}
+                cached = {flow.key for flow in lasting(["conntrackd", "-e"])}
         except (AskError, OutputError) as error:
             return {"kernel": None, "external": None, "why": str(error)}
         return {
@@ -233,6 +237,11 @@ class Node:
             "kernel": Digest.of(kernel).pack(),
             "external": None if cached is None else Digest.of(cached).pack(),
         }
+
+
+def lasting(command: list[str]) -> Iterator[Flow]:
+    """The flows that a command lists, but for TCP flows that end."""
+    return (parse_flow(line, " ".join(command)) for line in lines(command) if not is_closing(line))
 
 
 LISTING = ("nft", "-s", "list", "table", "inet", "ftfw")

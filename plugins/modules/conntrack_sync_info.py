@@ -42,6 +42,12 @@ options:
   among:
     description: Return only the flows whose original tuples are in this packed set.
     type: str
+  closing:
+    description:
+      - Whether to return TCP flows that end (C(FIN_WAIT), C(CLOSE_WAIT), C(LAST_ACK), C(TIME_WAIT),
+        C(CLOSE)) as well. Two nodes drop them at different times.
+    type: bool
+    default: true
   config:
     description: The configuration file of conntrackd. It also names the socket of the daemon.
     type: path
@@ -247,8 +253,8 @@ def gather(daemon: Conntrackd, section: str) -> object:
     return parse(daemon.statistics(argument), f"conntrackd -s {argument}")
 
 
-def take(daemon: Conntrackd, table: str, chosen: list[Flow] | None) -> dict[str, object]:
-    flows = daemon.flows(table)
+def take(daemon: Conntrackd, table: str, chosen: list[Flow] | None, closing: bool) -> dict[str, object]:
+    flows = daemon.flows(table, closing)
     if chosen is not None:
         flows = conntrack_tuples.among(flows, chosen)
     return {"count": len(flows), "packed": conntrack_tuples.pack(flows)}
@@ -270,6 +276,7 @@ def main() -> None:
                 "default": [],
             },
             "among": {"type": "str"},
+            "closing": {"type": "bool", "default": True},
             "config": {"type": "path", "default": DEFAULT_CONFIG},
         },
         supports_check_mode=True,
@@ -279,7 +286,7 @@ def main() -> None:
     try:
         chosen = None if wanted["among"] is None else conntrack_tuples.unpack(wanted["among"])
         sections = {section: gather(daemon, section) for section in wanted["gather"]}
-        flows = {table: take(daemon, table, chosen) for table in wanted["tables"]}
+        flows = {table: take(daemon, table, chosen, wanted["closing"]) for table in wanted["tables"]}
     except (ConntrackdError, OutputError, PackedError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, conntrackd=sections, flows=flows)

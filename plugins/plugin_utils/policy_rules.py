@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_events import events
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_blocks, gate_sets
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
@@ -93,7 +94,14 @@ def compile_policy(firewall: Firewall) -> Table:
                 "accept",
                 _destination_nat(firewall, forwards),
             ),
-            Chain("prerouting", "filter", "prerouting", "filter", "accept", _helpers(firewall, forwards)),
+            Chain(
+                "prerouting",
+                "filter",
+                "prerouting",
+                "filter",
+                "accept",
+                events() + _helpers(firewall, forwards),
+            ),
             Chain("input", "filter", "input", "filter", "drop", _input(firewall)),
             Chain("forward", "filter", "forward", "filter", "drop", _forward(firewall, forwards, helpers)),
             Chain("nat_postrouting", "nat", "postrouting", "srcnat", "accept", _source_nat(firewall)),

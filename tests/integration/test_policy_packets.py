@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -105,3 +107,31 @@ def test_an_established_flow_survives_a_reload(wire: Wire) -> None:
         held.stdin.write("go\n")
         held.stdin.flush()
         assert held.stdout.readline() == "echoed\n"
+
+
+def news(wire: Wire, port: int) -> list[tuple[str, str]]:
+    """What the kernel tells of one short connection to a port: kinds of events, and states."""
+    listen = ["conntrack", "-E", "-p", "tcp", "--orig-dst", SERVER, "--orig-port-dst", str(port)]
+    command = ["ip", "netns", "exec", wire.firewall.name, "stdbuf", "-oL", *listen]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        time.sleep(0.5)
+        assert wire.client.probe("connect", f"tcp/{port}", SERVER)["seen"] == "answer"
+        time.sleep(0.5)
+        process.terminate()
+        assert process.stdout is not None
+        return re.findall(r"^\s*\[(\w+)\] tcp\s+6 \d+ (\w+)", process.stdout.read(), re.MULTILINE)
+
+
+def test_of_a_short_connection_three_things_are_told(wire: Wire) -> None:
+    """And the last of them makes sure that the peer does not keep it for days."""
+    told = news(wire, 80)
+    assert told[:2] == [("NEW", "SYN_SENT"), ("UPDATE", "ESTABLISHED")]
+    assert len(told) == 3 and told[2] in [("UPDATE", "FIN_WAIT"), ("UPDATE", "LAST_ACK")], told
+
+
+def test_without_the_rules_each_step_is_told(wire: Wire) -> None:
+    wire.load("\n".join(line for line in RULESET.splitlines() if "ct event" not in line))
+    try:
+        assert len(news(wire, 80)) > 5
+    finally:
+        wire.load(RULESET)

@@ -9,11 +9,13 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import 
     OutputError,
     PackedError,
     among,
+    is_closing,
     missing,
     pack,
     parse_flow,
     parse_flows,
     unpack,
+    without_closing,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,3 +168,24 @@ def test_a_hundred_thousand_flows_stay_small():
         for n in range(100_000)
     ]
     assert len(pack(flows)) < 1_000_000
+
+
+CLOSING = {
+    f"tcp      6 118 TIME_WAIT {WEB} {WEB_BACK} [ASSURED] mark=0 use=1": True,
+    f"tcp      6 9 CLOSE {WEB} {WEB_BACK} [ASSURED] mark=0 use=1": True,
+    f"tcp      6 LAST_ACK {WEB} [ASSURED] mark=0 [active since 2s]": True,
+    f"tcp      6 598 ESTABLISHED {WEB} {WEB_BACK} [ASSURED] mark=0 use=1": False,
+    f"tcp      6 SYN_SENT {WEB} [UNREPLIED] mark=0 [active since 2s]": False,
+    f"udp      17 {DNS} {DNS_BACK} mark=0 [active since 1s]": False,
+    f"icmp     1 547 {PING} [UNREPLIED] {PING_BACK} mark=0 use=1": False,
+}
+
+
+@pytest.mark.parametrize(("line", "closing"), CLOSING.items())
+def test_a_tcp_flow_that_ends(line, closing):
+    assert is_closing(line) is closing
+    assert without_closing(f"{line}\n") == ("" if closing else f"{line}\n")
+
+
+def test_a_dump_that_is_cut_off_stays_so():
+    assert without_closing("\n".join(CLOSING)) == "\n".join(line for line in CLOSING if not CLOSING[line])
