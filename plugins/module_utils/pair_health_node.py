@@ -35,7 +35,9 @@ from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import (
     write,
 )
 
-DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard")
+DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-path")
+OPTIONAL = frozenset(("pair-path",))
+"""Where the site leaves it out, its unit is not there."""
 SECTIONS: dict[str, Callable[[str, str], Any]] = {
     "general": stats.parse_general,
     "network": stats.parse_network,
@@ -49,7 +51,7 @@ PROGRAMS = {
     "conntrackd": ["conntrackd", "-v"],
     "nft": ["nft", "--version"],
 }
-OURS = (Path("/usr/local/sbin/pair-state"), Path("/usr/local/sbin/pair-guard"))
+OURS = tuple(Path(f"/usr/local/sbin/{name}") for name in ("pair-state", "pair-guard", "pair-path"))
 OURS_LIBRARY = Path("/usr/local/lib/ftfw")
 STALL_SECONDS = 5
 """In mode FTFW conntrackd sends a message each second at least (alive messages); a few may get lost."""
@@ -169,10 +171,10 @@ class Node:
     def units(self) -> dict[str, dict[str, Any]]:
         names = [f"{name}.service" for name in DAEMONS]
         try:
-            told = ask(["systemctl", "show", "--property=ActiveState,MainPID", "--", *names])
+            told = ask(["systemctl", "show", "--property=LoadState,ActiveState,MainPID", "--", *names])
         except AskError:
             told = ""
-        return parse.parse_units(DAEMONS, told)
+        return parse.parse_units(DAEMONS, told, OPTIONAL)
 
     def ruleset(self) -> dict[str, Any]:
         """Whether the kernel has the file's table, and a fingerprint of the file's policy."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -90,14 +90,19 @@ def parse_transitions(text: str) -> dict[str, Any]:
         return {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None}
 
 
-def parse_units(names: Sequence[str], text: str) -> dict[str, dict[str, Any]]:
-    """From `systemctl show --property=ActiveState,MainPID`, one paragraph per unit in the order asked."""
+def parse_units(names: Sequence[str], text: str, optional: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """From `systemctl show --property=LoadState,ActiveState,MainPID`, a paragraph per unit in the order asked.
+
+    A unit that is `optional` and unknown to systemd is left out.
+    """
     paragraphs = [
         dict(line.split("=", 1) for line in part.splitlines() if "=" in line)
         for part in text.strip().split("\n\n")
     ]
     units = {}
     for name, known in zip(names, paragraphs + [{}] * len(names)):
+        if name in optional and known.get("LoadState") == "not-found":
+            continue
         pid = known.get("MainPID", "")
         units[name] = {
             "active": known.get("ActiveState") == "active",

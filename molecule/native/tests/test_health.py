@@ -174,6 +174,13 @@ def test_conntrackd_stopped(roles: tuple[str, str], status: Any) -> None:
 
 
 @pytest.mark.long
+def test_path_tracking_stopped(roles: tuple[str, str], status: Any) -> None:
+    primary, _backup = roles
+    with fault(primary, "systemctl stop pair-path.service", "systemctl start pair-path.service"):
+        wait_for(status, {("pair-path-down", primary)})
+
+
+@pytest.mark.long
 def test_conntrackd_frozen(roles: tuple[str, str], status: Any) -> None:
     primary, _backup = roles
     with fault(primary, "pkill -STOP -x conntrackd", "pkill -CONT -x conntrackd"):

@@ -106,6 +106,15 @@ def test_units_and_those_that_were_not_told_of() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "known"), [("not-found", ["a"]), ("masked", ["a", "b"]), ("loaded", ["a", "b"])]
+)
+def test_a_unit_that_the_site_leaves_out(state: str, known: list[str]) -> None:
+    text = f"LoadState=loaded\nMainPID=12\nActiveState=active\n\nLoadState={state}\nActiveState=inactive\n"
+    assert list(parse.parse_units(("a", "b"), text, {"b"})) == known
+    assert list(parse.parse_units(("a", "b"), text)) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
     ("message", "expected"),
     [
         pytest.param("FAILED:  commit\n", "FAILED: commit", id="text"),
