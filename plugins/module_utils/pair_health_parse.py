@@ -91,7 +91,7 @@ def parse_transitions(text: str) -> dict[str, Any]:
 
 
 def parse_units(names: Sequence[str], text: str, optional: Collection[str] = ()) -> dict[str, dict[str, Any]]:
-    """From `systemctl show --property=LoadState,ActiveState,MainPID`, a paragraph per unit in the order asked.
+    """From `systemctl show --property=LoadState,ActiveState,MainPID`, one paragraph per unit, in order.
 
     A unit that is `optional` and unknown to systemd is left out.
     """
