@@ -30,7 +30,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_sets,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, ICMP_REQUESTS
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PATH_PORT
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     PolicyEntry,
@@ -207,6 +207,7 @@ def _input(firewall: Firewall) -> tuple[Block, ...]:
         ("VRRP from the peer", _vrrp(firewall)),
         ("replication from the peer", _replication(firewall)),
         ("path tracking from the peer", _path_tracking(firewall)),
+        ("the preferred node asks for the flows", _flows(firewall)),
         # by address, not by state: a session from before the first load has no state, and must not die of it
         ("management, known by its address", list(_management(firewall))),
         ("what belongs to no known flow", ["ct state invalid drop"]),
@@ -284,6 +285,19 @@ def _path_tracking(firewall: Firewall) -> list[str]:
             f"udp sport {PATH_PORT} udp dport {PATH_PORT} accept"
         )
     return rules
+
+
+def _flows(firewall: Firewall) -> list[str]:
+    """Only of the node that has to tell."""
+    if firewall.pair.preempt == "never" or firewall.pair.preferred() == firewall.host.name:
+        return []
+    name = firewall.pair.sync[0]
+    family = firewall.site.networks[name].first_family
+    local, remote = firewall.address(name, family), firewall.peer_address(name, family)
+    return [
+        f'iifname "{firewall.device(name)}" {_IP[family]} saddr {remote} {_IP[family]} daddr {local} '
+        f"tcp dport {FLOWS_PORT} accept"
+    ]
 
 
 def _strong_host(firewall: Firewall) -> Iterator[str]:

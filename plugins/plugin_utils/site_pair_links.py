@@ -17,6 +17,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
 
 PATH_PORT = 3781
 """The UDP port of path tracking, next to that of replication."""
+FLOWS_PORT = 3782
+"""The TCP port on which a preferred node that wants its role back asks for the primary's flows."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    PREEMPTIONS,
     PROFILES,
     REPLICATIONS,
     Pair,
@@ -22,6 +23,7 @@ def read_pair(name: str, value: Value) -> Pair:
         "profile",
         "advert_interval",
         "replication",
+        "preempt",
         required=["nodes", "sync", "virtual_routers"],
     )
     Value(value.host, value.key, name, value.problems).word()
@@ -39,6 +41,7 @@ def read_pair(name: str, value: Value) -> Pair:
             "0.01", "40.95", "which VRRPv3 counts in hundredths (RFC 9568, section 5.2.7)"
         ),
         replication=_choice(fields["replication"], *REPLICATIONS),
+        preempt=_choice(fields["preempt"], *PREEMPTIONS),
     )
 
 

@@ -80,6 +80,7 @@ class Profile:
 
 PROFILES = {"default": Profile(0.07, "wanted"), "fast": Profile(0.01, "required")}
 REPLICATIONS = ("direct", "external")
+PREEMPTIONS = ("never", "when_synced")
 
 FIRST_PRIORITY = 250
 """Of the preferred node. A backup waits (256 - priority)/256 of the advert interval longer (RFC 9568, section
@@ -100,6 +101,7 @@ class Pair:
     """Seconds; None for the profile's."""
     replication: str = "direct"
     """Where the peer's flows wait: in the kernel's table, or in conntrackd's external cache."""
+    preempt: str = "never"
     """When the preferred node takes its role back."""
 
     @property
@@ -108,6 +110,9 @@ class Pair:
 
     def priority(self, node: str) -> int:
         return self.priorities.get(node, FIRST_PRIORITY - self.nodes.index(node))
+
+    def preferred(self) -> str:
+        return max(self.nodes, key=self.priority)
 
     def peer(self, node: str) -> str:
         return next(other for other in self.nodes if other != node)

@@ -39,7 +39,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "name": pair.name,
             "node": host.name,
             "peer": peer.name,
-            "preferred": pair.priority(host.name) > pair.priority(peer.name),
+            "preferred": pair.preferred() == host.name,
         },
         "keepalived": {
             "sync_groups": [{"name": pair.name, "instances": [i["name"] for i in instances]}],
@@ -63,6 +63,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
                 for address in instance["addresses"]
             ],
             "replication": pair.replication,
+            "preempt": pair.preempt,
             "gate": gate_interfaces(firewall),
             "paths": [_path(link) for link in firewall.links],
         },

@@ -129,6 +129,8 @@ class Node:
         self.config = {
             "port": PORT,
             "preferred": self.name == "left",
+            "yields": self.name == "right",
+            "claim_file": str(self.folder / "claim") if self.name == "left" else "",
             "interval": 0.1,
             "hold": 0.4,
             "recovery": 2,
@@ -316,6 +318,51 @@ def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
     finally:
         wires.run("left", "ip", "address", "delete", f"{address}/32", "dev", "inside")
         wires.run(neighbour, "ip", "neigh", "flush", "to", address)
+
+
+def claim(node: Node, now: bool = True) -> None:
+    """What pair-preempt does on a node that holds all flows."""
+    (node.folder / "claim").write_text(f"{time.monotonic() if now else 0:.3f}\n")
+
+
+def test_the_claim_of_the_preferred_node_is_heeded_once(wires: Wires, pair: Pair) -> None:
+    left, right = pair
+    claim(left)
+    wait_for(right, True, SOON)
+    assert not left.fault
+    assert wait_for(right, False, 3.5) >= 1.8
+    assert "gives the role back to the preferred node, which holds all flows" in right.log
+    # one that does not become primary in spite of it has a reason
+    claim(left)
+    nobody_gives_way(pair)
+
+
+def test_a_claim_of_long_ago_counts_for_nothing(wires: Wires, pair: Pair) -> None:
+    claim(pair[0], now=False)
+    nobody_gives_way(pair)
+
+
+@pytest.mark.parametrize("network", ["inside", "sync"])
+def test_a_claim_while_a_link_is_lost(wires: Wires, pair: Pair, network: str) -> None:
+    """A leg has to work; that the replication link does not is seen by whoever claims."""
+    left, right = pair
+    with wires.cut(wires.end("left", network)):
+        time.sleep(1.5)
+        claim(left)
+        if network == "sync":
+            wait_for(right, True, SOON)
+        else:
+            time.sleep(2)
+            assert not right.fault
+
+
+def test_the_preferred_node_heeds_no_claim(wires: Wires, pair: Pair) -> None:
+    _left, right = pair
+    right.stop()
+    right.config.update(preferred=True, claim_file=str(right.folder / "claim"), yields=False)
+    right.start()
+    claim(right)
+    nobody_gives_way(pair)
 
 
 @pytest.mark.parametrize("end", ["kill", "freeze"])

@@ -54,6 +54,8 @@ ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 """Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
 HOUSEKEEPING, NEIGHBOURS = 1.0, 10.0
 """Seconds between two looks at devices and keepalived, and at the kernel's neighbours."""
+CLAIM_SECONDS = 3.0
+"""So long a claim stands: longer ago is not now."""
 LASTING = 0.5
 """Seconds that a leg must have been the same before that is worth a line."""
 MEANING = {
@@ -82,6 +84,10 @@ class Config:
     port: int
     preferred: bool
     virtual_addresses: tuple[str, ...]
+    yields: bool
+    """Whether this node gives way to the preferred one, when that claims its role."""
+    claim_file: Path | None
+    """What stands for this node's own claim (pair_preempt.py)."""
 
 
 def read_link(said: dict[str, Any], more: dict[str, list[str]]) -> Link:
@@ -113,7 +119,15 @@ def read_config(file: Path) -> Config:
     if len(links) != len({link.network for link in links}):
         raise ValueError("links: a network is there twice")
     timing = Timing(interval, hold, max(1.0, 4 * interval), recovery)
-    return Config(links, timing, int(said["port"]), bool(said["preferred"]), tuple(said["virtual_addresses"]))
+    return Config(
+        links,
+        timing,
+        int(said["port"]),
+        bool(said["preferred"]),
+        tuple(said["virtual_addresses"]),
+        bool(said["yields"]),
+        Path(said["claim_file"]) if said["claim_file"] else None,
+    )
 
 
 def log(level: int, message: str) -> None:
@@ -148,6 +162,14 @@ def write_fault(file: Path, fault: bool) -> None:
         os.close(number)
 
 
+def read_claim(file: Path | None, now: float) -> bool:
+    """Whether the file stands for a comparison of a moment ago; it tells when that was (monotonic clock)."""
+    try:
+        return file is not None and 0 <= now - float(file.read_text()) <= CLAIM_SECONDS
+    except (OSError, ValueError):
+        return False
+
+
 def runs(pid_file: Path) -> bool:
     """Whether the process that the file names is there."""
     try:
@@ -177,11 +199,15 @@ class Program:
         ]
         fault = read_fault(fault_file)
         self.watch = Watch(
-            {link.network: link.leg for link in config.links}, config.timing, config.preferred, fault
+            {link.network: link.leg for link in config.links},
+            config.timing,
+            config.preferred,
+            fault,
+            config.yields,
         )
         self.boot, self.sequence = secrets.token_hex(8), 0
         self.known: dict[str, tuple[str, ...]] = {}
-        self.able = False
+        self.able = self.claims = False
         self.last = Judgement({}, frozenset(), fault, ())
         self.announcements = Announcements()
         self.looked_at = self.asked_kernel_at = -NEIGHBOURS
@@ -195,6 +221,7 @@ class Program:
         if now - self.looked_at >= HOUSEKEEPING:
             self.looked_at = now
             self.able = runs(self.pid_file)
+            self.claims = read_claim(self.config.claim_file, now)
             for name, channel in self.channels.items():
                 sent = channel.error
                 channel.reopen()
@@ -264,8 +291,10 @@ class Program:
         if judgement.fault != last.fault:
             write_fault(self.fault_file, judgement.fault)
             legs = ", ".join(name for name, verdict in judgement.legs.items() if verdict == DEAD)
-            if judgement.fault:
+            if judgement.fault and legs:
                 log(ERROR, f"gives way to the peer: {legs} is dead here, and works there")
+            elif judgement.fault:
+                log(NOTICE, "gives the role back to the preferred node, which holds all flows")
             else:
                 log(NOTICE, "at the pair's disposal again" + (f", without {legs}" if legs else ""))
         if judgement.legs != last.legs or judgement.fault != last.fault:
@@ -296,7 +325,14 @@ class Program:
             self.announce()
         self.sequence += 1
         report = Report(
-            self.boot, self.sequence, self.able, judgement.fault, judgement.heard, judgement.legs, self.known
+            self.boot,
+            self.sequence,
+            self.able,
+            judgement.fault,
+            judgement.heard,
+            judgement.legs,
+            self.known,
+            self.claims,
         )
         data = encode(report)
         for channel in self.channels.values():

@@ -10,6 +10,8 @@ Pure; pair_path.py carries it out. Both nodes send a report on every link that t
 - On a suspicious leg third parties are asked. If one answers, the leg is good on this side, else it is dead.
 - A node gives way only if a leg is dead here and third parties answer the other node there. Where the wire is
   cut in the middle, or dead for both, neither knows better, and nothing moves.
+- Where the pair is told to, a node gives way to the preferred one as well, when all legs work and that one
+  claims its role: it holds all flows then (pair_preempt.py).
 - When the nodes hear each other again, both may have had the virtual addresses, and the neighbours may have
   learnt them from the node that has given them up since. The other one announces them again.
 """
@@ -39,6 +41,8 @@ BUSY_SECONDS = 2.0
 """So long an unsettled leg is asked in every interval, and then every SLOW_SECONDS."""
 SLOW_SECONDS = 1.0
 MAX_TARGETS, MAX_NEIGHBOURS = 8, 4
+YIELD_AGAIN = 60.0
+"""Seconds until a claim is heeded once more: a preferred node that did not become primary has a reason."""
 ANNOUNCE_AFTER = (0.5, 1.5, 3.0)
 """Seconds after a leg has come back. VRRP needs the first to settle who has the addresses."""
 
@@ -63,6 +67,8 @@ class Report:
     legs: Mapping[str, str]
     neighbours: Mapping[str, tuple[str, ...]]
     """Third parties that it knows. A backup has nobody to talk to, and so knows none by itself."""
+    claims: bool = False
+    """Whether it is backup, is to be primary, and holds all flows for it. Earlier versions don't say."""
 
 
 def encode(report: Report) -> bytes:
@@ -76,6 +82,7 @@ def encode(report: Report) -> bytes:
             "heard": sorted(report.heard),
             "legs": report.legs,
             "neighbours": report.neighbours,
+            "claims": report.claims,
         },
         separators=(",", ":"),
     ).encode()
@@ -98,6 +105,7 @@ def decode(data: bytes) -> Report:
                 name: tuple(str(IPv4Address(address)) for address in addresses[:MAX_NEIGHBOURS])
                 for name, addresses in said["neighbours"].items()
             },
+            said.get("claims", False),
         )
     except ReportError:
         raise
@@ -109,6 +117,7 @@ def decode(data: bytes) -> Report:
         and not isinstance(report.sequence, bool)
         and isinstance(report.able, bool)
         and isinstance(report.fault, bool)
+        and isinstance(report.claims, bool)
         and all(isinstance(name, str) for name in report.heard)
         and all(verdict in VERDICTS for verdict in report.legs.values())
     )
@@ -206,11 +215,23 @@ class Judgement:
 class Watch:
     """What was heard so far. Times are seconds of any clock that never goes back."""
 
-    def __init__(self, links: Mapping[str, bool], timing: Timing, preferred: bool, fault: bool) -> None:
-        """`links` says for each link whether it is a leg; `fault` is what an earlier run has left."""
+    def __init__(
+        self,
+        links: Mapping[str, bool],
+        timing: Timing,
+        preferred: bool,
+        fault: bool,
+        yields: bool = False,
+    ) -> None:
+        """`links` says for each link whether it is a leg; `fault` is what an earlier run has left.
+
+        `yields`: this node gives way to the peer's claim.
+        """
         self.legs = [name for name, leg in links.items() if leg]
         self.timing = timing
         self.preferred = preferred
+        self.yields = yields
+        self._yielded_at = -math.inf
         self.fault = fault
         self.peer: Report | None = None
         self._peer_at = -math.inf
@@ -247,7 +268,7 @@ class Watch:
         heard = frozenset(name for name, link in self._links.items() if self._hears(link, peer))
         legs = {name: self._verdict(name, peer, name in heard, now) for name in self.legs}
         if not self.fault:
-            self.fault = peer is not None and gives_way(legs, heard, peer)
+            self.fault = peer is not None and (gives_way(legs, heard, peer) or self._heeds(legs, peer, now))
             self._reason = None
         else:
             reason = takes_back(legs, peer, self.preferred)
@@ -256,6 +277,20 @@ class Watch:
             if reason is not None and now - self._reason_since >= self.timing.recovery:
                 self.fault = False
         return Judgement(legs, heard, self.fault, tuple(name for name in self.legs if self._asks(name, now)))
+
+    def _heeds(self, legs: Mapping[str, str], peer: Report, now: float) -> bool:
+        """Whether the peer's claim is heeded now; that it is, is noted."""
+        heeds = (
+            self.yields
+            and peer.claims
+            and peer.able
+            and not peer.fault
+            and all(verdict == PEER for verdict in (*legs.values(), *peer.legs.values()))
+            and now - self._yielded_at >= YIELD_AGAIN
+        )
+        if heeds:
+            self._yielded_at = now
+        return heeds
 
     def _hears(self, link: _Link, peer: Report | None) -> bool:
         return peer is not None and link.seen and peer.sequence - link.last < self.timing.rounds

@@ -90,6 +90,7 @@ GOOD = json.loads(plan.encode(report()))
                 ("sequence", 1.5),
                 ("able", 1),
                 ("fault", None),
+                ("claims", 1),
                 ("heard", 3),
                 ("heard", [1]),
                 ("heard", [["inside"]]),
@@ -105,7 +106,8 @@ GOOD = json.loads(plan.encode(report()))
         ),
         *(
             pytest.param(json.dumps({k: v for k, v in GOOD.items() if k != name}).encode(), id=f"no-{name}")
-            for name in GOOD
+            # earlier versions don't say that they claim nothing
+            for name in sorted(set(GOOD) - {"claims"})
         ),
     ],
 )
@@ -360,6 +362,64 @@ def test_a_node_that_is_left_alone_takes_its_fault_back() -> None:
     assert story.silence(5).seen[2] is False
 
 
+# --- claims ----------------------------------------------------------------------------------------------
+
+
+def heeds(at: tuple[int, ...] = (10,), yields: bool = True, **said: Any) -> list[bool]:
+    """Whether a node gives way in each second; the peer claims in the seconds `at`."""
+    watch = Watch(LINKS, Timing(recovery=2), False, False, yields)
+    faults = []
+    for now in range(100):
+        for number in range(4):
+            sent = report(now * 4 + number + 1, claims=now in at, **said)
+            for name in LINKS:
+                watch.hear(name, sent, now + number / 4)
+        faults.append(watch.judge(now + 0.8).fault)
+    return faults
+
+
+def test_a_claim_is_heeded_until_all_legs_have_worked_for_a_while() -> None:
+    assert [second for second, fault in enumerate(heeds()) if fault] == [10, 11, 12]
+
+
+def test_who_claims_again_has_to_wait() -> None:
+    claims = tuple(range(10, 80))
+    assert [second for second, fault in enumerate(heeds(claims)) if fault] == [10, 11, 12, 70, 71, 72]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"able": False},
+        {"fault": True},
+        {"legs": {"inside": PEER, "outside": THIRD}},
+        {"heard": frozenset({"inside", "sync"})},
+        {"yields": False},
+    ],
+    ids=["no-keepalived", "given-way", "its-leg", "a-leg-here", "no-preemption"],
+)
+def test_no_claim_is_heeded(said: dict[str, Any]) -> None:
+    assert not any(heeds((10,), said.pop("yields", True), **said))
+
+
+def test_an_earlier_version_claims_nothing() -> None:
+    sent = json.loads(plan.encode(report(7)))
+    del sent["claims"]
+    assert plan.decode(json.dumps(sent).encode()).claims is False
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [("100.0\n", True), ("97.5\n", True), ("96.5\n", False), ("101\n", False), ("x", False), (None, False)],
+)
+def test_a_claim_stands_for_a_moment(tmp_path: Path, text: str | None, claims: bool) -> None:
+    file = tmp_path / "claim"
+    if text is not None:
+        file.write_text(text)
+    assert program.read_claim(file, 100.0) is claims
+    assert program.read_claim(None, 100.0) is False
+
+
 # --- announcements ---------------------------------------------------------------------------------------
 
 
@@ -416,6 +476,8 @@ def test_what_an_earlier_run_has_left(tmp_path: Path, text: str | None, fault: b
 CONFIG: dict[str, Any] = {
     "port": 3781,
     "preferred": True,
+    "yields": False,
+    "claim_file": "",
     "interval": 0.1,
     "hold": 0.4,
     "recovery": 2,

@@ -142,6 +142,31 @@ def test_rules(changed: Change, changes: dict[str, object], rules: list[str]) ->
     check(text)
 
 
+FLOWS = 'iifname "eth2" ip saddr 192.168.100.100 ip daddr 192.168.100.200 tcp dport 3782 accept'
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({}, ""),
+        ({"all:site_pairs.ftfw.preempt": "when_synced"}, "fw-2"),
+        (
+            {
+                "all:site_pairs.ftfw.preempt": "when_synced",
+                "all:site_pairs.ftfw.priorities": {"fw-1": 100, "fw-2": 200},
+            },
+            "fw-1",
+        ),
+    ],
+)
+def test_only_the_other_node_tells_its_flows(changed: Change, changes: dict[str, object], asked: str) -> None:
+    site = load_site(changed(changes))
+    texts = {node: host_view(site, node)["nftables"]["ruleset"] for node in ("fw-1", "fw-2")}
+    assert [node for node, text in texts.items() if "3782" in text] == ([asked] if asked else [])
+    if asked == "fw-2":
+        assert FLOWS in [line.strip() for line in texts[asked].splitlines()]
+
+
 PROBES = {"client": "client", "server": "omarine"}
 PROBE_RULES = [
     'iifname "eth0" ip saddr 192.168.0.3 dnat ip to ip daddr . meta l4proto . th dport map @probe_forwards',

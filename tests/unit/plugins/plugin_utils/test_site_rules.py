@@ -116,6 +116,10 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         {f"{PAIR}.profile": "fsat"},
         "all: site_pairs.ftfw.profile: fsat: is unknown; did you mean fast?",
     ),
+    "unknown way back": (
+        {f"{PAIR}.preempt": "always"},
+        "all: site_pairs.ftfw.preempt: always: is unknown; known are: never, when_synced",
+    ),
     "unknown kind of replication": (
         {f"{PAIR}.replication": "none"},
         "all: site_pairs.ftfw.replication: none: is unknown; known are: direct, external",
