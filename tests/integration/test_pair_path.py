@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import select
 import subprocess
 import sys
 import time
@@ -156,7 +157,12 @@ class Node:
 
     def start(self) -> None:
         (self.folder / "path.json").write_text(json.dumps(self.config))
-        options = {"config": "path.json", "fault-file": "fault", "pid-file": "vrrp.pid"}
+        options = {
+            "config": "path.json",
+            "fault-file": "fault",
+            "pid-file": "vrrp.pid",
+            "notify-fifo": "notify",
+        }
         arguments = [f"--{name}={self.folder / file}" for name, file in options.items()]
         log = (self.folder / "log").open("a")
         self.process = subprocess.Popen(
@@ -299,6 +305,9 @@ def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
         return wires.run(neighbour, "ip", "neigh", "show", address)
 
     left = pair[0]
+    os.mkfifo(left.folder / "notify")
+    told = b""
+    notified = os.open(left.folder / "notify", os.O_RDWR | os.O_NONBLOCK)
     device = json.loads(wires.run("left", "ip", "-j", "link", "show", "inside"))[0]["address"]
     wires.run("left", "ip", "address", "add", f"{address}/32", "dev", "inside")
     try:
@@ -315,7 +324,12 @@ def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
             time.sleep(0.05)
         assert f"the peer is heard again, announced {address} on inside" in left.log
         assert "announced" not in pair[1].log
+        # a last time when the addresses have been announced for good
+        while select.select([notified], [], [], 5)[0]:
+            told = os.read(notified, 100)
+        assert told.endswith(b"PEER heard\n")
     finally:
+        os.close(notified)
         wires.run("left", "ip", "address", "delete", f"{address}/32", "dev", "inside")
         wires.run(neighbour, "ip", "neigh", "flush", "to", address)
 

@@ -181,8 +181,9 @@ def runs(pid_file: Path) -> bool:
 class Program:
     """The I/O around the judgement."""
 
-    def __init__(self, config: Config, fault_file: Path, pid_file: Path) -> None:
+    def __init__(self, config: Config, fault_file: Path, pid_file: Path, notify_fifo: Path) -> None:
         self.config, self.fault_file, self.pid_file = config, fault_file, pid_file
+        self.notify_fifo = notify_fifo
         self.links = {link.network: link for link in config.links}
         self.channels = {
             name: Channel(link.interface, link.local, link.peer, config.port)
@@ -315,6 +316,18 @@ class Program:
             said = ", ".join(f"{address} on {interface}" for interface, address in found)
             log(INFO, f"the peer is heard again, announced {said}")
 
+    def tell_pair_state(self) -> None:
+        """Both may have been primary: the one that stays sends all its flows once more."""
+        try:
+            descriptor = os.open(self.notify_fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                os.write(descriptor, b"PEER heard\n")
+            finally:
+                os.close(descriptor)
+            self.complain("pair-state", None)
+        except OSError as error:
+            self.complain("pair-state", error.strerror or str(error))
+
     def round(self, now: float) -> None:
         self.look_around(now)
         self.take_in(now)
@@ -323,6 +336,8 @@ class Program:
         self.tell(judgement, now)
         if self.announcements.due(now):
             self.announce()
+            if self.announcements.over:
+                self.tell_pair_state()
         self.sequence += 1
         report = Report(
             self.boot,
@@ -360,6 +375,7 @@ def main() -> None:
     parser.add_argument(
         "--pid-file", type=Path, default=Path("/run/vrrp.pid"), help="of keepalived's VRRP process"
     )
+    parser.add_argument("--notify-fifo", type=Path, default=Path("/run/pair-state/notify"))
     chosen = parser.parse_args()
     try:
         config = read_config(chosen.config)
@@ -368,7 +384,7 @@ def main() -> None:
         sys.exit(f"{chosen.config}: {what}")
     if chosen.check:
         return
-    program = Program(config, chosen.fault_file, chosen.pid_file)
+    program = Program(config, chosen.fault_file, chosen.pid_file, chosen.notify_fifo)
     notify_systemd("READY=1")
     program.run()
 

@@ -348,3 +348,8 @@ class Announcements:
         late = [at for at in self._due if at <= now]
         self._due = self._due[len(late) :]
         return bool(late)
+
+    @property
+    def over(self) -> bool:
+        """Whether the last one was due."""
+        return not self._due

@@ -12,7 +12,8 @@ step may be repeated.
 
 `CONNTRACKD started` is written into the same FIFO by conntrackd's unit, `RULESET loaded` by that of the
 ruleset: a transition that failed because the daemon was away is then carried out again, a primary sends its
-flows once more, and opens its gate again. What the steps are, and why, is in pair_state_plan.py.
+flows once more, and opens its gate again. `PEER heard` is from path tracking: both may have been primary, and
+the one that still is sends its flows. What the steps are, and why, is in pair_state_plan.py.
 """
 
 from __future__ import annotations

@@ -78,8 +78,12 @@ class Event:
     state: str
 
 
-STARTED, LOADED = "started", "loaded"
-_LINES = {"CONNTRACKD started": Event(None, STARTED), "RULESET loaded": Event(None, LOADED)}
+STARTED, LOADED, HEARD = "started", "loaded", "heard"
+_LINES = {
+    "CONNTRACKD started": Event(None, STARTED),
+    "RULESET loaded": Event(None, LOADED),
+    "PEER heard": Event(None, HEARD),
+}
 _GROUP = re.compile(r'GROUP "([^"]+)" (\w+)(?: -?\d+)?\Z')
 
 
@@ -174,6 +178,8 @@ def plan_event(policy: Policy, known: State, event: Event, now: float) -> Plan:
     """Note what the event says in `known`, and return what it asks for."""
     if event.state == LOADED:
         return Plan((OPEN,) if policy.gate and known.state == MASTER and known.pending is None else ())
+    if event.state == HEARD:
+        return plan_refresh(policy, known)
     if event.group is None:
         return _plan_start(policy, known)
     if known.groups.get(event.group) == event.state and known.pending != event.group:
@@ -199,11 +205,11 @@ def _plan_start(policy: Policy, known: State) -> Plan:
 
 
 def plan_refresh(policy: Policy, known: State) -> Plan:
-    """What is to be done every `refresh` seconds.
+    """What is to be done every `refresh` seconds, and when the peer is heard again.
 
     The backup's kernel sees no packet of the flows it was given: those of UDP would expire there in minutes.
     The kernel's table is read before, for flows that a second primary has injected here are nobody's own.
     """
-    if policy.mode == DIRECT and policy.refresh and known.state == MASTER and known.pending is None:
+    if policy.mode == DIRECT and known.state == MASTER and known.pending is None:
         return Plan((RESYNC, BULK))
     return Plan()

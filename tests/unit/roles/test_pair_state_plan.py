@@ -48,6 +48,7 @@ def words(steps: Any) -> str:
         pytest.param('GROUP "two words" FAULT', Event("two words", "FAULT"), id="no-priority"),
         pytest.param("CONNTRACKD started", Event(None, "started"), id="conntrackd"),
         pytest.param("RULESET loaded", Event(None, "loaded"), id="ruleset"),
+        pytest.param("PEER heard", Event(None, "heard"), id="peer"),
         pytest.param('INSTANCE "inside" MASTER 200', None, id="instance"),
         pytest.param('GROUP "ftfw" DELETED 0', None, id="unknown-state"),
         pytest.param('GROUP "ftfw" MASTER 0 GROUP', None, id="two-lines-in-one"),
@@ -121,6 +122,10 @@ def test_the_gate_opens_after_the_commit_and_shuts_last() -> None:
         pytest.param(GATED, {"a": "MASTER"}, "a", Event(None, "loaded"), "", id="ruleset-before-the-commit"),
         pytest.param(GATED, {"a": "BACKUP"}, None, Event(None, "loaded"), "", id="ruleset-backup"),
         pytest.param(DIRECT, {"a": "MASTER"}, None, Event(None, "loaded"), "", id="ruleset-no-gate"),
+        pytest.param(DIRECT, {"a": "MASTER"}, None, Event(None, "heard"), "-R, -B", id="heard-primary"),
+        pytest.param(DIRECT, {"a": "BACKUP"}, None, Event(None, "heard"), "", id="heard-backup"),
+        pytest.param(DIRECT, {"a": "MASTER"}, "a", Event(None, "heard"), "", id="heard-pending"),
+        pytest.param(EXTERNAL, {"a": "MASTER"}, None, Event(None, "heard"), "", id="heard-external"),
     ],
 )
 def test_plan_event(
