@@ -9,6 +9,15 @@ from dataclasses import dataclass
 
 _INDENT = "    "
 
+# words of nft(8) by family
+IP = {4: "ip", 6: "ip6"}
+ICMP = {4: "icmp", 6: "icmpv6"}
+NFPROTO = {4: "ipv4", 6: "ipv6"}
+ERRORS = {
+    4: "{ destination-unreachable, time-exceeded, parameter-problem }",
+    6: "{ destination-unreachable, packet-too-big, time-exceeded, parameter-problem }",
+}
+
 
 @dataclass(frozen=True)
 class Block:
@@ -58,6 +67,11 @@ class Table:
     helpers: Mapping[str, str]
     chains: tuple[Chain, ...]
     sets: tuple[Set, ...] = ()
+
+
+def blocks(*commented: tuple[str, list[str]]) -> tuple[Block, ...]:
+    """Blocks from comments and rules; one without rules is left out."""
+    return tuple(Block(comment, tuple(rules)) for comment, rules in commented if rules)
 
 
 def quoted(names: Iterable[str]) -> str:

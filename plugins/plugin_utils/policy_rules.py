@@ -8,20 +8,26 @@ stand here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_events import events
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_blocks, gate_sets
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
+    ERRORS,
+    ICMP,
+    IP,
+    NFPROTO,
     Block,
     Chain,
     Table,
+    blocks,
     one_of,
     ports,
     quoted,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import own_input, untracked
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_destination_nat,
     probe_forward,
@@ -30,7 +36,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_sets,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, ICMP_REQUESTS
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     PolicyEntry,
@@ -39,18 +44,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
 )
 
 TABLE = "ftfw"
-# a number, because the name needs /etc/protocols
-_VRRP = 112
-_IP = {4: "ip", 6: "ip6"}
-_ICMP = {4: "icmp", 6: "icmpv6"}
-_PROTOCOL = {4: "ip protocol", 6: "ip6 nexthdr"}
-_NFPROTO = {4: "ipv4", 6: "ipv6"}
-_ERRORS = {
-    4: "{ destination-unreachable, time-exceeded, parameter-problem }",
-    6: "{ destination-unreachable, packet-too-big, time-exceeded, parameter-problem }",
-}
 _OPENS = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
-_ECHO_LIMIT = "limit rate 10/second burst 20 packets"
 
 
 @dataclass(frozen=True)
@@ -83,9 +77,9 @@ def compile_policy(firewall: Firewall) -> Table:
                 "prerouting",
                 "raw",
                 "accept",
-                _untracked(firewall, "iifname") + gate_blocks(firewall),
+                untracked(firewall, "iifname") + gate_blocks(firewall),
             ),
-            Chain("raw_output", "filter", "output", "raw", "accept", _untracked(firewall, "oifname")),
+            Chain("raw_output", "filter", "output", "raw", "accept", untracked(firewall, "oifname")),
             Chain(
                 "nat_prerouting",
                 "nat",
@@ -102,30 +96,11 @@ def compile_policy(firewall: Firewall) -> Table:
                 "accept",
                 events() + _helpers(firewall, forwards),
             ),
-            Chain("input", "filter", "input", "filter", "drop", _input(firewall)),
+            Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
             Chain("forward", "filter", "forward", "filter", "drop", _forward(firewall, forwards, helpers)),
             Chain("nat_postrouting", "nat", "postrouting", "srcnat", "accept", _source_nat(firewall)),
         ),
         gate_sets(firewall) + probe_sets(firewall),
-    )
-
-
-def _blocks(*blocks: tuple[str, list[str]]) -> tuple[Block, ...]:
-    return tuple(Block(comment, tuple(rules)) for comment, rules in blocks if rules)
-
-
-def _untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
-    rules = [
-        f'{direction} "{firewall.device(router.network)}" {_PROTOCOL[family]} {_VRRP} notrack'
-        for router, family in firewall.instances()
-    ]
-    rules += [
-        f'{direction} "{firewall.device(network)}" udp dport {firewall.sync_port} notrack'
-        for network in firewall.pair.sync
-    ]
-    rules += [f'{direction} "{link.interface}" udp dport {PATH_PORT} notrack' for link in firewall.links]
-    return _blocks(
-        ("the pair's own traffic is not tracked, and so not replicated", list(dict.fromkeys(rules)))
     )
 
 
@@ -151,13 +126,13 @@ def _port_forwards(firewall: Firewall) -> list[Forwarded]:
 
 
 def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
-    return _blocks(
+    return blocks(
         *(
             (
                 forward.comment,
                 [
-                    f'iifname "{forward.incoming}" {_IP[forward.family]} daddr {forward.virtual} '
-                    f"{protocol} dport {ports(ranges)} dnat {_IP[forward.family]} to {forward.target}"
+                    f'iifname "{forward.incoming}" {IP[forward.family]} daddr {forward.virtual} '
+                    f"{protocol} dport {ports(ranges)} dnat {IP[forward.family]} to {forward.target}"
                     for protocol, ranges in _protocols([forward.service])
                 ],
             )
@@ -169,18 +144,18 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
 
 def _helpers(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
     """Helpers are set explicitly: the kernel's automatic assignment by port is off, and was unsafe."""
-    blocks = []
+    found = []
     for entry in firewall.entries:
         incoming = firewall.device(entry.source)
         rules = [_helper_rule(f'iifname "{incoming}"', service) for service in firewall.services(entry)]
-        blocks.append((f"{entry}: helpers", [rule for rule in rules if rule]))
+        found.append((f"{entry}: helpers", [rule for rule in rules if rule]))
     for forward in forwards:
         # destination NAT has the hook before this one: the packet has its new address
-        matches = f'iifname "{forward.incoming}" {_IP[forward.family]} daddr {forward.target}'
+        matches = f'iifname "{forward.incoming}" {IP[forward.family]} daddr {forward.target}'
         rule = _helper_rule(matches, forward.service)
-        blocks.append((f"{forward.comment}: helper", [rule] if rule else []))
-    blocks.append(("the probe, while it runs: helper", probe_helpers(firewall)))
-    return _blocks(*blocks)
+        found.append((f"{forward.comment}: helper", [rule] if rule else []))
+    found.append(("the probe, while it runs: helper", probe_helpers(firewall)))
+    return blocks(*found)
 
 
 def _helper_rule(matches: str, service: Service) -> str:
@@ -197,148 +172,16 @@ def _protocols(services: list[Service]) -> list[tuple[str, list[tuple[int, int]]
     return [(protocol, ranges) for protocol, ranges in (("tcp", tcp), ("udp", udp)) if ranges]
 
 
-def _input(firewall: Firewall) -> tuple[Block, ...]:
-    virtual = firewall.pair.virtual_addresses()
-    families = [family for family in FAMILIES if firewall.with_family(family)]
-    dhcp = [interface.name for interface in firewall.host.interfaces if interface.dhcp]
-    return _blocks(
-        ("the firewall itself", ['iifname "lo" accept']),
-        ("an address that stands apart answers on its own link only", list(_strong_host(firewall))),
-        ("VRRP from the peer", _vrrp(firewall)),
-        ("replication from the peer", _replication(firewall)),
-        ("path tracking from the peer", _path_tracking(firewall)),
-        ("the preferred node asks for the flows", _flows(firewall)),
-        # by address, not by state: a session from before the first load has no state, and must not die of it
-        ("management, known by its address", list(_management(firewall))),
-        ("what belongs to no known flow", ["ct state invalid drop"]),
-        (
-            # before the established ones, because an echo's later packets belong to them
-            "ping, within measure",
-            [
-                rule
-                for family in families
-                if (names := [n for n in firewall.data if n in firewall.with_family(family)])
-                for matches in [f"iifname {quoted(names)} {_ICMP[family]} type echo-request"]
-                for rule in (f"{matches} {_ECHO_LIMIT} accept", f"{matches} drop")
-            ],
-        ),
-        (
-            "replies, and errors about flows of the firewall's own",
-            [
-                "ct state established accept",
-                *(f"ct state related {_ICMP[f]} type {_ERRORS[f]} accept" for f in families),
-            ],
-        ),
-        (
-            # a virtual address may arrive before the flows that it serves: a reset would kill them
-            "to a virtual address nothing is opened, and nothing is refused aloud",
-            [
-                f"{_IP[family]} daddr {one_of(addresses)} drop"
-                for family in families
-                if (addresses := of_family(virtual, family))
-            ],
-        ),
-        (
-            "neighbour discovery",
-            [
-                f"iifname {quoted(names)} ip6 hoplimit 255 "
-                "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
-                for names in [firewall.with_family(6)]
-                if names
-            ],
-        ),
-        (
-            "leases",
-            [f"iifname {quoted(dhcp)} meta nfproto ipv4 udp sport 67 udp dport 68 accept"] if dhcp else [],
-        ),
-    )
-
-
-def _vrrp(firewall: Firewall) -> list[str]:
-    rules = [
-        f'iifname "{firewall.device(router.network)}" '
-        f"{_IP[family]} saddr {firewall.peer_address(router.network, family)} "
-        f"{_PROTOCOL[family]} {_VRRP} accept"
-        for router, family in firewall.instances()
-    ]
-    return list(dict.fromkeys(rules))
-
-
-def _replication(firewall: Firewall) -> list[str]:
-    rules = []
-    for name in firewall.pair.sync:
-        family = firewall.site.networks[name].first_family
-        local, remote = firewall.address(name, family), firewall.peer_address(name, family)
-        rules.append(
-            f'iifname "{firewall.device(name)}" {_IP[family]} saddr {remote} {_IP[family]} daddr {local} '
-            f"udp dport {firewall.sync_port} accept"
-        )
-    return rules
-
-
-def _path_tracking(firewall: Firewall) -> list[str]:
-    rules = []
-    for link in firewall.links:
-        ip = _IP[link.local.version]
-        rules.append(
-            f'iifname "{link.interface}" {ip} saddr {link.peer} {ip} daddr {link.local} '
-            f"udp sport {PATH_PORT} udp dport {PATH_PORT} accept"
-        )
-    return rules
-
-
-def _flows(firewall: Firewall) -> list[str]:
-    """Only of the node that has to tell."""
-    if firewall.pair.preempt == "never" or firewall.pair.preferred() == firewall.host.name:
-        return []
-    name = firewall.pair.sync[0]
-    family = firewall.site.networks[name].first_family
-    local, remote = firewall.address(name, family), firewall.peer_address(name, family)
-    return [
-        f'iifname "{firewall.device(name)}" {_IP[family]} saddr {remote} {_IP[family]} daddr {local} '
-        f"tcp dport {FLOWS_PORT} accept"
-    ]
-
-
-def _strong_host(firewall: Firewall) -> Iterator[str]:
-    """Linux answers for any of its addresses on any link (RFC 1122, 3.3.4.2); not for these."""
-    for interface in firewall.host.interfaces:
-        if interface.name in firewall.apart:
-            for family in FAMILIES:
-                if addresses := of_family(interface.addresses, family):
-                    yield f'iifname != "{interface.name}" {_IP[family]} daddr {one_of(addresses)} drop'
-
-
-def _management(firewall: Firewall) -> Iterator[str]:
-    """Only hypervisors may log in; where no hypervisor stands on the network, whoever is on it."""
-    for interface in firewall.management:
-        network = firewall.site.networks[interface.network]
-        grounded = [
-            address.ip
-            for _host, bridge in firewall.site.bridges()
-            if bridge.network == network.name
-            for address in bridge.addresses
-        ]
-        for family in FAMILIES:
-            sources: list[object] = [address for address in grounded if address.version == family]
-            if not grounded:
-                sources = list(network.prefixes_of_family(family))
-            if sources:
-                matches = f'iifname "{interface.name}" {_IP[family]} saddr {one_of(sources)}'
-                yield f"{matches} tcp dport 22 accept"
-                yield f"{matches} {_ICMP[family]} type echo-request accept"
-
-
 def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[str]) -> tuple[Block, ...]:
     families = [family for family in FAMILIES if firewall.with_family(family)]
     apart = quoted(firewall.apart)
     lacking = [
-        f"{direction} {quoted(names)} meta nfproto {_NFPROTO[family]} drop"
+        f"{direction} {quoted(names)} meta nfproto {NFPROTO[family]} drop"
         for family in FAMILIES
         if (names := firewall.without(family))
         for direction in ("iifname", "oifname")
     ]
-    return _blocks(
+    return blocks(
         (
             "management and replication stand apart",
             [f"iifname {apart} drop", f"oifname {apart} drop"] if firewall.apart else [],
@@ -356,7 +199,7 @@ def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[st
         ),
         (
             "errors about known flows",
-            [f"ct state related {_ICMP[f]} type {_ERRORS[f]} accept" for f in families],
+            [f"ct state related {ICMP[f]} type {ERRORS[f]} accept" for f in families],
         ),
         *((f"{entry}: {', '.join(entry.services)}", _entry(firewall, entry)) for entry in firewall.entries),
         *((forward.comment, _forwarded(forward)) for forward in forwards),
@@ -376,7 +219,7 @@ def _icmp_matches(firewall: Firewall, entry: PolicyEntry) -> list[str]:
     for family in FAMILIES:
         names = dict.fromkeys(ICMP_REQUESTS[kind][family] for kind in types if family in ICMP_REQUESTS[kind])
         if names and firewall.both(entry, family):
-            matches.append(f"{_between(firewall, entry)} {_ICMP[family]} type {one_of(names)}")
+            matches.append(f"{_between(firewall, entry)} {ICMP[family]} type {one_of(names)}")
     return matches
 
 
@@ -399,7 +242,7 @@ def _entry(firewall: Firewall, entry: PolicyEntry) -> list[str]:
 def _forwarded(forward: Forwarded) -> list[str]:
     return [
         f'iifname "{forward.incoming}" oifname "{forward.outgoing}" '
-        f"{_IP[forward.family]} daddr {forward.target} {protocol} dport {ports(ranges)} ct status dnat "
+        f"{IP[forward.family]} daddr {forward.target} {protocol} dport {ports(ranges)} ct status dnat "
         f"{_OPENS if protocol == 'tcp' else 'ct state new'} accept"
         for protocol, ranges in _protocols([forward.service])
     ]
@@ -408,15 +251,15 @@ def _forwarded(forward: Forwarded) -> list[str]:
 def _source_nat(firewall: Firewall) -> tuple[Block, ...]:
     if not firewall.site.source_nat:
         return ()
-    blocks = []
+    found = []
     for source, destination in dict.fromkeys((e.source, e.destination) for e in firewall.entries):
         virtual = firewall.pair.virtual_addresses(destination)
         rules = [
-            f'oifname "{firewall.device(destination)}" {_IP[family]} saddr {one_of(prefixes)} '
-            f"snat {_IP[family]} to {addresses[0]}"
+            f'oifname "{firewall.device(destination)}" {IP[family]} saddr {one_of(prefixes)} '
+            f"snat {IP[family]} to {addresses[0]}"
             for family in FAMILIES
             if (prefixes := firewall.site.networks[source].prefixes_of_family(family))
             and (addresses := of_family(virtual, family))
         ]
-        blocks.append((f"{source} shows itself to {destination} as the pair", rules))
-    return _blocks(*blocks)
+        found.append((f"{source} shows itself to {destination} as the pair", rules))
+    return blocks(*found)

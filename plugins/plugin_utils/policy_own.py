@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a firewall takes for itself, VRRP, replication, path tracking and management, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
+    ERRORS,
+    ICMP,
+    IP,
+    Block,
+    blocks,
+    one_of,
+    quoted,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, of_family
+
+# a number, because the name needs /etc/protocols
+_VRRP = 112
+_PROTOCOL = {4: "ip protocol", 6: "ip6 nexthdr"}
+_ECHO_LIMIT = "limit rate 10/second burst 20 packets"
+
+
+def untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
+    rules = [
+        f'{direction} "{firewall.device(router.network)}" {_PROTOCOL[family]} {_VRRP} notrack'
+        for router, family in firewall.instances()
+    ]
+    rules += [
+        f'{direction} "{firewall.device(network)}" udp dport {firewall.sync_port} notrack'
+        for network in firewall.pair.sync
+    ]
+    rules += [f'{direction} "{link.interface}" udp dport {PATH_PORT} notrack' for link in firewall.links]
+    return blocks(
+        ("the pair's own traffic is not tracked, and so not replicated", list(dict.fromkeys(rules)))
+    )
+
+
+def own_input(firewall: Firewall) -> tuple[Block, ...]:
+    virtual = firewall.pair.virtual_addresses()
+    families = [family for family in FAMILIES if firewall.with_family(family)]
+    dhcp = [interface.name for interface in firewall.host.interfaces if interface.dhcp]
+    return blocks(
+        ("the firewall itself", ['iifname "lo" accept']),
+        ("an address that stands apart answers on its own link only", list(_strong_host(firewall))),
+        ("VRRP from the peer", _vrrp(firewall)),
+        ("replication from the peer", _replication(firewall)),
+        ("path tracking from the peer", _path_tracking(firewall)),
+        ("the preferred node asks for the flows", _flows(firewall)),
+        # by address, not by state: a session from before the first load has no state, and must not die of it
+        ("management, known by its address", list(_management(firewall))),
+        ("what belongs to no known flow", ["ct state invalid drop"]),
+        (
+            # before the established ones, because an echo's later packets belong to them
+            "ping, within measure",
+            [
+                rule
+                for family in families
+                if (names := [n for n in firewall.data if n in firewall.with_family(family)])
+                for matches in [f"iifname {quoted(names)} {ICMP[family]} type echo-request"]
+                for rule in (f"{matches} {_ECHO_LIMIT} accept", f"{matches} drop")
+            ],
+        ),
+        (
+            "replies, and errors about flows of the firewall's own",
+            [
+                "ct state established accept",
+                *(f"ct state related {ICMP[f]} type {ERRORS[f]} accept" for f in families),
+            ],
+        ),
+        (
+            # a virtual address may arrive before the flows that it serves: a reset would kill them
+            "to a virtual address nothing is opened, and nothing is refused aloud",
+            [
+                f"{IP[family]} daddr {one_of(addresses)} drop"
+                for family in families
+                if (addresses := of_family(virtual, family))
+            ],
+        ),
+        (
+            "neighbour discovery",
+            [
+                f"iifname {quoted(names)} ip6 hoplimit 255 "
+                "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+                for names in [firewall.with_family(6)]
+                if names
+            ],
+        ),
+        (
+            "leases",
+            [f"iifname {quoted(dhcp)} meta nfproto ipv4 udp sport 67 udp dport 68 accept"] if dhcp else [],
+        ),
+    )
+
+
+def _vrrp(firewall: Firewall) -> list[str]:
+    rules = [
+        f'iifname "{firewall.device(router.network)}" '
+        f"{IP[family]} saddr {firewall.peer_address(router.network, family)} "
+        f"{_PROTOCOL[family]} {_VRRP} accept"
+        for router, family in firewall.instances()
+    ]
+    return list(dict.fromkeys(rules))
+
+
+def _replication(firewall: Firewall) -> list[str]:
+    rules = []
+    for name in firewall.pair.sync:
+        family = firewall.site.networks[name].first_family
+        local, remote = firewall.address(name, family), firewall.peer_address(name, family)
+        rules.append(
+            f'iifname "{firewall.device(name)}" {IP[family]} saddr {remote} {IP[family]} daddr {local} '
+            f"udp dport {firewall.sync_port} accept"
+        )
+    return rules
+
+
+def _path_tracking(firewall: Firewall) -> list[str]:
+    rules = []
+    for link in firewall.links:
+        ip = IP[link.local.version]
+        rules.append(
+            f'iifname "{link.interface}" {ip} saddr {link.peer} {ip} daddr {link.local} '
+            f"udp sport {PATH_PORT} udp dport {PATH_PORT} accept"
+        )
+    return rules
+
+
+def _flows(firewall: Firewall) -> list[str]:
+    """Only of the node that has to tell."""
+    if firewall.pair.preempt == "never" or firewall.pair.preferred() == firewall.host.name:
+        return []
+    name = firewall.pair.sync[0]
+    family = firewall.site.networks[name].first_family
+    local, remote = firewall.address(name, family), firewall.peer_address(name, family)
+    return [
+        f'iifname "{firewall.device(name)}" {IP[family]} saddr {remote} {IP[family]} daddr {local} '
+        f"tcp dport {FLOWS_PORT} accept"
+    ]
+
+
+def _strong_host(firewall: Firewall) -> Iterator[str]:
+    """Linux answers for any of its addresses on any link (RFC 1122, 3.3.4.2); not for these."""
+    for interface in firewall.host.interfaces:
+        if interface.name in firewall.apart:
+            for family in FAMILIES:
+                if addresses := of_family(interface.addresses, family):
+                    yield f'iifname != "{interface.name}" {IP[family]} daddr {one_of(addresses)} drop'
+
+
+def _management(firewall: Firewall) -> Iterator[str]:
+    """Only hypervisors may log in; where no hypervisor stands on the network, whoever is on it."""
+    for interface in firewall.management:
+        network = firewall.site.networks[interface.network]
+        grounded = [
+            address.ip
+            for _host, bridge in firewall.site.bridges()
+            if bridge.network == network.name
+            for address in bridge.addresses
+        ]
+        for family in FAMILIES:
+            sources: list[object] = [address for address in grounded if address.version == family]
+            if not grounded:
+                sources = list(network.prefixes_of_family(family))
+            if sources:
+                matches = f'iifname "{interface.name}" {IP[family]} saddr {one_of(sources)}'
+                yield f"{matches} tcp dport 22 accept"
+                yield f"{matches} {ICMP[family]} type echo-request accept"
