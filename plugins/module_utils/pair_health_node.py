@@ -35,9 +35,9 @@ from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import (
     write,
 )
 
-DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-path")
-OPTIONAL = frozenset(("pair-path",))
-"""Where the site leaves it out, its unit is not there."""
+DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-path", "pair-preempt")
+OPTIONAL = frozenset(("pair-path", "pair-preempt"))
+"""Where the site leaves them out, or the other node has them, their units are not there."""
 SECTIONS: dict[str, Callable[[str, str], Any]] = {
     "general": stats.parse_general,
     "network": stats.parse_network,
@@ -51,7 +51,7 @@ PROGRAMS = {
     "conntrackd": ["conntrackd", "-v"],
     "nft": ["nft", "--version"],
 }
-OURS = tuple(Path(f"/usr/local/sbin/{name}") for name in ("pair-state", "pair-guard", "pair-path"))
+OURS = tuple(Path(f"/usr/local/sbin/{name}") for name in DAEMONS if name.startswith("pair-"))
 OURS_LIBRARY = Path("/usr/local/lib/ftfw")
 STALL_SECONDS = 5
 """In mode FTFW conntrackd sends a message each second at least (alive messages); a few may get lost."""
