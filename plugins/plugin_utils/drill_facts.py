@@ -68,6 +68,7 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         silent=silent,
         gone=row.returns,
         preferred=where.nodes[0].name,
+        preempts=where.nodes[0].view["pair_state"]["preempt"] != "never",
         late=known["late"],
         late_count=int(known["late_count"]),
         gratuitous_arps={name: _arps(text) for name, text in known["watches"].items()},
