@@ -4,30 +4,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.tests.unit.roles.programs import load
 
-PROGRAM = Path(__file__).parents[3] / "roles/pair_state/files/pair_guard.py"
-
-
-def load() -> Any:
-    spec = importlib.util.spec_from_file_location("pair_guard", PROGRAM)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["pair_guard"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-guard = load()
+guard = load("pair_guard")
 Look = guard.Look
 
 

@@ -4,30 +4,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import socket
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.tests.unit.roles.programs import load
 from hypothesis import given
 from hypothesis import strategies as st
-
-FILES = Path(__file__).parents[3] / "roles/pair_state/files"
-
-
-def load(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, FILES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
 
 plan = load("pair_preempt_plan")
 program = load("pair_preempt")

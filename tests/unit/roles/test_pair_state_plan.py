@@ -4,30 +4,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-FILES = Path(__file__).parents[3] / "roles/pair_state/files"
-
-
-def load(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, FILES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from ansible_collections.ftfw.pair.tests.unit.roles.programs import load
 
 plan = load("pair_state_plan")
-sys.path.insert(0, str(FILES))
 program = load("pair_state")
-sys.path.remove(str(FILES))
 Event, State, StepResult = plan.Event, plan.State, plan.StepResult
 
 DIRECT = plan.Policy(plan.DIRECT)
