@@ -311,6 +311,8 @@ def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
     device = json.loads(wires.run("left", "ip", "-j", "link", "show", "inside"))[0]["address"]
     wires.run("left", "ip", "address", "add", f"{address}/32", "dev", "inside")
     try:
+        # those of the start have to be over
+        time.sleep(3.5)
         with wires.cut(wires.end("left", cut), wires.end("left", "sync")):
             time.sleep(1.5)
             learnt = ["lladdr", wrong, "dev", "inside", "nud", "reachable"]

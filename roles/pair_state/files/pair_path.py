@@ -317,7 +317,7 @@ class Program:
             log(INFO, f"the peer is heard again, announced {said}")
 
     def tell_pair_state(self) -> None:
-        """Both may have been primary: the one that stays sends all its flows once more."""
+        """Messages were lost, and both may have been primary: who is it sends all its flows once more."""
         try:
             descriptor = os.open(self.notify_fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -332,12 +332,12 @@ class Program:
         self.look_around(now)
         self.take_in(now)
         judgement = self.watch.judge(now)
-        self.announcements.note(self.last.legs, judgement.legs, now)
+        self.announcements.note(self.last, judgement, now)
         self.tell(judgement, now)
         if self.announcements.due(now):
             self.announce()
-            if self.announcements.over:
-                self.tell_pair_state()
+        if self.announcements.sends(now):
+            self.tell_pair_state()
         self.sequence += 1
         report = Report(
             self.boot,

@@ -45,6 +45,8 @@ YIELD_AGAIN = 60.0
 """Seconds until a claim is heeded once more: a preferred node that did not become primary has a reason."""
 ANNOUNCE_AFTER = (0.5, 1.5, 3.0)
 """Seconds after a leg has come back. VRRP needs the first to settle who has the addresses."""
+SEND_AGAIN = 20.0
+"""Seconds between two times that a primary is asked to send all its flows."""
 
 
 class ReportError(ValueError):
@@ -333,15 +335,26 @@ class Watch:
 
 
 class Announcements:
-    """When the virtual addresses are to be announced again. Times are those of `Watch`."""
+    """When to announce the virtual addresses again, and when a primary is to send all its flows again.
+
+    Times are those of `Watch`.
+    """
 
     def __init__(self) -> None:
         self._due: list[float] = []
+        self._send_at: float | None = None
+        self._sent_at = -math.inf
 
-    def note(self, before: Mapping[str, str], legs: Mapping[str, str], now: float) -> None:
-        """Note the verdicts. All legs are announced on: the sync group moves the addresses of all."""
-        if any(verdict == PEER and before.get(name) != PEER for name, verdict in legs.items()):
+    def note(self, before: Judgement, judgement: Judgement, now: float) -> None:
+        """Note what is heard. All legs are announced on: the sync group moves the addresses of all.
+
+        What a healed replication link brings by itself is not all that was lost.
+        """
+        legs = judgement.legs.items()
+        if any(verdict == PEER and before.legs.get(name) != PEER for name, verdict in legs):
             self._due = [now + after for after in ANNOUNCE_AFTER]
+        if judgement.heard - before.heard and self._send_at is None:
+            self._send_at = now + ANNOUNCE_AFTER[-1]
 
     def due(self, now: float) -> bool:
         """Whether it is time for one; what was missed is not made up for."""
@@ -349,7 +362,9 @@ class Announcements:
         self._due = self._due[len(late) :]
         return bool(late)
 
-    @property
-    def over(self) -> bool:
-        """Whether the last one was due."""
-        return not self._due
+    def sends(self, now: float) -> bool:
+        """Whether a primary is to send all its flows now; not each time that a link comes and goes."""
+        if self._send_at is None or now < max(self._send_at, self._sent_at + SEND_AGAIN):
+            return False
+        self._send_at, self._sent_at = None, now
+        return True

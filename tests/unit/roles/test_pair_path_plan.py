@@ -411,13 +411,17 @@ def test_a_claim_stands_for_a_moment(tmp_path: Path, text: str | None, claims: b
 def announced(*verdicts: tuple[float, str]) -> list[float]:
     """When addresses are announced: the verdicts about one leg, each from a time in seconds on."""
     told = plan.Announcements()
-    changes, legs, times = dict(verdicts), {}, []
+    changes, verdict, times = dict(verdicts), UNKNOWN, []
     for now in (tenth / 10 for tenth in range(100)):
-        before, legs = legs, {"inside": changes.get(now, legs.get("inside", UNKNOWN)), "outside": PEER}
-        told.note({"outside": PEER, **before}, legs, now)
+        before, verdict = verdict, changes.get(now, verdict)
+        told.note(judgement(before), judgement(verdict), now)
         if told.due(now):
             times.append(now)
     return times
+
+
+def judgement(verdict: str, heard: Set[str] = ALL) -> Any:
+    return plan.Judgement({"inside": verdict, "outside": PEER}, frozenset(heard), False, ())
 
 
 @pytest.mark.parametrize("before", [DEAD, THIRD, ASKING, UNKNOWN])
@@ -437,8 +441,21 @@ def test_what_is_not_heard_by_the_peer_is_not_announced(verdict: str) -> None:
 
 def test_announcements_that_were_missed_are_not_made_up_for() -> None:
     told = plan.Announcements()
-    told.note({"inside": DEAD}, {"inside": PEER}, 0)
+    told.note(judgement(DEAD), judgement(PEER), 0)
     assert [told.due(now) for now in (10, 11)] == [True, False]
+
+
+def test_flows_are_sent_again_after_any_link_has_come_back_but_not_each_time() -> None:
+    told, times = plan.Announcements(), []
+    without = frozenset({"inside", "outside"})
+    for now in range(60):
+        # the replication link goes every other second for half a minute
+        before, after = ((ALL, without), (without, ALL))[now % 2] if now < 30 else (ALL, ALL)
+        told.note(judgement(PEER, before), judgement(PEER, after), now)
+        assert not told.due(now)
+        if told.sends(now):
+            times.append(now)
+    assert times == [4, 24, 44]
 
 
 # --- the program's own -----------------------------------------------------------------------------------
