@@ -154,7 +154,7 @@ def test_a_pair_that_is_well(roles: tuple[str, str], status: Any) -> None:
     assert "OK" in seen.printed and "no findings" in seen.printed
     first, second = seen.node(primary), seen.node(backup)
     assert (first["vrrp_state"], second["vrrp_state"]) == ("MASTER", "BACKUP")
-    assert (first["virtual_addresses"], second["virtual_addresses"]) == (VIRTUAL, [])
+    assert (first["virtual_addresses"], second["virtual_addresses"]) == (list(VIRTUAL), [])
     assert first["entries"]["kernel"] >= 1
     for node in (first, second):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", node["since"])
