@@ -298,6 +298,7 @@ def test_a_gate_of_one_interface(changed: Change) -> None:
                 **EXTERNAL,
                 "all:site_pairs.ftfw.virtual_routers.outside": None,
                 "all:site_policy": [],
+                "all:site_probes": None,
             }
         )
     )
@@ -310,7 +311,7 @@ def test_without_source_nat_there_is_none(changed: Change) -> None:
 
 
 def test_helpers_are_there_only_when_used(changed: Change) -> None:
-    hostvars = changed({"all:site_policy.0.services": ["http"]})
+    hostvars = changed({"all:site_policy.0.services": ["http"], "all:site_probes": None})
     assert "helper" not in ruleset(hostvars)
     assert host_view(load_site(hostvars), "fw-1")["nftables"]["helpers"] == []
 

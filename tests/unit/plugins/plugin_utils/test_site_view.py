@@ -138,7 +138,7 @@ def test_a_virtual_router_of_two_families_is_two_instances(changed: Change) -> N
 
 
 def test_bare_metal_has_neither_taps_nor_virtual_machines(changed: Change) -> None:
-    changes: dict[str, object] = {"omarine:hypervisor_bridges": None}
+    changes: dict[str, object] = {"omarine:hypervisor_bridges": None, "all:site_probes": None}
     for host in ("fw-1", "fw-2", "client"):
         changes[f"{host}:guest"] = None
         for name in ("eth0", "mgmt0"):
