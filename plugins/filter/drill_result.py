@@ -18,13 +18,10 @@ version_added: 0.2.0
 author: The ftfw.pair authors (@ftfw-pair)
 description:
   - Compares what was expected of a fault with what was seen.
+extends_documentation_fragment: [ftfw.pair.drill]
 options:
   _input:
     description: The row, as P(ftfw.pair.drill_rows#filter) has chosen it.
-    type: dict
-    required: true
-  facts:
-    description: The facts of the site, as the playbook C(drill) gathers them.
     type: dict
     required: true
   known:

@@ -24,6 +24,7 @@ version_added: 0.2.0
 author: The ftfw.pair authors (@ftfw-pair)
 description:
   - Checks a table of faults, makes a row of each leg where a fault is for legs, and chooses among the rows.
+extends_documentation_fragment: [ftfw.pair.drill]
 options:
   _input:
     description: The table, a list of faults.
@@ -32,10 +33,6 @@ options:
     required: true
   defaults:
     description: What a fault leaves out.
-    type: dict
-    required: true
-  facts:
-    description: The facts of the site, as the playbook C(drill) gathers them.
     type: dict
     required: true
   names:

@@ -25,13 +25,10 @@ version_added: 0.2.0
 author: The ftfw.pair authors (@ftfw-pair)
 description:
   - Takes a row that P(ftfw.pair.drill_rows#filter) has chosen, and tells what has to be run where.
+extends_documentation_fragment: [ftfw.pair.drill]
 options:
   _input:
     description: The row.
-    type: dict
-    required: true
-  facts:
-    description: The facts of the site, as the playbook C(drill) gathers them.
     type: dict
     required: true
   primary:

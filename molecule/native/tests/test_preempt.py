@@ -103,3 +103,19 @@ def test_it_comes_back_once_and_stays(lab: Lab, tmp_path: Path) -> None:
         said(node, "keepalived", started).count("(inside) Entering MASTER STATE") for node in ("fw-1", "fw-2")
     ]
     assert masters == [1, 1]
+
+
+def test_another_preferred_node(lab: Lab) -> None:
+    """Each node stops what it did in its other role."""
+    done = playbook("site.yml", *SWITCHED, "-e", '{"native_nodes": ["fw-2", "fw-1"]}')
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert installed() == ["inactive\nactive\n", "active\ninactive\n"]
+    listening = [run(node, "ss -Htln sport = 3782") != "" for node in ("fw-1", "fw-2")]
+    assert listening == [True, False]
+    left = "ls /etc/systemd/system/pair-preempt.service /etc/ftfw/preempt.json 2>/dev/null"
+    assert run("fw-1", left, check=False) == ""
+    assert run("fw-2", "ls /etc/systemd/system/pair-flows* 2>/dev/null", check=False) == ""
+    wait("fw-2 is primary", lambda: is_primary("fw-2"), 90)
+    done = playbook("site.yml", *SWITCHED)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert installed() == ["active\ninactive\n", "inactive\nactive\n"]
