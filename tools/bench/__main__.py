@@ -55,13 +55,14 @@ def run_trial(lab: Lab, profiles: Profiles, measure: Measure, profile: str) -> T
 def verdict(
     name: str, profile: str, trials: list[float], medians: dict[tuple[str, str], float]
 ) -> bool | None:
-    """Whether the median keeps the figure's bounds; None where it has none."""
+    """Whether the figure's bounds are kept, by the median or by every trial; None where it has none."""
     figure = FIGURES[name]
     median = medians[name, profile]
     told: list[bool] = []
     limit = (figure.limit or {}).get(profile)
     if limit:
-        told.append(median <= limit.get("max", median) and median >= limit.get("min", median))
+        judged = trials if figure.every else [median]
+        told += [limit.get("min", value) <= value <= limit.get("max", value) for value in judged]
     reference = medians.get((name, figure.ratio["profile"])) if figure.ratio and profile in OURS else None
     # a run of some profiles only compares with none that it has not measured
     if figure.ratio and reference is not None:

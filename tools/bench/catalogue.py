@@ -35,6 +35,8 @@ class Figure:
     better: str = "lower"
     limit: dict[str, dict[str, float]] | None = None
     ratio: dict[str, Any] | None = None
+    every: bool = False
+    """Whether each trial has to keep the limit, and not the median only."""
 
 
 MEASURES = (
@@ -109,6 +111,7 @@ FIGURES = {
         "Burst of 100,000 new entries in 3 s: those that the backup lacks 10 s later",
         "entries",
         limit=at_most(0),
+        every=True,
     ),
     "burst_100k_dropped": Figure(
         "Burst of 100,000 new entries in 3 s: those that the primary has not made", "entries"
@@ -131,7 +134,9 @@ FIGURES = {
         "higher",
         at_least(31),
     ),
-    "busy_flaps": Figure("Eight busy loops for 60 s: takeovers for nothing", "takeovers", limit=at_most(0)),
+    "busy_flaps": Figure(
+        "Eight busy loops for 60 s: takeovers for nothing", "takeovers", limit=at_most(0), every=True
+    ),
     "cost_conntrackd_cpu_ms": Figure(
         "Processor time of both conntrackd for 1,000 HTTP requests of 4 KB", "ms", ratio=no_more_than(1.0)
     ),

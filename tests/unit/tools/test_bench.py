@@ -60,6 +60,8 @@ def test_every_figure_and_measure_is_documented(bench: dict[str, Any]) -> None:
         pytest.param("crash_100k_survivors", "fast", [70, 69, 69], False, id="too-few"),
         pytest.param("crash_100k_first_packet_ms", "default", [90], False, id="ratio-missed"),
         pytest.param("crash_100k_first_packet_ms", "default", [50], True, id="ratio-kept"),
+        pytest.param("switchover_udp_lost", "default", [0, 9, 1], True, id="the-median-counts"),
+        pytest.param("burst_100k_missing", "default", [0, 1, 0], False, id="every-trial-counts"),
         pytest.param("cost_conntrackd_cpu_ms", "default", [50], None, id="nothing-to-compare-with"),
     ],
 )
