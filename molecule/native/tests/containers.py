@@ -34,20 +34,20 @@ def run(host: str, command: str, check: bool = True) -> str:
     return done.stdout
 
 
-def playbook(path: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook of the project on this lab."""
+def command(path: str, *options: str) -> tuple[list[str], dict[str, str]]:
+    """The words that run a playbook of the project on this lab, and their environment."""
     # molecule's own configuration is for its own runs
     foreign = ("ANSIBLE_", "MOLECULE_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    command = ["ansible-playbook", "-i", "inventories/native", path, "-e", f"lab_name={LAB}"]
+    words = ["ansible-playbook", "-i", "inventories/native", path, "-e", f"lab_name={LAB}"]
+    return [*words, "-e", f"pair_state_textfile={METRICS}", *options], {**environment, "ANSIBLE_NOCOLOR": "1"}
+
+
+def playbook(path: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook of the project on this lab."""
+    words, environment = command(path, *options)
     return subprocess.run(
-        [*command, "-e", f"pair_state_textfile={METRICS}", *options],
-        cwd=PROJECT,
-        env={**environment, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+        words, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 
