@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Replaces one nft table by a text: now and for the next boot, or for a time, until somebody confirms it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import LARGE, Nft, large_sets
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import (
+    Listing,
+    differs,
+    plan,
+    transaction,
+    unchanged_sets,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, read
+
+_SHOWN = 5
+"""Elements that a line about a set names."""
+
+
+class RulesetError(Exception):
+    """What was asked for can't be done now."""
+
+
+@dataclass
+class Outcome:
+    """`changes` are sentences; `before` and `after` are texts to compare."""
+
+    changes: list[str] = field(default_factory=list)
+    before: str = ""
+    after: str = ""
+    loses: list[str] = field(default_factory=list)
+    waits: bool = False
+    """Whether the change waits for its confirmation."""
+
+
+def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool) -> Outcome:
+    """Replace the table. With `confirm` the old one comes back after these seconds, and at a reboot."""
+    loaded, pending, large = keeper.loaded(), keeper.pending(), large_sets(source)
+    known = bool(loaded.text) and loaded.seen == keeper.seen()
+    waits = pending is not None and pending.text == source.digest
+    outcome = Outcome(waits=waits and confirm > 0)
+    old = keeper.kept()
+    keeps = keeper.keeps(source.text)
+    if known and loaded.text == source.digest:
+        if not keeps and not outcome.waits:
+            outcome.changes.append(f"write {keeper.path}")
+            outcome.before, outcome.after = _shown(nft, old), _shown(nft, source.text)
+            if not check:
+                keeper.keep(source.text)
+        if pending and not outcome.waits:
+            outcome.changes.append("wait no longer for the confirmation")
+            if not check:
+                keeper.disarm()
+        return outcome
+
+    wanted, current = nft.wanted(source), nft.current(large)
+    recorded = loaded.elements if known else {}
+    same = unchanged_sets(current, wanted, recorded, source.digests()) if current else frozenset()
+    if differs(current, wanted, same):
+        changes, kept = plan(nft.address, current, wanted, same)
+        outcome.changes += [change.words for change in changes] + ["load the text"]
+        outcome.changes += _element_changes(nft, old, source, same) if known else []
+        outcome.loses = [change.loses for change in changes if change.loses]
+        text = transaction(nft.address, changes, source.without(set(kept)))
+        outcome.waits = confirm > 0
+        if check:
+            nft.load(text, source, check=True)
+        else:
+            if confirm:
+                keeper.arm(source.digest, way_back(nft, old, current, source, wanted), confirm)
+            nft.load(text, source)
+    if known and old is not None and loaded.text == read(old, nft.family, nft.table).digest:
+        outcome.before, outcome.after = _shown(nft, old), _shown(nft, source.text)
+    else:
+        outcome.before, outcome.after = (current.text if current else ""), wanted.text
+    if not keeps and not outcome.waits:
+        outcome.changes.append(f"write {keeper.path}")
+    if not check:
+        keeper.remember(source.digest, nft.look(wanted), source.digests())
+        if not outcome.waits:
+            if not keeps:
+                keeper.keep(source.text)
+            keeper.disarm()
+    return outcome
+
+
+def way_back(nft: Nft, old: str | None, current: Listing | None, source: Source, wanted: Listing) -> str:
+    """The transaction from the new table to the one that the node would boot with.
+
+    Where nothing is kept for the boot, it is the one that the kernel has now.
+    """
+    if old is None:
+        if current is None:
+            return f"delete table {nft.address}\n"
+        old = nft.complete()
+    before = read(old, nft.family, nft.table)
+    target = nft.wanted(before)
+    same = unchanged_sets(wanted, target, source.digests(), before.digests())
+    changes, kept = plan(nft.address, wanted, target, same)
+    return transaction(nft.address, changes, before.without(set(kept)))
+
+
+def confirmed(keeper: Keeper, source: Source, check: bool) -> Outcome:
+    """Keep the change that waits; an error if the old rules are back."""
+    pending = keeper.pending()
+    if pending is None and keeper.keeps(source.text):
+        return Outcome()
+    if pending is None or pending.text != source.digest or pending.until < time.time():
+        what = "another change waits" if pending and pending.text != source.digest else "nothing waits"
+        raise RulesetError(
+            f"{what} for its confirmation: it was not confirmed in time, and the old rules are back, "
+            "or the node was restarted. Apply the text again"
+        )
+    outcome = Outcome([f"write {keeper.path}"], keeper.kept() or "", source.text)
+    if not check:
+        keeper.keep(source.text)
+        keeper.disarm()
+    return outcome
+
+
+def absent(nft: Nft, keeper: Keeper, check: bool) -> Outcome:
+    """Remove the table, also for the boot."""
+    outcome = Outcome()
+    current = nft.current(frozenset())
+    if current is not None:
+        outcome.changes.append(f"delete table {nft.address}")
+        outcome.before = current.text
+    if keeper.path.exists():
+        outcome.changes.append(f"remove {keeper.path}")
+    if not check:
+        keeper.disarm()
+        if current is not None:
+            nft.load(f"delete table {nft.address}\n")
+        keeper.path.unlink(missing_ok=True)
+        keeper.forget()
+    return outcome
+
+
+def _shown(nft: Nft, text: str | None) -> str:
+    """A text for a diff: long lists are told by their number and digest."""
+    if text is None:
+        return ""
+    source = read(text, nft.family, nft.table)
+    parts, position = [], 0
+    for one in source.elements:
+        if one.count > LARGE:
+            parts.append(source.text[position : one.start])
+            parts.append(f"elements = {{ … }}    # {one.count} of them, SHA-256 {str(one.digest)[:16]}")
+            position = one.end
+    return "".join([*parts, source.text[position:]])
+
+
+def _element_changes(nft: Nft, old: str | None, source: Source, same: frozenset[str]) -> list[str]:
+    """What is new in the text of each set, and what is gone."""
+    if old is None:
+        return []
+    before = read(old, nft.family, nft.table).listed()
+    told = []
+    for name, new in source.listed().items():
+        if name in same or name not in before:
+            continue
+        for word, items in (("added", new - before[name]), ("removed", before[name] - new)):
+            if items:
+                first = ", ".join(sorted(items)[:_SHOWN])
+                more = ", …" if len(items) > _SHOWN else ""
+                told.append(f"{name}: {len(items)} {word}: {first}{more}")
+    return told

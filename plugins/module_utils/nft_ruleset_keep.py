@@ -1,0 +1,208 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node keeps of its table: the text for its next boot, what was loaded last, and the way back.
+
+An unconfirmed change is loaded and not kept: a node that reboots has its old rules. A timer of systemd puts
+the old ones back, so it needs neither a controller nor a way to one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SYSTEMD = Path("/run/systemd/system")
+"""There when systemd is the one that runs the node (sd_booted(3))."""
+
+
+class KeepError(Exception):
+    """What can't be kept, or was not."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded last, by SHA-256: the text, what the script `look` printed, each set's elements."""
+
+    text: str = ""
+    seen: str = ""
+    elements: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A change that waits for its confirmation: its text's digest, the timer, and when that comes."""
+
+    text: str
+    unit: str
+    until: float
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Files of one table: `path` for the boot, `folder` for what a reboot may forget."""
+
+    family: str
+    table: str
+    path: Path
+    runtime: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.runtime / f"{self.family}-{self.table}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else, and no timer, changes the table meanwhile."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    # --- the text for the boot ------------------------------------------------------------------------------
+
+    def boot_text(self, text: str) -> str:
+        return boot_text(self.family, self.table, text)
+
+    def kept(self) -> str | None:
+        """The text that the node boots with; None if there is none."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        head = self.boot_text("")
+        return text[len(head) :] if text.startswith(head) else text
+
+    def keeps(self, text: str) -> bool:
+        try:
+            return self.path.read_text(encoding="utf-8") == self.boot_text(text)
+        except FileNotFoundError:
+            return False
+
+    def keep(self, text: str) -> None:
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _write(self.path, self.boot_text(text), 0o640)
+
+    # --- what was loaded ------------------------------------------------------------------------------------
+
+    def loaded(self) -> Loaded:
+        known = _read(self.folder / "loaded.json")
+        return Loaded(**known) if known else Loaded()
+
+    def remember(self, text: str, look: str, elements: dict[str, str | None]) -> None:
+        """Note what the kernel has from now on; `look` is the shell script that tells."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(self.folder / "look", look, 0o600)
+        loaded = Loaded(text, self.seen(), elements)
+        _write(self.folder / "digests", f"{loaded.text} {loaded.seen}\n", 0o600)
+        _write(self.folder / "loaded.json", json.dumps(asdict(loaded)), 0o600)
+
+    def seen(self) -> str:
+        """The digest of what the kernel has now; of no use before anything was loaded."""
+        done = subprocess.run(["/bin/sh", str(self.folder / "look")], capture_output=True, check=False)
+        return hashlib.sha256(done.stdout).hexdigest()
+
+    def forget(self) -> None:
+        for name in ("loaded.json", "digests", "look"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    # --- the way back ---------------------------------------------------------------------------------------
+
+    def pending(self) -> Pending | None:
+        known = _read(self.folder / "pending.json")
+        return Pending(**known) if known else None
+
+    def arm(self, text_digest: str, rollback: str, seconds: int) -> Pending:
+        """Have the old rules come back after these seconds, unless `disarm` comes first."""
+        if not SYSTEMD.is_dir():
+            raise KeepError("only systemd can put the old rules back, and it does not run this node")
+        before = self.pending()
+        now = time.time()
+        pending = Pending(text_digest, f"nft-ruleset-{self.family}-{self.table}-{now:.0f}", now + seconds)
+        self.prepare(pending, rollback)
+        timer = ["--on-active", str(seconds), "--timer-property=AccuracySec=100ms", "--unit", pending.unit]
+        done = subprocess.run(
+            [
+                "/usr/bin/systemd-run",
+                "--quiet",
+                "--collect",
+                *timer,
+                "/bin/sh",
+                str(self.folder / "rollback"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            (self.folder / "pending.json").unlink()
+            raise KeepError(f"no timer can be set, so nothing was changed: {done.stderr.strip()}")
+        if before and before.unit != pending.unit:
+            _stop(before.unit)
+        return pending
+
+    def prepare(self, pending: Pending, rollback: str) -> None:
+        """Write what the timer runs. It fails into the text of the boot, which replaces the whole table."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder, boot = shlex.quote(str(self.folder)), shlex.quote(str(self.path))
+        script = f"""#!/bin/sh
+# Puts back the table {self.family} {self.table}, unless the change was confirmed.
+cd {folder} || exit 1
+exec 9>lock
+flock 9
+grep -q '"unit": "{pending.unit}"' pending.json || exit 0
+nft --file rollback.nft || nft --file {boot}
+code=$?
+rm -f pending.json rollback.nft loaded.json digests look
+echo "the change of table {self.family} {self.table} was not confirmed in time: the old rules are back" >&2
+exit $code
+"""
+        _write(self.folder / "rollback", script, 0o700)
+        _write(self.folder / "rollback.nft", rollback, 0o600)
+        _write(self.folder / "pending.json", json.dumps(asdict(pending)), 0o600)
+
+    def disarm(self) -> None:
+        pending = self.pending()
+        for name in ("pending.json", "rollback.nft", "rollback"):
+            (self.folder / name).unlink(missing_ok=True)
+        if pending:
+            _stop(pending.unit)
+
+
+def boot_text(family: str, table: str, text: str) -> str:
+    """A text that replaces the table when nft reads it by itself, at boot and in need."""
+    return f"table {family} {table}\ndelete table {family} {table}\n\n{text}"
+
+
+def _stop(unit: str) -> None:
+    if SYSTEMD.is_dir():
+        subprocess.run(["/usr/bin/systemctl", "stop", f"{unit}.timer"], capture_output=True, check=False)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Write a file as a whole: a crash leaves the old one or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of nft_ruleset, as its action and its module have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FAMILIES = ["ip", "ip6", "inet", "arp", "bridge", "netdev"]
+
+
+def argument_spec() -> dict[str, Any]:
+    """Keywords of AnsibleModule, and of an action's validate_argument_spec."""
+    return {
+        "argument_spec": {
+            "text": {"type": "str"},
+            "family": {"type": "str", "default": "inet", "choices": FAMILIES},
+            "table": {"type": "str", "required": True},
+            "state": {"type": "str", "default": "present", "choices": ["present", "confirmed", "absent"]},
+            "confirm": {"type": "int", "default": 0},
+            "path": {"type": "path", "default": "/etc/ftfw/ruleset.nft"},
+            "runtime": {"type": "path", "default": "/run/nft-ruleset"},
+        },
+        "required_if": [("state", "present", ["text"]), ("state", "confirmed", ["text"])],
+    }

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nft_ruleset
+short_description: Replace one nft table by a text, with a way back
+version_added: 0.2.0
+author: The ftfw.pair authors (@ftfw-pair)
+description:
+  - Replaces a table by a text, in one transaction, and keeps the text for the next boot. What the new text no
+    longer has is taken away. Named counters keep their counts, and sets with the flag C(timeout) or
+    C(dynamic) what came into them at run time. Other tables are not touched.
+  - Changes nothing when the text is the one that was loaded last, and the kernel has what it had then.
+  - With O(confirm) the old rules come back by themselves, unless the change is confirmed in time. A node that
+    reboots meanwhile has its old rules.
+  - Nothing is changed when nft refuses the text. The error names its line.
+extends_documentation_fragment: [ftfw.pair.attributes]
+attributes:
+  action:
+    description: The comparison runs on the controller, as an action plugin.
+    support: full
+  check_mode:
+    support: full
+    details: [nft and the kernel check the transaction.]
+  diff_mode:
+    support: full
+    details: [Of a set of more than 10,000 elements it shows their number and a digest.]
+  idempotent:
+    support: full
+options:
+  text:
+    description:
+      - The table as nft reads it, C(table FAMILY NAME { … }), and before it C(define)s. Nothing else, and no
+        C(include).
+      - Required for O(state=present) and O(state=confirmed).
+    type: str
+  family:
+    description: The family of the table.
+    type: str
+    default: inet
+    choices: [ip, ip6, inet, arp, bridge, netdev]
+  table:
+    description: The name of the table.
+    type: str
+    required: true
+  state:
+    description:
+      - V(confirmed) keeps a change that waits for it, and is an error when the old rules are back already.
+        Run it over a new connection, or it proves nothing (M(ansible.builtin.meta#module),
+        C(reset_connection)).
+      - V(absent) removes the table, and the file at O(path).
+    type: str
+    default: present
+    choices: [present, confirmed, absent]
+  confirm:
+    description:
+      - After how many seconds the old rules come back, unless O(state=confirmed) comes first.
+      - V(0) keeps the new ones at once.
+      - The old rules are those at O(path) or, where there is no such file, those in the kernel.
+    type: int
+    default: 0
+  path:
+    description: The file that the node loads at boot, by C(nft --file). It replaces the table as a whole.
+    type: path
+    default: /etc/ftfw/ruleset.nft
+  runtime:
+    description: The folder for what a reboot may forget.
+    type: path
+    default: /run/nft-ruleset
+requirements: [nft, 'unshare (util-linux)', systemd for O(confirm)]
+notes:
+  - The text is tried in a network namespace of its own first, which ends with that.
+  - Elements of a set of more than 10,000 are compared by their text, with what was loaded last.
+"""
+
+EXAMPLES = r"""
+- name: Replace the table
+  ftfw.pair.nft_ruleset:
+    table: ftfw
+    text: "{{ site_view.nftables.ruleset }}"
+
+- name: Replace it for a minute
+  ftfw.pair.nft_ruleset:
+    table: ftfw
+    text: "{{ site_view.nftables.ruleset }}"
+    confirm: 60
+
+- name: Make a new connection
+  ansible.builtin.meta: reset_connection
+
+- name: Keep it
+  ftfw.pair.nft_ruleset:
+    table: ftfw
+    text: "{{ site_view.nftables.ruleset }}"
+    state: confirmed
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [take all rules away, empty set blocked, load the text, "blocked: 1 added: 192.0.2.7"]
+waits:
+  description: Whether the change waits for its confirmation.
+  returned: success
+  type: bool
+  sample: false
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
+    RulesetError,
+    absent,
+    confirmed,
+    present,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, KeepError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft, NftError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_options import argument_spec
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import ListingError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import TextError, read
+
+
+def main() -> None:
+    module = AnsibleModule(**argument_spec(), supports_check_mode=True)
+    given = module.params
+    if given["confirm"] < 0:
+        module.fail_json(msg=f"confirm: {given['confirm']}: is no number of seconds; use 0 or more")
+    program = module.get_bin_path("nft", required=True, opt_dirs=["/usr/sbin"])
+    nft = Nft(given["family"], given["table"], program)
+    keeper = Keeper(nft.family, nft.table, Path(given["path"]), Path(given["runtime"]))
+    try:
+        with keeper.locked():
+            if given["state"] == "absent":
+                outcome = absent(nft, keeper, module.check_mode)
+            else:
+                source = read(given["text"], nft.family, nft.table)
+                if given["state"] == "confirmed":
+                    outcome = confirmed(keeper, source, module.check_mode)
+                else:
+                    outcome = present(nft, keeper, source, given["confirm"], module.check_mode)
+    except (TextError, NftError, ListingError, KeepError, RulesetError) as error:
+        module.fail_json(msg=f"table {nft.address}: {error}")
+    except OSError as error:
+        module.fail_json(msg=f"table {nft.address}: {error}")
+    for lost in outcome.loses:
+        module.warn(f"table {nft.address}: {lost} is lost, since its definition is another one")
+    module.exit_json(
+        changed=bool(outcome.changes),
+        changes=outcome.changes,
+        waits=outcome.waits,
+        diff={"before": outcome.before, "after": outcome.after},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back of nft_ruleset: all but the timer itself, which is systemd's (molecule/native has it)."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
+    Outcome,
+    RulesetError,
+    confirmed,
+    present,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Pending
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, read
+from ansible_collections.ftfw.pair.tests.integration.test_nft_ruleset import FIRST, SECOND
+from pyroute2 import netns
+
+
+@dataclass(frozen=True)
+class Untimed(Keeper):
+    """A keeper whose timer never comes by itself."""
+
+    def arm(self, text_digest: str, rollback: str, seconds: int) -> Pending:
+        pending = Pending(text_digest, f"test-{time.time():.6f}", time.time() + seconds)
+        self.prepare(pending, rollback)
+        return pending
+
+
+@dataclass(frozen=True)
+class Node:
+    nft: Nft
+    keeper: Keeper
+
+    def present(self, text: str, confirm: int = 0) -> Outcome:
+        return present(self.nft, self.keeper, self.source(text), confirm, check=False)
+
+    def confirmed(self, text: str) -> Outcome:
+        return confirmed(self.keeper, self.source(text), check=False)
+
+    def source(self, text: str) -> Source:
+        return read(text, "inet", "ftfw")
+
+    def __call__(self, *words: str) -> str:
+        return subprocess.run(["nft", *words], check=True, capture_output=True, text=True).stdout
+
+    def table(self) -> str:
+        return self("--stateless", "list", "table", "inet", "ftfw")
+
+    def timer_comes(self) -> int:
+        script = self.keeper.folder / "rollback"
+        return subprocess.run(["sh", str(script)], capture_output=True, check=False).returncode
+
+
+@pytest.fixture
+def node(namespace: str, tmp_path: Path) -> Iterator[Node]:
+    netns.pushns(namespace)
+    try:
+        yield Node(Nft("inet", "ftfw"), Untimed("inet", "ftfw", tmp_path / "ruleset.nft", tmp_path / "run"))
+    finally:
+        netns.popns()
+
+
+def test_what_nobody_confirms_is_taken_back(node: Node) -> None:
+    node.present(FIRST)
+    before, kept = node.table(), node.keeper.path.read_text()
+    node("add", "element", "inet", "ftfw", "gate", '{ "eth9" timeout 600s }')
+
+    assert node.present(SECOND, confirm=60).waits
+    assert "outside" in node.table()
+    assert node.keeper.path.read_text() == kept, "a boot must have the old rules"
+    assert node.present(SECOND, confirm=60).changes == [], "it goes on waiting"
+
+    assert node.timer_comes() == 0
+    assert '"eth9"' in node("list", "set", "inet", "ftfw", "gate")
+    node("delete", "element", "inet", "ftfw", "gate", '{ "eth9" }')
+    assert node.table() == before
+    assert node.keeper.path.read_text() == kept
+    with pytest.raises(RulesetError, match="not confirmed in time"):
+        node.confirmed(SECOND)
+    assert node.present(FIRST).changes == []
+
+
+def test_what_is_confirmed_stays(node: Node, tmp_path: Path) -> None:
+    node.present(FIRST)
+    node.present(SECOND, confirm=60)
+    late = (node.keeper.folder / "rollback").read_text()
+    wanted = node.table()
+    assert node.confirmed(SECOND).changes
+    assert node.confirmed(SECOND).changes == []
+    assert node.present(SECOND).changes == []
+    assert node.keeper.kept() == SECOND
+
+    # a timer that has waited for the lock meanwhile
+    assert subprocess.run(["sh", "-c", late], check=False).returncode == 0
+    assert node.table() == wanted
+
+
+def test_a_second_change_waits_instead_of_the_first(node: Node) -> None:
+    """And what comes back is what was there before both."""
+    node.present(FIRST)
+    before = node.table()
+    node.present(SECOND, confirm=60)
+    node.present(SECOND.replace("dport 443", "dport 8443"), confirm=60)
+    with pytest.raises(RulesetError, match="another change waits"):
+        node.confirmed(SECOND)
+    assert node.timer_comes() == 0
+    assert node.table() == before
+
+
+def test_without_a_confirmation_asked_for_it_is_kept(node: Node) -> None:
+    node.present(FIRST)
+    node.present(SECOND, confirm=60)
+    assert node.present(SECOND).changes
+    assert node.keeper.kept() == SECOND
+    assert node.keeper.pending() is None
+
+
+def test_the_first_table_of_a_node_is_taken_back_to_none(node: Node) -> None:
+    node.present(FIRST, confirm=60)
+    assert node.timer_comes() == 0
+    assert "ftfw" not in node("list", "tables")
+    assert not node.keeper.path.exists()
+
+
+def test_where_the_way_back_fails_the_text_of_the_boot_is_loaded(node: Node) -> None:
+    """Somebody has changed the table by hand meanwhile."""
+    node.present(FIRST)
+    before = node.table()
+    node.present(SECOND, confirm=60)
+    (node.keeper.folder / "rollback.nft").write_text("delete chain inet ftfw gone_already\n")
+    assert node.timer_comes() == 0
+    assert node.table() == before
