@@ -25,6 +25,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _spec, given = self.validate_argument_spec(**argument_spec())
+        if given["state"] == "confirmed":
+            # what came in by an old connection would prove nothing
+            self._connection.reset()
         if given["state"] == "present":
             said = self._low_level_execute_command(survey(given))
             if said["rc"] == 0 and same(given, said["stdout"]):

@@ -48,9 +48,8 @@ options:
     required: true
   state:
     description:
-      - V(confirmed) keeps a change that waits for it, and is an error when the old rules are back already.
-        Run it over a new connection, or it proves nothing (M(ansible.builtin.meta#module),
-        C(reset_connection)).
+      - V(confirmed) keeps a change that waits for it, and is an error when the old rules are back already. It
+        makes a new connection to the node first.
       - V(absent) removes the table, and the file at O(path).
     type: str
     default: present
@@ -88,10 +87,7 @@ EXAMPLES = r"""
     text: "{{ site_view.nftables.ruleset }}"
     confirm: 60
 
-- name: Make a new connection
-  ansible.builtin.meta: reset_connection
-
-- name: Keep it
+- name: Keep it, over a new connection
   ftfw.pair.nft_ruleset:
     table: ftfw
     text: "{{ site_view.nftables.ruleset }}"
