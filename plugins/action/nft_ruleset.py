@@ -9,6 +9,7 @@ import shlex
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.connection import ConnectionBase
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import boot_text
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_options import argument_spec
 
@@ -25,8 +26,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _spec, given = self.validate_argument_spec(**argument_spec())
-        if given["state"] == "confirmed":
-            # what came in by an old connection would prove nothing
+        # what came in by an old connection would prove nothing; not all kinds of connection last
+        if given["state"] == "confirmed" and type(self._connection).reset is not ConnectionBase.reset:
             self._connection.reset()
         if given["state"] == "present":
             said = self._low_level_execute_command(survey(given))

@@ -16,7 +16,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import 
     transaction,
     unchanged_sets,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, read
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, TextError, read
 
 _SHOWN = 5
 """Elements that a line about a set names."""
@@ -44,12 +44,12 @@ def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool)
     known = bool(loaded.text) and loaded.seen == keeper.seen()
     waits = pending is not None and pending.text == source.digest
     outcome = Outcome(waits=waits and confirm > 0)
-    old = keeper.kept()
+    old = kept_source(nft, keeper)
     keeps = keeper.keeps(source.text)
     if known and loaded.text == source.digest:
         if not keeps and not outcome.waits:
             outcome.changes.append(f"write {keeper.path}")
-            outcome.before, outcome.after = _shown(nft, old), _shown(nft, source.text)
+            outcome.before, outcome.after = _shown(old), _shown(source)
             if not check:
                 keeper.keep(source.text)
         if pending and not outcome.waits:
@@ -64,7 +64,7 @@ def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool)
     if differs(current, wanted, same):
         changes, kept = plan(nft.address, current, wanted, same)
         outcome.changes += [change.words for change in changes] + ["load the text"]
-        outcome.changes += _element_changes(nft, old, source, same) if known else []
+        outcome.changes += _element_changes(old, source, same) if known else []
         outcome.loses = [change.loses for change in changes if change.loses]
         text = transaction(nft.address, changes, source.without(set(kept)))
         outcome.waits = confirm > 0
@@ -74,8 +74,8 @@ def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool)
             if confirm:
                 keeper.arm(source.digest, way_back(nft, old, current, source, wanted), confirm)
             nft.load(text, source)
-    if known and old is not None and loaded.text == read(old, nft.family, nft.table).digest:
-        outcome.before, outcome.after = _shown(nft, old), _shown(nft, source.text)
+    if known and old is not None and loaded.text == old.digest:
+        outcome.before, outcome.after = _shown(old), _shown(source)
     else:
         outcome.before, outcome.after = (current.text if current else ""), wanted.text
     if not keeps and not outcome.waits:
@@ -89,7 +89,18 @@ def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool)
     return outcome
 
 
-def way_back(nft: Nft, old: str | None, current: Listing | None, source: Source, wanted: Listing) -> str:
+def kept_source(nft: Nft, keeper: Keeper) -> Source | None:
+    """The text that the node boots with; None where there is none that can be read."""
+    text = keeper.kept()
+    if text is None:
+        return None
+    try:
+        return read(text, nft.family, nft.table)
+    except TextError:
+        return None
+
+
+def way_back(nft: Nft, old: Source | None, current: Listing | None, source: Source, wanted: Listing) -> str:
     """The transaction from the new table to the one that the node would boot with.
 
     Where nothing is kept for the boot, it is the one that the kernel has now.
@@ -97,12 +108,11 @@ def way_back(nft: Nft, old: str | None, current: Listing | None, source: Source,
     if old is None:
         if current is None:
             return f"delete table {nft.address}\n"
-        old = nft.complete()
-    before = read(old, nft.family, nft.table)
-    target = nft.wanted(before)
-    same = unchanged_sets(wanted, target, source.digests(), before.digests())
+        old = read(nft.complete(), nft.family, nft.table)
+    target = nft.wanted(old)
+    same = unchanged_sets(wanted, target, source.digests(), old.digests())
     changes, kept = plan(nft.address, wanted, target, same)
-    return transaction(nft.address, changes, before.without(set(kept)))
+    return transaction(nft.address, changes, old.without(set(kept)))
 
 
 def confirmed(keeper: Keeper, source: Source, check: bool) -> Outcome:
@@ -141,11 +151,10 @@ def absent(nft: Nft, keeper: Keeper, check: bool) -> Outcome:
     return outcome
 
 
-def _shown(nft: Nft, text: str | None) -> str:
+def _shown(source: Source | None) -> str:
     """A text for a diff: long lists are told by their number and digest."""
-    if text is None:
+    if source is None:
         return ""
-    source = read(text, nft.family, nft.table)
     parts, position = [], 0
     for one in source.elements:
         if one.count > LARGE:
@@ -155,11 +164,11 @@ def _shown(nft: Nft, text: str | None) -> str:
     return "".join([*parts, source.text[position:]])
 
 
-def _element_changes(nft: Nft, old: str | None, source: Source, same: frozenset[str]) -> list[str]:
+def _element_changes(old: Source | None, source: Source, same: frozenset[str]) -> list[str]:
     """What is new in the text of each set, and what is gone."""
     if old is None:
         return []
-    before = read(old, nft.family, nft.table).listed()
+    before = old.listed()
     told = []
     for name, new in source.listed().items():
         if name in same or name not in before:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.action import nft_ruleset as action
 
 Ruleset = Callable[..., dict[str, Any]]
 
@@ -191,6 +192,38 @@ def test_what_somebody_changed_by_hand_is_put_back(ruleset: Ruleset, nft: Callab
         assert answer["changed"], command
         assert table(nft, "--stateless") == wanted
         assert not ruleset(FIRST)["changed"]
+
+
+def test_the_shell_finds_what_differs(
+    ruleset: Ruleset, nft: Callable[..., str], namespace: str, tmp_path: Path
+) -> None:
+    """What the action asks before it runs any Python on the node."""
+
+    def same(text: str = FIRST) -> bool:
+        given = {"path": f"{tmp_path}/ruleset.nft", "runtime": f"{tmp_path}/run", "text": text}
+        given |= {"family": "inet", "table": "ftfw"}
+        command = ["ip", "netns", "exec", namespace, "sh", "-c", action.survey(given)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        return done.returncode == 0 and action.same(given, done.stdout)
+
+    assert not same()
+    ruleset(FIRST)
+    assert same()
+    assert not same(SECOND)
+    nft("add", "element", "inet", "ftfw", "gate", '{ "eth7" timeout 60s }')
+    assert same(), "what comes in at run time is no difference"
+    for command in ("add element inet ftfw blocked { 10.0.0.1 }", "flush chain inet ftfw forward"):
+        nft(*command.split())
+        assert not same()
+        ruleset(FIRST)
+        assert same()
+    (tmp_path / "ruleset.nft").write_text("")
+    assert not same()
+    assert ruleset(FIRST)["changes"] == [f"write {tmp_path}/ruleset.nft"]
+    (tmp_path / "run/inet-ftfw/pending.json").write_text("{}")
+    assert not same()
+    nft("delete", "table", "inet", "ftfw")
+    assert not same()
 
 
 @pytest.mark.parametrize(
