@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Loaded
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import LARGE, Nft, large_sets
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import (
     Listing,
     differs,
+    parse_listing,
     plan,
     transaction,
     unchanged_sets,
@@ -38,55 +40,80 @@ class Outcome:
     """Whether the change waits for its confirmation."""
 
 
-def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool) -> Outcome:
+def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool, diff: bool) -> Outcome:
     """Replace the table. With `confirm` the old one comes back after these seconds, and at a reboot."""
-    loaded, pending, large = keeper.loaded(), keeper.pending(), large_sets(source)
-    known = bool(loaded.text) and loaded.seen == keeper.seen()
+    loaded, pending = keeper.loaded(), keeper.pending()
+    # nobody has changed anything since, or what is looked at is as it was
+    untouched = bool(loaded.text) and 0 < loaded.generation == generation()
+    known = untouched or (bool(loaded.seen) and loaded.seen == keeper.seen())
     waits = pending is not None and pending.text == source.digest
     outcome = Outcome(waits=waits and confirm > 0)
     old = kept_source(nft, keeper)
-    keeps = keeper.keeps(source.text)
     if known and loaded.text == source.digest:
-        if not keeps and not outcome.waits:
-            outcome.changes.append(f"write {keeper.path}")
+        if not loaded.seen and not check:
+            keeper.remember(replace(loaded, seen=keeper.seen()))
+        if diff:
             outcome.before, outcome.after = _shown(old), _shown(source)
-            if not check:
-                keeper.keep(source.text)
-        if pending and not outcome.waits:
-            outcome.changes.append("wait no longer for the confirmation")
-            if not check:
-                keeper.disarm()
+    else:
+        _load(nft, keeper, source, confirm, check, outcome, loaded if known else None)
+        # long lists are compared only for those who look
+        if diff and known and old is not None and loaded.text == old.digest:
+            outcome.before, outcome.after = _shown(old), _shown(source)
+        if known and old is not None and (diff or not large_sets(source) | large_sets(old)):
+            outcome.changes += _element_changes(old, source)
+    if outcome.waits:
         return outcome
+    if not keeper.keeps(source.text):
+        outcome.changes.append(f"write {keeper.path}")
+        if not check:
+            keeper.keep(source.text)
+    elif not outcome.changes:
+        outcome.before = outcome.after
+    if pending and waits:
+        outcome.changes.append("wait no longer for the confirmation")
+    if not check:
+        keeper.disarm()
+    return outcome
 
-    wanted, current = nft.wanted(source), nft.current(large)
-    recorded = loaded.elements if known else {}
-    same = unchanged_sets(current, wanted, recorded, source.digests()) if current else frozenset()
+
+def _load(
+    nft: Nft,
+    keeper: Keeper,
+    source: Source,
+    confirm: int,
+    check: bool,
+    outcome: Outcome,
+    loaded: Loaded | None,
+) -> None:
+    """Load the text over the kernel's table, if that differs. `loaded` is what the kernel has, if known."""
+    old, large, digests = kept_source(nft, keeper), large_sets(source), source.digests()
+    wanted = nft.wanted(source)
+    current: Listing | None
+    if loaded:
+        current = Listing(loaded.listing, parse_listing(loaded.listing))
+        same = unchanged_sets(current, wanted, loaded.elements, digests)
+    else:
+        current = nft.current(large)
+        same = unchanged_sets(current, wanted, {}, digests) if current else frozenset()
+    number = generation()
     if differs(current, wanted, same):
         changes, kept = plan(nft.address, current, wanted, same)
         outcome.changes += [change.words for change in changes] + ["load the text"]
-        outcome.changes += _element_changes(old, source, same) if known else []
         outcome.loses = [change.loses for change in changes if change.loses]
         text = transaction(nft.address, changes, source.without(set(kept)))
         outcome.waits = confirm > 0
-        if check:
-            nft.load(text, source, check=True)
-        else:
-            if confirm:
-                keeper.arm(source.digest, way_back(nft, old, current, source, wanted), confirm)
-            nft.load(text, source)
-    if known and old is not None and loaded.text == old.digest:
-        outcome.before, outcome.after = _shown(old), _shown(source)
-    else:
-        outcome.before, outcome.after = (current.text if current else ""), wanted.text
-    if not keeps and not outcome.waits:
-        outcome.changes.append(f"write {keeper.path}")
-    if not check:
-        keeper.remember(source.digest, nft.look(wanted), source.digests())
-        if not outcome.waits:
-            if not keeps:
-                keeper.keep(source.text)
-            keeper.disarm()
-    return outcome
+        if confirm and not check:
+            keeper.arm(source.digest, way_back(nft, old, current, source, wanted), confirm)
+        nft.load(text, source, check=check)
+        number += 1
+    outcome.before, outcome.after = (current.text if current else ""), wanted.text
+    if check:
+        return
+    alone = number if number == generation() else 0
+    told = Loaded(source.digest, "", digests, alone, wanted.text)
+    keeper.remember(told, nft.look(wanted))
+    if not large:
+        keeper.remember(replace(told, seen=keeper.seen()))
 
 
 def kept_source(nft: Nft, keeper: Keeper) -> Source | None:
@@ -164,14 +191,12 @@ def _shown(source: Source | None) -> str:
     return "".join([*parts, source.text[position:]])
 
 
-def _element_changes(old: Source | None, source: Source, same: frozenset[str]) -> list[str]:
+def _element_changes(old: Source, source: Source) -> list[str]:
     """What is new in the text of each set, and what is gone."""
-    if old is None:
-        return []
     before = old.listed()
     told = []
     for name, new in source.listed().items():
-        if name in same or name not in before:
+        if name not in before:
             continue
         for word, items in (("added", new - before[name]), ("removed", before[name] - new)):
             if items:

@@ -31,11 +31,17 @@ class KeepError(Exception):
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was loaded last, by SHA-256: the text, what the script `look` printed, each set's elements."""
+    """What was loaded last: SHA-256 of the text, of each set's elements, and of what `look` prints.
+
+    `generation` is nf_tables' number right after that (0 if somebody else was there at the same time), and
+    `listing` how nft lists the table without elements. `seen` is empty until somebody has looked.
+    """
 
     text: str = ""
     seen: str = ""
     elements: dict[str, str | None] = field(default_factory=dict)
+    generation: int = 0
+    listing: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,12 @@ class Keeper:
         known = _read(self.folder / "loaded.json")
         return Loaded(**known) if known else Loaded()
 
-    def remember(self, text: str, look: str, elements: dict[str, str | None]) -> None:
-        """Note what the kernel has from now on; `look` is the shell script that tells."""
+    def remember(self, loaded: Loaded, look: str | None = None) -> None:
+        """Note what the kernel has from now on; `look` is the shell script that tells what it has."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(self.folder / "look", look, 0o600)
-        loaded = Loaded(text, self.seen(), elements)
-        _write(self.folder / "digests", f"{loaded.text} {loaded.seen}\n", 0o600)
+        if look is not None:
+            _write(self.folder / "look", look, 0o600)
+        _write(self.folder / "digests", f"{loaded.text} {loaded.seen or '-'}\n", 0o600)
         _write(self.folder / "loaded.json", json.dumps(asdict(loaded)), 0o600)
 
     def seen(self) -> str:

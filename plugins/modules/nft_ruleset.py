@@ -141,7 +141,9 @@ def main() -> None:
                 if given["state"] == "confirmed":
                     outcome = confirmed(keeper, source, module.check_mode)
                 else:
-                    outcome = present(nft, keeper, source, given["confirm"], module.check_mode)
+                    outcome = present(
+                        nft, keeper, source, given["confirm"], module.check_mode, bool(module._diff)
+                    )
     except (TextError, NftError, ListingError, KeepError, RulesetError) as error:
         module.fail_json(msg=f"table {nft.address}: {error}")
     except OSError as error:

@@ -39,7 +39,7 @@ class Node:
     keeper: Keeper
 
     def present(self, text: str, confirm: int = 0) -> Outcome:
-        return present(self.nft, self.keeper, self.source(text), confirm, check=False)
+        return present(self.nft, self.keeper, self.source(text), confirm, check=False, diff=True)
 
     def confirmed(self, text: str) -> Outcome:
         return confirmed(self.keeper, self.source(text), check=False)

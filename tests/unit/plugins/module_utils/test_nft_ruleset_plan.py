@@ -83,36 +83,36 @@ def test_a_listing_that_is_not_understood_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        pytest.param("tcp dport 22", "tcp dport 23", ["flush set inet ftfw blocked"], id="a-rule"),
-        pytest.param("policy drop", "policy accept", ["flush set inet ftfw blocked"], id="a-policy"),
+        pytest.param("tcp dport 22", "tcp dport 23", ["delete set inet ftfw blocked"], id="a-rule"),
+        pytest.param("policy drop", "policy accept", ["delete set inet ftfw blocked"], id="a-policy"),
         pytest.param(
             "hook forward",
             "hook input",
-            ["flush set inet ftfw blocked", "delete chain inet ftfw forward"],
+            ["delete chain inet ftfw forward", "delete set inet ftfw blocked"],
             id="a-hook",
         ),
         pytest.param(
             "chain inside",
             "chain outside",
-            ["flush set inet ftfw blocked", "delete chain inet ftfw inside"],
+            ["delete chain inet ftfw inside", "delete set inet ftfw blocked"],
             id="a-chain-of-another-name",
         ),
         pytest.param(
             "flags interval",
             "flags constant",
-            ["flush set inet ftfw blocked", "delete set inet ftfw blocked"],
+            ["delete set inet ftfw blocked"],
             id="the-kind-of-a-set",
         ),
         pytest.param(
             'type "ftp" protocol tcp',
             'type "tftp" protocol udp',
-            ["flush set inet ftfw blocked", "delete ct helper inet ftfw ftp-std"],
+            ["delete set inet ftfw blocked", "delete ct helper inet ftfw ftp-std"],
             id="an-object",
         ),
         pytest.param(
             "type ifname\n",
             "type ifname\n\t\tsize 9\n",
-            ["flush set inet ftfw blocked", "flush set inet ftfw gate", "delete set inet ftfw gate"],
+            ["delete set inet ftfw gate", "delete set inet ftfw blocked"],
             id="a-set-of-the-run-time",
         ),
     ],
