@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Pending
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, read
-from ansible_collections.ftfw.pair.tests.integration.test_nft_ruleset import FIRST, SECOND
+from ansible_collections.ftfw.pair.tests.integration.test_nft_ruleset import FIRST, SECOND, blocks
 from pyroute2 import netns
 
 
@@ -51,7 +51,7 @@ class Node:
         return subprocess.run(["nft", *words], check=True, capture_output=True, text=True).stdout
 
     def table(self) -> str:
-        return self("--stateless", "list", "table", "inet", "ftfw")
+        return blocks(self("--stateless", "list", "table", "inet", "ftfw"))
 
     def timer_comes(self) -> int:
         script = self.keeper.folder / "rollback"
