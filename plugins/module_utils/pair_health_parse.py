@@ -136,7 +136,10 @@ def parse_version(text: str) -> str | None:
 
 
 def stable_listing(text: str) -> str:
-    """A listing by `nft -s list table` without what packets change: elements of dynamic and timed sets."""
+    """A listing by `nft -s list table` without what packets change: elements of dynamic and timed sets.
+
+    Its blocks are sorted: the kernel has them in the order in which they were made.
+    """
     kept: list[str] = []
     in_set = dynamic = skipping = False
     for line in text.splitlines():
@@ -154,7 +157,7 @@ def stable_listing(text: str) -> str:
             skipping = "}" not in words
             continue
         kept.append(line.rstrip())
-    return "\n".join(kept).strip() + "\n"
+    return "\n\n".join(sorted("\n".join(kept[1:-1]).strip("\n").split("\n\n"))) + "\n"
 
 
 def normalised(ruleset: str, names: Mapping[str, str]) -> str:

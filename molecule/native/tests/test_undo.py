@@ -26,7 +26,9 @@ def cut() -> list[str]:
 @contextmanager
 def drilling(fault: str) -> Iterator[Callable[[], None]]:
     """A drill in the background; calling what this yields kills its controller with all it has started."""
-    words, environment = command("playbooks/drill.yml", "-e", "drill_confirm=native", "-e", f"drill_faults={fault}")
+    words, environment = command(
+        "playbooks/drill.yml", "-e", "drill_confirm=native", "-e", f"drill_faults={fault}"
+    )
     process = subprocess.Popen(
         words, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
