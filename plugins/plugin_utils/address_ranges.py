@@ -36,7 +36,7 @@ def parse_prefix(text: str) -> tuple[int, Range]:
     if not slash:
         return family, (first, first)
     bits = _BITS[family]
-    if not (length.isascii() and length.isdigit() and int(length) <= bits):
+    if not (length.isascii() and length.isdigit() and len(length) < 4 and int(length) <= bits):
         raise _no_prefix()
     mask = (1 << (bits - int(length))) - 1
     if first & mask:
