@@ -22,8 +22,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value
 _RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 _RATES = "write one such as 1/second, 30/minute, 5/hour or 100/day"
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
-# nft has no escape in a string
-_PREFIX = re.compile(r"[ !#-\[\]-~]+")
+# nft has no escape in a string, and takes $ for a variable's beginning
+_PREFIX = re.compile(r"[ !#%-\[\]-~]+")
 LOG_RATE = "5/minute"
 LOG_PREFIX_BYTES = 127
 """NF_LOG_PREFIXLEN of the kernel's nf_log.h is 128, with the terminating zero."""
@@ -113,7 +113,7 @@ def _log(value: Value, entry: PolicyEntry) -> Log | None:
         prefix = f"{prefix.rstrip()} "
         if not _PREFIX.fullmatch(prefix):
             fields["prefix"].wrong(
-                "can't be logged", r'use ASCII letters, digits and signs, but neither " nor \ '
+                "can't be logged", r'use ASCII letters, digits and signs, but none of " \ $'
             )
         elif len(prefix) > LOG_PREFIX_BYTES:
             fields["prefix"].wrong(

@@ -457,7 +457,7 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     "log prefix that would end its string": (
         {"all:site_policy.0.log": {"prefix": 'a" accept'}},
         "all: site_policy[0].log.prefix: a\" accept: can't be logged; "
-        'use ASCII letters, digits and signs, but neither " nor \\',
+        'use ASCII letters, digits and signs, but none of " \\ $',
     ),
     "log prefix that is too long": (
         {"all:site_policy.0.log": {"prefix": "x" * 127}},
