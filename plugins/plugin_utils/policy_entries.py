@@ -28,12 +28,15 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     quoted,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps import verdict_maps
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import one_line
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Service
 
 _NAMED = 12
 """Services that a comment names."""
+_ALTERNATING = 8
+"""Rules, in the order of their entries, that a run of plain entries may have."""
 _LONGEST = 100
 """Characters of a chain's name; nft has 127."""
 
@@ -113,16 +116,24 @@ def _chain_names(ways: Iterable[Way]) -> dict[Way, str]:
 
 
 def _groups(entries: list[PolicyEntry]) -> Iterator[list[PolicyEntry]]:
-    """Put neighbours together that differ in their services only: a rule for each would make a long way."""
+    """Put neighbours together that differ in their services only: a rule for each would make a long way.
 
-    def alike(entry: PolicyEntry) -> object:
-        return (entry.action, entry.comment) if entry.plain else entry.index
-
-    return (list(group) for _key, group in groupby(entries, alike))
+    Those of one action become a rule; where actions alternate often, they become a map of verdicts.
+    """
+    for _key, run in groupby(entries, lambda entry: (entry.comment,) if entry.plain else entry.index):
+        neighbours = list(run)
+        groups = [list(group) for _action, group in groupby(neighbours, lambda entry: entry.action)]
+        if len(groups) > _ALTERNATING:
+            yield neighbours
+        else:
+            yield from groups
 
 
 def _group(firewall: Firewall, way: Way, group: list[PolicyEntry]) -> Commented:
     entry = group[0]
+    if len({each.action for each in group}) > 1:
+        rules = list(verdict_maps(group, firewall.site.services, firewall.site.families(way)))
+        return _comment(group, " to ".join(way)), rules
     services = None
     if not entry.any_service:
         services = [firewall.site.services[name] for name in services_of(group)]
@@ -183,11 +194,12 @@ def _pings(firewall: Firewall, way: Way, entry: PolicyEntry) -> list[str]:
 def _comment(group: list[PolicyEntry], networks: str) -> str:
     """Say which entries rules are of, and what these say."""
     entry, names = group[0], services_of(group)
-    what = ", ".join(names)
+    action = "" if entry.accepts else f"{entry.action} "
+    if len({each.action for each in group}) > 1:
+        names, action = [f"{each.action} {', '.join(each.services)}" for each in group], ""
+    what = action + ", ".join(names[:_NAMED])
     if len(names) > _NAMED:
-        what = f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
-    if not entry.accepts:
-        what = f"{entry.action} {what}"
+        what += f" and {len(names) - _NAMED} more"
     if entry.sources is not None:
         what += f" from {entry.sources.label}"
     if entry.destinations is not None:

@@ -25,8 +25,8 @@ _INLINE = 16
 """Ranges that stand in a rule; more become a named set."""
 
 
-def services_of(entries: Iterable[PolicyEntry]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for entry in entries for name in entry.services))
+def services_of(entries: Iterable[PolicyEntry]) -> list[str]:
+    return list(dict.fromkeys(name for entry in entries for name in entry.services))
 
 
 def ports_by_protocol(services: Iterable[Service]) -> Iterator[tuple[str, list[tuple[int, int]]]]:

@@ -51,6 +51,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     helpers_of_flows,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_sets import entry_sets
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps import REFUSED, uses_refused
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
@@ -113,6 +114,7 @@ def compile_policy(firewall: Firewall) -> Table:
                 events() + _helpers(firewall, forwards),
             ),
             Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
+            *([REFUSED] if uses_refused(entries.values()) else []),
             *pings.values(),
             *entries.values(),
             Chain(

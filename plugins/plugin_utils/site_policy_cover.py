@@ -10,13 +10,11 @@ several others cover together is seen: a warning is always right, but there may 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_lists import WiderLists, wider_lists
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.service_spans import Decided, Span, service_spans
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
     Addresses,
     PolicyEntry,
@@ -26,39 +24,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PortForward, Service, Site
 
 Condition = tuple[Optional[Addresses], Optional[Addresses], Optional[Window]]
-Span = tuple[str, int, int]
-"""A protocol with its first and last port, or with places in the list of ICMP requests."""
-
-_KINDS = sorted(ICMP_REQUESTS)
-_EVERYTHING: tuple[Span, ...] = (("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", 0, 255), ("other", 0, 0))
-
-
-@dataclass
-class Decided:
-    """Ports that are decided, as spans that don't overlap, each with the entry that decides them."""
-
-    spans: list[tuple[int, int, int]] = field(default_factory=list)
-
-    def split(self, first: int, last: int) -> tuple[list[tuple[int, int]], set[int]]:
-        """Part a span into what is open yet and, by their indexes, the entries that decide the rest."""
-        left, deciders = [], set()
-        place = max(bisect_left(self.spans, (first,)) - 1, 0)
-        while first <= last and place < len(self.spans) and self.spans[place][0] <= last:
-            begin, end, index = self.spans[place]
-            place += 1
-            if end < first:
-                continue
-            if first < begin:
-                left.append((first, begin - 1))
-            deciders.add(index)
-            first = end + 1
-        if first <= last:
-            left.append((first, last))
-        return left, deciders
-
-    def decide(self, first: int, last: int, index: int) -> None:
-        for begin, end in self.split(first, last)[0]:
-            self.spans.insert(bisect_left(self.spans, (begin,)), (begin, end, index))
 
 
 Decisions = dict[Condition, dict[str, Decided]]
@@ -71,7 +36,7 @@ def find_contradictions(site: Site) -> Iterator[tuple[PolicyEntry, PolicyEntry]]
         match = (
             frozenset(entry.from_networks),
             frozenset(entry.to_networks),
-            frozenset(_spans(_services(site, entry))),
+            frozenset(service_spans(_services(site, entry))),
             entry.sources,
             entry.destinations,
             entry.window,
@@ -89,7 +54,7 @@ def find_covered(site: Site) -> Iterator[tuple[PolicyEntry, tuple[PolicyEntry, .
     places = {entry.index: entry for entry in site.policy}
     decisions: dict[Way, Decisions] = {}
     for entry in site.policy:
-        spans = _spans(_services(site, entry))
+        spans = service_spans(_services(site, entry))
         deciders: set[int] = set()
         reached = False
         for way in entry.ways():
@@ -113,7 +78,7 @@ def find_shut_forwards(site: Site) -> Iterator[tuple[PortForward, tuple[PolicyEn
         if (entry.sources, entry.destinations, entry.window) == (None, None, None):
             for way in entry.ways():
                 known = decisions.setdefault(way, {}).setdefault((None, None, None), {})
-                for protocol, first, last in _spans(_services(site, entry)):
+                for protocol, first, last in service_spans(_services(site, entry)):
                     known.setdefault(protocol, Decided()).decide(first, last, entry.index)
     places = {entry.index: entry for entry in site.policy}
     for forward in site.port_forwards:
@@ -121,7 +86,9 @@ def find_shut_forwards(site: Site) -> Iterator[tuple[PortForward, tuple[PolicyEn
         if target is None:
             continue
         known_ways = decisions.get((forward.network, target[0]), {})
-        spans = [span for span in _spans([site.services[forward.service]]) if span[0] in ("tcp", "udp")]
+        spans = [
+            span for span in service_spans([site.services[forward.service]]) if span[0] in ("tcp", "udp")
+        ]
         left, found = _undecided(known_ways, spans, [(None, None, None)])
         entries = tuple(places[index] for index in sorted(found))
         if entries and not left and not any(entry.accepts for entry in entries):
@@ -130,18 +97,6 @@ def find_shut_forwards(site: Site) -> Iterator[tuple[PortForward, tuple[PolicyEn
 
 def _services(site: Site, entry: PolicyEntry) -> list[Service] | None:
     return None if entry.any_service else [site.services[name] for name in entry.services]
-
-
-def _spans(services: Iterable[Service] | None) -> tuple[Span, ...]:
-    """What some services, or any (None), are on the wire."""
-    if services is None:
-        return _EVERYTHING
-    found: list[Span] = []
-    for service in services:
-        found += [("tcp", *ports) for ports in service.tcp]
-        found += [("udp", *ports) for ports in service.udp]
-        found += [("icmp", _KINDS.index(kind), _KINDS.index(kind)) for kind in service.icmp]
-    return tuple(dict.fromkeys(found))
 
 
 def _wider_conditions(entry: PolicyEntry, wider: WiderLists) -> list[Condition]:

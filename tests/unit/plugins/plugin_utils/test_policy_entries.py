@@ -267,6 +267,35 @@ def test_a_thousand_services_are_one_rule(changed: Change) -> None:
     assert max(map(len, text.splitlines())) < 200
 
 
+def test_alternating_actions_are_a_map_in_which_the_first_entry_wins(changed: Change) -> None:
+    services = {f"s{i}": {"tcp": [i], "udp": [2 * i]} for i in range(1, 8)}
+    services |= {"all": {"tcp": ["1-8"], "icmp": ["echo-request", "timestamp-request"]}}
+    actions = ["accept", "drop", "reject"]
+    text = compiled(
+        changed,
+        *({"services": [f"s{i}"], "action": actions[i % 3]} for i in range(1, 8)),
+        {"services": ["ping"]},
+        {"services": ["s5", "s1", "ping"], "action": "drop"},
+        {"services": ["all"], "action": "reject"},
+        site_services=services,
+    )
+    assert chain(text) == [
+        "# site_policy[0] to [9]: inside to outside: drop s1, reject s2, accept s3, drop s4, reject s5, "
+        "accept s6, drop s7, accept ping, drop s5, s1, ping, reject all",
+        f"{OPENS} tcp dport vmap {{ 1 : drop, 2 : goto refused, 3 : accept, 4 : drop, 5 : goto refused, "
+        "6 : accept, 7 : drop, 8 : goto refused }",
+        "ct state new udp dport vmap { 2 : drop, 4 : goto refused, 6 : accept, 8 : drop, 10 : goto refused, "
+        "12 : accept, 14 : drop }",
+        "ct state new icmp type vmap { echo-request : accept, timestamp-request : goto refused }",
+        "ct state new icmpv6 type vmap { echo-request : accept }",
+    ]
+    assert chain(text, "refused") == [
+        "# what an entry rejects",
+        "meta l4proto tcp reject with tcp reset",
+        "reject with icmpx type admin-prohibited",
+    ]
+
+
 SET = """\
     # site_addresses: servers
     set servers_v4 {

@@ -96,6 +96,17 @@ def sites(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
         if entry["action"] == "accept" and draw(st.booleans()):
             entry["limit"] = draw(st.sampled_from(["1/second", "30/minute"]))
         policy.append(entry)
+    alternating = draw(st.integers(0, 12)) if set(families[names[0]]) & set(families[names[1]]) else 0
+    services |= {f"run{i}": draw(OWN_SERVICE) for i in range(alternating)}
+    policy += [
+        {
+            "from": names[0],
+            "to": names[1],
+            "services": [f"run{i}"],
+            "action": ["accept", "drop", "reject"][i % 3],
+        }
+        for i in range(alternating)
+    ]
     forwards = []
     if 4 in families[names[0]] and 4 in families[names[1]] and draw(st.booleans()):
         address = str(ip_network(prefixes[names[0]][4])[100])

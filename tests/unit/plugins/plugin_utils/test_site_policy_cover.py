@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_cover import Decided
+from ansible_collections.ftfw.pair.plugins.plugin_utils.service_spans import Decided
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from hypothesis import given
