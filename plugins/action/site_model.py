@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         problems = Problems()
         hostvars, names = read_hostvars(variables["hostvars"], problems)
         played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
-        directory = Path(variables.get("inventory_dir") or self._loader.get_basedir())
+        directory = Path(inventory_directory(variables["hostvars"]) or self._loader.get_basedir())
         try:
             site = load_site(hostvars, names, problems, lambda path: (directory / path).read_text("utf-8"))
         except SiteError as error:
@@ -50,6 +50,13 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
             result["ansible_facts"] = {"site_view": host_view(site, host)}
         return result
+
+
+def inventory_directory(hostvars: Mapping[str, Mapping[str, object]]) -> str | None:
+    """Find the directory that paths in site_addresses start from: that of the first host which has them."""
+    holders = (hostvars[name] for name in hostvars if "site_addresses" in hostvars[name])
+    found = next(holders, {}).get("inventory_dir")
+    return str(found) if found else None
 
 
 def told(warnings: Sequence[str]) -> list[str]:

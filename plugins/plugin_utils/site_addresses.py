@@ -136,19 +136,22 @@ class AddressBook:
             return None
         if text in self.entries:
             return self._named(text, self.entries[text])
-        if text in self.hosts:
-            if not self.hosts[text].families():
-                value.wrong("this host has no address on a data network", "declare one, or write addresses")
-            return self.hosts[text]
         if not _LITERAL.fullmatch(text):
-            value.wrong("is neither addresses nor a host", nearest(text, [*self.entries, *self.hosts]))
-            return None
+            return self._host(text, value)
         try:
             family, one = parse_prefix(text)
         except PrefixError as error:
             value.wrong(error.wrong, error.right)
             return None
         return _addresses(text, False, {family: [one]})[0]
+
+    def _host(self, name: str, value: Value) -> Addresses | None:
+        found = self.hosts.get(name)
+        if found is None:
+            value.wrong("is neither addresses nor a host", nearest(name, [*self.entries, *self.hosts]))
+        elif not found.families():
+            value.wrong("this host has no address on a data network", "declare one, or write addresses")
+        return found
 
     def _file(self, value: Value) -> Members:
         path = value.section("file", required=["file"])["file"].text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -372,6 +373,12 @@ def test_nft_knows_every_service_and_helper(changed: Change) -> None:
     text = compiled(changed, *entries)
     assert {service.helper for service in CATALOGUE.values()} - {None} == set(HELPERS) - {"snmp"}
     assert text.count("ct helper set") == len(HELPERS) - 1
+
+
+def test_the_documentation_lists_every_service() -> None:
+    text = " ".join((Path(__file__).parents[4] / "docs" / "inventory.md").read_text().split())
+    listed = text.partition("Known services: ")[2].partition(". `site_services`")[0]
+    assert [word.partition(" ")[0] for word in listed.split(", ")] == sorted(CATALOGUE)
 
 
 def test_long_names_of_networks_make_shorter_names_of_chains(changed: Change) -> None:

@@ -40,6 +40,12 @@ LISTS: dict[str, tuple[dict[str, object], list[str]]] = {
 }
 
 
+def test_what_looks_like_an_address_is_one_and_no_host(changed: Change) -> None:
+    hostvars = changed({"all:site_addresses": {"x": ["192.0.2.1"]}})
+    shared = {key: value for key, value in hostvars["client"].items() if key.startswith("site_")}
+    assert members(load_site({**hostvars, "192.0.2.1": shared}), "x") == ["192.0.2.1"]
+
+
 @pytest.mark.parametrize(("addresses", "expected"), LISTS.values(), ids=LISTS)
 def test_lists(changed: Change, addresses: dict[str, object], expected: list[str]) -> None:
     assert members(load_site(changed({"all:site_addresses": addresses})), "x") == expected
