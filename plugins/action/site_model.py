@@ -36,7 +36,9 @@ class ActionModule(ActionBase):
         played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
         directory = Path(inventory_directory(variables["hostvars"]) or self._loader.get_basedir())
         try:
-            site = load_site(hostvars, names, problems, lambda path: (directory / path).read_text("utf-8"))
+            site = load_site(
+                hostvars, names, problems, lambda path: (directory / path).read_text("utf-8-sig")
+            )
         except SiteError as error:
             # no cause is chained: Ansible would print its text, the list, a second time and on every host
             if host != played[0]:

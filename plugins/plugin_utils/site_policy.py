@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import AddressBook
@@ -45,6 +46,7 @@ def read_entry(index: int, value: Value, book: AddressBook) -> PolicyEntry:
         "comment",
         required=["from", "to", "services"],
     )
+    _check_narrowing(value, fields)
     action = fields["action"].choice(*ACTIONS) or "accept"
     limit = _rate(fields["limit"])
     if limit is not None and action != "accept":
@@ -64,6 +66,13 @@ def read_entry(index: int, value: Value, book: AddressBook) -> PolicyEntry:
     )
     log = _log(fields["log"], entry)
     return replace(entry, log=log)
+
+
+def _check_narrowing(entry: Value, fields: Mapping[str, Value]) -> None:
+    """What was to make an entry narrower, and came out empty, would let in anything."""
+    for key in ("sources", "destinations", "action", "time"):
+        if isinstance(entry.raw, dict) and key in entry.raw and not fields[key].given:
+            fields[key].wrong("is empty", "write a value, or leave the key out")
 
 
 def one_line(text: str) -> str:

@@ -386,6 +386,14 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_policy[0].destinations[0]: 2001:db8::1/32: has host bits set; "
         "write 2001:db8::/32, or the address alone",
     ),
+    "sources that came out empty": (
+        {"all:site_policy.0": {**OUT, "sources": None}},
+        "all: site_policy[0].sources: (empty): is empty; write a value, or leave the key out",
+    ),
+    "an action that came out empty": (
+        {"all:site_policy.0": {**OUT, "action": ""}},
+        "all: site_policy[0].action: (empty): is empty; write a value, or leave the key out",
+    ),
     "no sources at all": (
         {"all:site_policy.0.sources": []},
         "all: site_policy[0].sources: []: an empty list matches nothing; "
