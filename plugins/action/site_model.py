@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -13,6 +14,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import HOST_V
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+
+_SHOWN = 20
 
 
 class ActionModule(ActionBase):
@@ -30,20 +33,41 @@ class ActionModule(ActionBase):
         host = str(variables["inventory_hostname"])
         problems = Problems()
         hostvars, names = read_hostvars(variables["hostvars"], problems)
+        played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
+        directory = Path(inventory_directory(variables["hostvars"]) or self._loader.get_basedir())
         try:
-            site = load_site(hostvars, names, problems)
+            site = load_site(
+                hostvars, names, problems, lambda path: (directory / path).read_text("utf-8-sig")
+            )
         except SiteError as error:
-            played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
             # no cause is chained: Ansible would print its text, the list, a second time and on every host
             if host != played[0]:
                 raise AnsibleActionFail(f"the inventory has errors, told at {played[0]}") from None
             raise AnsibleActionFail(f"the inventory has {len(problems)} error(s):\n{error}") from None
         result["changed"] = False
+        if host == played[0]:
+            result["warnings"] = told(site.warnings)
         if not arguments["check_only"]:
             if host not in site.hosts:
                 raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
             result["ansible_facts"] = {"site_view": host_view(site, host)}
         return result
+
+
+def inventory_directory(hostvars: Mapping[str, Mapping[str, object]]) -> str | None:
+    """Find the directory that paths in site_addresses start from: that of the first host which has them."""
+    holders = (hostvars[name] for name in hostvars if "site_addresses" in hostvars[name])
+    found = next(holders, {}).get("inventory_dir")
+    return str(found) if found else None
+
+
+def told(warnings: Sequence[str]) -> list[str]:
+    """What of the warnings is shown: a mistake in a long policy may make thousands."""
+    more = len(warnings) - _SHOWN
+    return [
+        *warnings[:_SHOWN],
+        *([f"there are {more} more warnings about the inventory"] if more > 0 else []),
+    ]
 
 
 def read_hostvars(

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink, pair_links
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath, find_path
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
     Host,
     Interface,
     Pair,
-    PolicyEntry,
     Service,
     Site,
     VirtualRouter,
@@ -73,13 +73,24 @@ class Firewall:
         return self.on(network.name for network in networks if network.prefixes_of_family(family))
 
     @cached_property
+    def ways(self) -> dict[Way, list[PolicyEntry]]:
+        """The networks that this pair stands between, each with its entries, in order."""
+        routed = {router.network for router in self.pair.routers}
+        found: dict[Way, list[PolicyEntry]] = {}
+        for entry in self.site.policy:
+            for way in entry.ways():
+                if routed.issuperset(way):
+                    found.setdefault(way, []).append(entry)
+        return found
+
+    @cached_property
     def entries(self) -> list[PolicyEntry]:
         """The policy entries that this pair stands between."""
-        return [
-            entry
-            for entry in self.site.policy
-            if self.pair.routers_on(entry.source) and self.pair.routers_on(entry.destination)
-        ]
+        entries = {entry.index: entry for entries in self.ways.values() for entry in entries}
+        return [entries[index] for index in sorted(entries)]
+
+    def ways_of(self, entry: PolicyEntry) -> list[Way]:
+        return [way for way in entry.ways() if way in self.ways]
 
     @cached_property
     def probe(self) -> ProbePath | None:
@@ -88,11 +99,8 @@ class Firewall:
         return path if path and path.pair == self.pair else None
 
     def services(self, entry: PolicyEntry) -> list[Service]:
-        return [self.site.services[name] for name in entry.services]
-
-    def both(self, entry: PolicyEntry, family: int) -> bool:
-        networks = (self.site.networks[entry.source], self.site.networks[entry.destination])
-        return all(network.prefixes_of_family(family) for network in networks)
+        """None for an entry about any service."""
+        return [] if entry.any_service else [self.site.services[name] for name in entry.services]
 
     def instances(self) -> Iterator[tuple[VirtualRouter, int]]:
         return ((router, family) for router in self.pair.routers for family in router.families())

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _INDENT = "    "
+_WIDTH = 100
+"""Characters of a line of elements."""
+_LONG = 200
+"""Characters of an anonymous set that is still written on one line."""
 
 # words of nft(8) by family
 IP = {4: "ip", 6: "ip6"}
@@ -44,6 +48,37 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Verdicts:
+    """A chain that others jump to; what it does not decide goes back to them."""
+
+    name: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def needed(self) -> bool:
+        return bool(self.blocks)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """A named set of addresses, which has what it is loaded with: prefixes, ranges and single ones."""
+
+    name: str
+    comment: str
+    type: str
+    elements: Iterable[str]
+    """Read once, when it is written: there may be a million."""
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A named counter: whoever replaces the table can keep what it has counted."""
+
+    name: str
+    comment: str
+
+
+@dataclass(frozen=True)
 class Set:
     """A named set, or a map where `type` has a colon. Its elements come and go at run time."""
 
@@ -60,13 +95,14 @@ class Set:
 
 @dataclass(frozen=True)
 class Table:
-    """Table inet NAME; `helpers` maps a connection tracking helper to its protocol."""
+    """Table inet NAME; `helpers` maps a connection tracking helper to its type and protocol."""
 
     name: str
     comment: str
-    helpers: Mapping[str, str]
-    chains: tuple[Chain, ...]
-    sets: tuple[Set, ...] = ()
+    helpers: Mapping[str, tuple[str, str]]
+    chains: tuple[Chain | Verdicts, ...]
+    sets: tuple[Set | Ranges, ...] = ()
+    counters: tuple[Counter, ...] = ()
 
 
 def blocks(*commented: tuple[str, list[str]]) -> tuple[Block, ...]:
@@ -79,9 +115,30 @@ def quoted(names: Iterable[str]) -> str:
 
 
 def one_of(items: Iterable[object]) -> str:
-    """Write one value bare and several as an anonymous set."""
+    """Write one value bare and several as an anonymous set, a large one on lines of its own."""
     texts = [str(item) for item in items]
-    return texts[0] if len(texts) == 1 else "{ " + ", ".join(texts) + " }"
+    return texts[0] if len(texts) == 1 else braced(texts)
+
+
+def braced(texts: Iterable[str]) -> str:
+    lines = list(_filled(texts))
+    if sum(map(len, lines)) <= _LONG:
+        return f"{{ {' '.join(lines)} }}"
+    return "\n".join(["{", *(f"{_INDENT}{line}" for line in lines), "}"])
+
+
+def _filled(texts: Iterable[str]) -> Iterator[str]:
+    """Join texts by commas, as many on a line as it takes."""
+    line: list[str] = []
+    length = 0
+    for text in texts:
+        if line and length + len(text) > _WIDTH:
+            yield ", ".join(line) + ","
+            line, length = [], 0
+        line.append(text)
+        length += len(text) + 2
+    if line:
+        yield ", ".join(line)
 
 
 def ports(ranges: Iterable[tuple[int, int]]) -> str:
@@ -104,8 +161,9 @@ def render_ruleset(table: Table) -> str:
         "",
         f"table inet {table.name} {{",
     ]
-    sections = [_helper(name, protocol) for name, protocol in sorted(table.helpers.items())]
-    sections += [_set(one) for one in table.sets]
+    sections = [_counter(one) for one in table.counters]
+    sections += [_helper(name, *of) for name, of in sorted(table.helpers.items())]
+    sections += [_ranges(one) if isinstance(one, Ranges) else _set(one) for one in table.sets]
     sections += [_chain(chain) for chain in table.chains if chain.needed]
     for index, section in enumerate(sections):
         if index:
@@ -114,10 +172,14 @@ def render_ruleset(table: Table) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def _helper(name: str, protocol: str) -> list[str]:
+def _counter(one: Counter) -> list[str]:
+    return [f"# {one.comment}", f"counter {one.name} {{}}"]
+
+
+def _helper(name: str, type_: str, protocol: str) -> list[str]:
     return [
         f"ct helper {name} {{",
-        f'{_INDENT}type "{name}" protocol {protocol}',
+        f'{_INDENT}type "{type_}" protocol {protocol}',
         f"{_INDENT}l3proto inet",
         "}",
     ]
@@ -135,11 +197,25 @@ def _set(one: Set) -> list[str]:
     ]
 
 
-def _chain(chain: Chain) -> list[str]:
-    lines = [
-        f"chain {chain.name} {{",
-        f"{_INDENT}type {chain.type} hook {chain.hook} priority {chain.priority}; policy {chain.policy};",
+def _ranges(one: Ranges) -> list[str]:
+    elements = braced(one.elements).splitlines()
+    return [
+        f"# {one.comment}",
+        f"set {one.name} {{",
+        f"{_INDENT}type {one.type}",
+        f"{_INDENT}flags interval",
+        *(f"{_INDENT}{line}" for line in (f"elements = {elements[0]}", *elements[1:])),
+        "}",
     ]
+
+
+def _chain(chain: Chain | Verdicts) -> list[str]:
+    lines = [f"chain {chain.name} {{"]
+    if isinstance(chain, Chain):
+        lines += [
+            f"{_INDENT}type {chain.type} hook {chain.hook} priority {chain.priority}; policy {chain.policy};",
+        ]
     for block in chain.blocks:
-        lines += ["", f"{_INDENT}# {block.comment}", *(f"{_INDENT}{rule}" for rule in block.rules)]
+        lines += ["", f"{_INDENT}# {block.comment}"] if len(lines) > 1 else [f"{_INDENT}# {block.comment}"]
+        lines += [f"{_INDENT}{line}" for rule in block.rules for line in rule.splitlines()]
     return [*lines, "}"]

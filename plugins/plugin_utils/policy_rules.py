@@ -8,12 +8,21 @@ stand here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_entries import (
+    dispatch,
+    entry_chains,
+    entry_counters,
+    entry_helpers,
+    helper_rule,
+    ping_chains,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_events import events
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_blocks, gate_sets
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import OPENS, ports_by_protocol
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     ERRORS,
     ICMP,
@@ -22,6 +31,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     Block,
     Chain,
     Table,
+    Verdicts,
     blocks,
     one_of,
     ports,
@@ -35,16 +45,21 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_pings,
     probe_sets,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, ICMP_REQUESTS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
+    HELPERS,
+    helper_type,
+    helpers_of_flows,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_sets import entry_sets
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps import REFUSED, uses_refused
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
-    PolicyEntry,
     Service,
     of_family,
 )
 
 TABLE = "ftfw"
-_OPENS = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
 
 
 @dataclass(frozen=True)
@@ -63,13 +78,15 @@ class Forwarded:
 def compile_policy(firewall: Firewall) -> Table:
     """Compile the table of one firewall."""
     forwards = _port_forwards(firewall)
-    helpers = {s.helper for entry in firewall.entries for s in firewall.services(entry) if s.helper}
+    accepting = (entry for entry in firewall.entries if entry.accepts)
+    helpers = {s.helper for entry in accepting for s in firewall.services(entry) if s.helper}
     helpers |= {forward.service.helper for forward in forwards if forward.service.helper}
     helpers |= {"ftp"} if firewall.probe else set()
+    pings, entries = ping_chains(firewall), entry_chains(firewall)
     return Table(
         TABLE,
         f"The policy of {firewall.site.name} on {firewall.host.name}, firewall of pair {firewall.pair.name}",
-        {helper: HELPERS[helper] for helper in helpers},
+        {helper: (helper_type(helper), HELPERS[helper]) for helper in helpers},
         (
             Chain(
                 "raw_prerouting",
@@ -97,10 +114,21 @@ def compile_policy(firewall: Firewall) -> Table:
                 events() + _helpers(firewall, forwards),
             ),
             Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
-            Chain("forward", "filter", "forward", "filter", "drop", _forward(firewall, forwards, helpers)),
+            *([REFUSED] if uses_refused(entries.values()) else []),
+            *pings.values(),
+            *entries.values(),
+            Chain(
+                "forward",
+                "filter",
+                "forward",
+                "filter",
+                "drop",
+                _forward(firewall, forwards, helpers, pings, entries),
+            ),
             Chain("nat_postrouting", "nat", "postrouting", "srcnat", "accept", _source_nat(firewall)),
         ),
-        gate_sets(firewall) + probe_sets(firewall),
+        gate_sets(firewall) + probe_sets(firewall) + entry_sets(firewall),
+        entry_counters(firewall),
     )
 
 
@@ -133,7 +161,7 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
                 [
                     f'iifname "{forward.incoming}" {IP[forward.family]} daddr {forward.virtual} '
                     f"{protocol} dport {ports(ranges)} dnat {IP[forward.family]} to {forward.target}"
-                    for protocol, ranges in _protocols([forward.service])
+                    for protocol, ranges in ports_by_protocol([forward.service])
                 ],
             )
             for forward in forwards
@@ -144,35 +172,23 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
 
 def _helpers(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
     """Helpers are set explicitly: the kernel's automatic assignment by port is off, and was unsafe."""
-    found = []
-    for entry in firewall.entries:
-        incoming = firewall.device(entry.source)
-        rules = [_helper_rule(f'iifname "{incoming}"', service) for service in firewall.services(entry)]
-        found.append((f"{entry}: helpers", [rule for rule in rules if rule]))
+    found = entry_helpers(firewall)
     for forward in forwards:
-        # destination NAT has the hook before this one: the packet has its new address
-        matches = f'iifname "{forward.incoming}" {IP[forward.family]} daddr {forward.target}'
-        rule = _helper_rule(matches, forward.service)
-        found.append((f"{forward.comment}: helper", [rule] if rule else []))
+        if forward.service.helper:
+            # destination NAT has the hook before this one: the packet has its new address
+            matches = f'iifname "{forward.incoming}" {IP[forward.family]} daddr {forward.target}'
+            found.append((f"{forward.comment}: helper", [f"{matches} {helper_rule(forward.service)}"]))
     found.append(("the probe, while it runs: helper", probe_helpers(firewall)))
     return blocks(*found)
 
 
-def _helper_rule(matches: str, service: Service) -> str:
-    if service.helper is None:
-        return ""
-    protocol = HELPERS[service.helper]
-    ranges = service.tcp if protocol == "tcp" else service.udp
-    return f'{matches} {protocol} dport {ports(ranges)} ct state new ct helper set "{service.helper}"'
-
-
-def _protocols(services: list[Service]) -> list[tuple[str, list[tuple[int, int]]]]:
-    tcp = [port for service in services for port in service.tcp]
-    udp = [port for service in services for port in service.udp]
-    return [(protocol, ranges) for protocol, ranges in (("tcp", tcp), ("udp", udp)) if ranges]
-
-
-def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[str]) -> tuple[Block, ...]:
+def _forward(
+    firewall: Firewall,
+    forwards: list[Forwarded],
+    helpers: Iterable[str],
+    pings: Mapping[Way, Verdicts],
+    entries: Mapping[Way, Verdicts],
+) -> tuple[Block, ...]:
     families = [family for family in FAMILIES if firewall.with_family(family)]
     apart = quoted(firewall.apart)
     lacking = [
@@ -181,6 +197,7 @@ def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[st
         if (names := firewall.without(family))
         for direction in ("iifname", "oifname")
     ]
+    expecting = {name for helper in helpers for name in helpers_of_flows(helper)}
     return blocks(
         (
             "management and replication stand apart",
@@ -191,60 +208,29 @@ def _forward(firewall: Firewall, forwards: list[Forwarded], helpers: Iterable[st
         # before the limits, which are not meant for them
         ("pings of the probe, while it runs", probe_pings(firewall)),
         # before the established ones, because an echo's later packets belong to them
-        *((f"{e}: at most {e.limit}", _icmp_over_limit(firewall, e)) for e in firewall.entries),
+        ("pings within their limits", dispatch(firewall, pings)),
         ("both directions of what was let in", ["ct state established accept"]),
         (
             "what a helper expects",
-            [f'ct state related ct helper "{helper}" accept' for helper in sorted(helpers)],
+            [f'ct state related ct helper "{name}" accept' for name in sorted(expecting)],
         ),
         (
             "errors about known flows",
             [f"ct state related {ICMP[f]} type {ERRORS[f]} accept" for f in families],
         ),
-        *((f"{entry}: {', '.join(entry.services)}", _entry(firewall, entry)) for entry in firewall.entries),
-        *((forward.comment, _forwarded(forward)) for forward in forwards),
+        # before the entries, which may drop or refuse it
         ("the probe, while it runs", probe_forward(firewall)),
+        ("site_policy, by the networks of a packet", dispatch(firewall, entries)),
+        *((forward.comment, _forwarded(forward)) for forward in forwards),
     )
-
-
-def _between(firewall: Firewall, entry: PolicyEntry) -> str:
-    incoming, outgoing = firewall.device(entry.source), firewall.device(entry.destination)
-    return f'iifname "{incoming}" oifname "{outgoing}"'
-
-
-def _icmp_matches(firewall: Firewall, entry: PolicyEntry) -> list[str]:
-    """Match the requests that an entry allows, in each family that both its networks have."""
-    types = [kind for service in firewall.services(entry) for kind in service.icmp]
-    matches = []
-    for family in FAMILIES:
-        names = dict.fromkeys(ICMP_REQUESTS[kind][family] for kind in types if family in ICMP_REQUESTS[kind])
-        if names and firewall.both(entry, family):
-            matches.append(f"{_between(firewall, entry)} {ICMP[family]} type {one_of(names)}")
-    return matches
-
-
-def _icmp_over_limit(firewall: Firewall, entry: PolicyEntry) -> list[str]:
-    if entry.limit is None:
-        return []
-    return [f"{matches} limit rate over {entry.limit} drop" for matches in _icmp_matches(firewall, entry)]
-
-
-def _entry(firewall: Firewall, entry: PolicyEntry) -> list[str]:
-    limit = f" limit rate {entry.limit}" if entry.limit else ""
-    rules = [
-        f"{_between(firewall, entry)} {protocol} dport {ports(ranges)} "
-        f"{_OPENS if protocol == 'tcp' else 'ct state new'}{limit} accept"
-        for protocol, ranges in _protocols(firewall.services(entry))
-    ]
-    return rules + [f"{matches} ct state new accept" for matches in _icmp_matches(firewall, entry)]
 
 
 def _forwarded(forward: Forwarded) -> list[str]:
     return [
         f'iifname "{forward.incoming}" oifname "{forward.outgoing}" '
         f"{IP[forward.family]} daddr {forward.target} {protocol} dport {ports(ranges)} ct status dnat "
-        f"{_OPENS if protocol == 'tcp' else 'ct state new'} accept"
-        for protocol, ranges in _protocols([forward.service])
+        f"{OPENS if protocol == 'tcp' else 'ct state new'} accept"
+        for protocol, ranges in ports_by_protocol([forward.service])
     ]
 
 
@@ -252,7 +238,9 @@ def _source_nat(firewall: Firewall) -> tuple[Block, ...]:
     if not firewall.site.source_nat:
         return ()
     found = []
-    for source, destination in dict.fromkeys((e.source, e.destination) for e in firewall.entries):
+    for source, destination in firewall.ways:
+        if not any(entry.accepts for entry in firewall.ways[source, destination]):
+            continue
         virtual = firewall.pair.virtual_addresses(destination)
         rules = [
             f'oifname "{firewall.device(destination)}" {IP[family]} saddr {one_of(prefixes)} '

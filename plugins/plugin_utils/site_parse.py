@@ -17,7 +17,15 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     HELPERS,
     ICMP_REQUESTS,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import (
+    AddressBook,
+    ReadFile,
+    host_addresses,
+    no_file,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pairs import read_pair
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import read_entry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import ANY
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Bridge,
@@ -25,7 +33,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Host,
     Interface,
     Network,
-    PolicyEntry,
     PortForward,
     Prefix,
     Probes,
@@ -38,6 +45,7 @@ SITE_VARIABLES = (
     "site_name",
     "site_networks",
     "site_pairs",
+    "site_addresses",
     "site_policy",
     "site_services",
     "site_port_forwards",
@@ -50,29 +58,38 @@ HOST_VARIABLES = ("hypervisor_bridges", "guest", "node_interfaces", "node_resolv
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,64}}$){_LABEL}(\.{_LABEL})*")
 _GUEST_NAME = re.compile(r"(?=.{1,26}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_LIMIT = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
-def read_site(hostvars: Mapping[str, Mapping[str, object]], problems: Problems) -> Site:
+def read_site(
+    hostvars: Mapping[str, Mapping[str, object]],
+    problems: Problems,
+    warnings: Problems,
+    read_file: ReadFile = no_file,
+) -> Site:
     """Read all hosts' variables (name → variables) into one model."""
     shared = _shared_variables(hostvars, problems)
     networks = {name: _network(name, value) for name, value in shared["site_networks"].entries().items()}
     own_services = {name: _service(name, value) for name, value in shared["site_services"].entries().items()}
     pairs = tuple(read_pair(name, value) for name, value in shared["site_pairs"].entries().items())
+    hosts = {name: _host(name, variables, problems) for name, variables in hostvars.items()}
+    named_hosts = host_addresses(hosts, networks, pairs)
+    book = AddressBook(shared["site_addresses"].entries(), named_hosts, warnings, read_file)
+    addresses = book.resolve()
     return Site(
         name=shared["site_name"].word() or "site",
         networks=networks,
         pairs=pairs,
-        policy=tuple(_policy_entry(i, value) for i, value in enumerate(shared["site_policy"].items())),
+        policy=tuple(read_entry(i, value, book) for i, value in enumerate(shared["site_policy"].items())),
         services={**CATALOGUE, **own_services},
         port_forwards=tuple(
             _port_forward(i, value) for i, value in enumerate(shared["site_port_forwards"].items())
         ),
         source_nat=shared["site_source_nat"].choice("virtual_address", "none") != "none",
         filter_bridges=shared["site_filter_bridges"].boolean(False),
-        hosts={name: _host(name, variables, problems) for name, variables in hostvars.items()},
+        hosts=hosts,
         probes=_probes(shared["site_probes"]) if shared["site_probes"].given else None,
+        addresses=addresses,
     )
 
 
@@ -121,27 +138,11 @@ def _network(name: str, value: Value) -> Network:
     )
 
 
-def _policy_entry(index: int, value: Value) -> PolicyEntry:
-    fields = value.section("from", "to", "services", "limit", required=["from", "to", "services"])
-    if fields["services"].raw == []:
-        fields["services"].wrong(
-            "an entry without services allows nothing", "name services, or leave the entry out"
-        )
-    limit = fields["limit"].text()
-    if limit is not None and not _LIMIT.fullmatch(limit):
-        fields["limit"].wrong("is no rate", "write one such as 1/second, 30/minute, 5/hour or 100/day")
-    return PolicyEntry(
-        index,
-        source=fields["from"].text() or "",
-        destination=fields["to"].text() or "",
-        services=present(item.text() for item in fields["services"].items()),
-        limit=limit,
-    )
-
-
 def _service(name: str, value: Value) -> Service:
     fields = value.section("tcp", "udp", "icmp", "helper")
     Value(value.host, value.key, name, value.problems).word()
+    if name == ANY:
+        value.wrong("stands for every protocol", "give the service another name")
     tcp, udp = (present(_ports(item) for item in fields[key].items()) for key in ("tcp", "udp"))
     icmp = present(item.choice(*ICMP_REQUESTS) for item in fields["icmp"].items())
     helper = fields["helper"].choice(*HELPERS)

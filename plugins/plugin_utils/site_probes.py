@@ -53,10 +53,9 @@ def find_path(site: Site) -> ProbePath | None:
 
 def _paths(site: Site, probes: Probes) -> Iterator[ProbePath]:
     client, server = site.hosts[probes.client], site.hosts[probes.server]
-    for entry in site.policy:
-        inside, outside = entry.source, entry.destination
+    for inside, outside in site.ways_let_in():
         for pair in site.pairs:
-            if inside == outside or not (pair.routers_on(inside) and pair.routers_on(outside)):
+            if not (pair.routers_on(inside) and pair.routers_on(outside)):
                 continue
             for family in FAMILIES:
                 ends = (

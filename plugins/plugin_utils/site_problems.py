@@ -53,21 +53,21 @@ class Problem:
 class Problems:
     """Collects what is wrong, so that one run finds all of it."""
 
-    found: list[Problem] = field(default_factory=list)
+    found: dict[str, Problem] = field(default_factory=dict)
+    """By their lines."""
 
     def add(self, host: str, key: str, value: object, wrong: str, right: str) -> None:
         problem = Problem(host, key, value, wrong, right)
-        if str(problem) not in map(str, self.found):
-            self.found.append(problem)
+        self.found.setdefault(str(problem), problem)
 
     def __iter__(self) -> Iterator[Problem]:
-        return iter(self.found)
+        return iter(self.found.values())
 
     def __len__(self) -> int:
         return len(self.found)
 
     def lines(self) -> list[str]:
-        return [str(problem) for problem in self.found]
+        return list(self.found)
 
 
 class SiteError(Exception):

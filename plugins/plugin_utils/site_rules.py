@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile, no_file
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
     Places,
     check_hosts,
@@ -13,6 +15,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
     known_network,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_variable_names, read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_checks import (
+    check_data_network,
+    check_policy,
+    nearest_service,
+    warn_of_policy,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import check_probes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
     SITE,
@@ -36,15 +44,18 @@ def load_site(
     hostvars: Mapping[str, Mapping[str, object]],
     names: Mapping[str, list[str]] | None = None,
     problems: Problems | None = None,
+    read_file: ReadFile = no_file,
 ) -> Site:
     """Build the model from all hosts' variables, or raise SiteError with every problem of the inventory.
 
-    `names` are the names of all variables that each host has, read or not; `problems` has those found before.
+    `names` are the names of all variables that each host has, read or not; `problems` has those found before;
+    `read_file` reads what site_addresses names.
     """
     problems = Problems() if problems is None else problems
+    warnings = Problems()
     for host, host_names in (names or {}).items():
         check_variable_names(host, host_names, problems)
-    site = read_site(hostvars, problems)
+    site = read_site(hostvars, problems, warnings, read_file)
     addresses = Places("this address", "give every interface its own")
     check_hosts(site, addresses, problems)
     addresses.right = "give a virtual router an address that nobody else has"
@@ -54,12 +65,13 @@ def load_site(
         _check_sync(site, pair, problems)
         _check_routers(site, pair, addresses, problems)
     _check_vrids(site, problems)
-    _check_policy(site, problems)
+    check_policy(site, problems, warnings)
     _check_port_forwards(site, problems)
     check_probes(site, problems)
     if problems:
         raise SiteError(problems)
-    return site
+    warn_of_policy(site, warnings)
+    return replace(site, warnings=tuple(warnings.lines()))
 
 
 def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
@@ -198,53 +210,6 @@ def _check_vrids(site: Site, problems: Problems) -> None:
                     )
 
 
-def _check_data_network(site: Site, key: str, name: str, problems: Problems) -> Network | None:
-    network = known_network(site, SITE, key, name, problems)
-    if network is None:
-        return None
-    if network.management or name in site.sync_networks():
-        purpose = "management" if network.management else "replication"
-        problems.add(SITE, key, name, f"is a network for {purpose}", "nothing is forwarded there")
-        return None
-    return network
-
-
-def _check_policy(site: Site, problems: Problems) -> None:
-    for entry in site.policy:
-        key = f"site_policy[{entry.index}]"
-        source = _check_data_network(site, f"{key}.from", entry.source, problems)
-        destination = _check_data_network(site, f"{key}.to", entry.destination, problems)
-        for service in entry.services:
-            if service not in site.services:
-                problems.add(
-                    SITE, f"{key}.services", service, "unknown service", _nearest_service(site, service)
-                )
-        if source is None or destination is None:
-            continue
-        if source == destination:
-            problems.add(
-                SITE,
-                f"{key}.to",
-                entry.destination,
-                "is the same as from",
-                "an entry leads to another network",
-            )
-        elif not any(
-            pair.routers_on(source.name) and pair.routers_on(destination.name) for pair in site.pairs
-        ):
-            problems.add(
-                SITE,
-                key,
-                f"{source.name} to {destination.name}",
-                "no pair has virtual routers on both networks",
-                "declare them in site_pairs",
-            )
-
-
-def _nearest_service(site: Site, service: str) -> str:
-    return nearest(service, site.services) + " (site_services declares a site's own)"
-
-
 def _check_port_forwards(site: Site, problems: Problems) -> None:
     seen: dict[tuple[Address, str, int], str] = {}
     for forward in site.port_forwards:
@@ -256,7 +221,7 @@ def _check_port_forwards(site: Site, problems: Problems) -> None:
                 f"{key}.service",
                 forward.service,
                 "unknown service",
-                _nearest_service(site, forward.service),
+                nearest_service(site, forward.service),
             )
         if service and not (service.tcp or service.udp):
             problems.add(
@@ -266,7 +231,7 @@ def _check_port_forwards(site: Site, problems: Problems) -> None:
                 "has no port to forward",
                 "name one with tcp or udp ports",
             )
-        network = _check_data_network(site, f"{key}.to", forward.network, problems)
+        network = check_data_network(site, f"{key}.to", forward.network, problems)
         if network is None or not _check_forward_address(site, key, forward, problems):
             continue
         _check_forward_host(site, key, forward, problems)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -16,6 +16,8 @@ from ipaddress import (
     ip_interface,
 )
 from typing import Union
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
 
 Address = Union[IPv4Address, IPv6Address]
 InterfaceAddress = Union[IPv4Interface, IPv6Interface]
@@ -127,20 +129,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class PolicyEntry:
-    """Who may open which services where; `index` is the entry's place in site_policy."""
-
-    index: int
-    source: str
-    destination: str
-    services: tuple[str, ...]
-    limit: str | None = None
-
-    def __str__(self) -> str:
-        return f"site_policy[{self.index}]: {self.source} to {self.destination}"
-
-
-@dataclass(frozen=True)
 class Service:
     """Ports as (first, last); a helper opens what the control connection announces."""
 
@@ -242,9 +230,28 @@ class Site:
     filter_bridges: bool
     hosts: Mapping[str, Host]
     probes: Probes | None = None
+    addresses: Mapping[str, Addresses] = field(default_factory=dict)
+    """What site_addresses names."""
+    warnings: tuple[str, ...] = ()
+    """What is probably not meant, one line each; the site can be built all the same."""
 
     def pair_of(self, node: str) -> Pair | None:
         return next((pair for pair in self.pairs if node in pair.nodes), None)
+
+    def families(self, way: Way) -> tuple[int, ...]:
+        """The families that both networks have; none where one is unknown."""
+        ends = [self.networks[name] for name in way if name in self.networks]
+        both = [f for f in FAMILIES if all(end.prefixes_of_family(f) for end in ends)]
+        return tuple(both) if len(ends) == len(way) else ()
+
+    def ways_let_in(self) -> dict[Way, Pair]:
+        """From and to which networks the policy lets anything in, each with the pair between them."""
+        ways = dict.fromkeys(way for entry in self.policy if entry.accepts for way in entry.ways())
+        found = ((way, self.pair_between(way)) for way in ways)
+        return {way: pair for way, pair in found if pair is not None}
+
+    def pair_between(self, way: Way) -> Pair | None:
+        return next((p for p in self.pairs if all(p.routers_on(name) for name in way)), None)
 
     def sync_networks(self) -> dict[str, Pair]:
         """The networks that carry replication, each with a pair that uses it."""

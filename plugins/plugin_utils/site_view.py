@@ -115,12 +115,11 @@ def _return_routes(site: Site, bridge: Bridge) -> list[View]:
     if site.source_nat or not bridge.addresses:
         return []
     routes = []
-    for entry in site.policy:
-        if entry.destination != bridge.network:
+    for (source, destination), pair in site.ways_let_in().items():
+        if destination != bridge.network:
             continue
-        pair = next(p for p in site.pairs if p.routers_on(entry.source) and p.routers_on(entry.destination))
         virtual = pair.virtual_addresses(bridge.network)
-        for prefix in site.networks[entry.source].prefixes:
+        for prefix in site.networks[source].prefixes:
             gateways = of_family(virtual, prefix.version)
             if gateways:
                 routes.append({"destination": str(prefix), "gateway": str(gateways[0])})
@@ -196,12 +195,13 @@ def _lab_services(site: Site, host: Host) -> View | None:
 
 
 def _verify(site: Site) -> View:
-    """Probes go where the first policy entry allows them, and watch the first pair."""
+    """Probes go where the first policy entry lets something in, and watch the first pair."""
     pair = site.pairs[0]
     client = server = None
-    if site.policy:
-        client = _endpoint(site, site.policy[0].source)
-        destination = site.policy[0].destination
+    way = next(iter(site.ways_let_in()), None)
+    if way is not None:
+        source, destination = way
+        client = _endpoint(site, source)
         server = _grounded(site, destination) or _endpoint(site, destination)
     guests = ((node, site.hosts[node].guest) for node in pair.nodes)
     return {

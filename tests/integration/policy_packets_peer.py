@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import socket
@@ -79,6 +80,8 @@ def connect(spec: str, host: str, source: str = "") -> dict[str, str]:
             return {"seen": "silence"}
         except ConnectionRefusedError:
             return {"seen": "reset"}
+        except OSError as error:
+            return {"seen": errno.errorcode[error.errno or 0]}
 
 
 def ftp(host: str, port: str = "21") -> dict[str, str]:

@@ -133,3 +133,32 @@ def test_unknown_argument(tmp_path: Path) -> None:
     code, (results,) = play(tmp_path, CHECK.replace("check_only: true", "chek_only: true"))
     assert code != 0
     assert "chek_only" in results["omarine"]["msg"]
+
+
+POLICY = [
+    {"from": "inside", "to": "outside", "services": "any", "action": "drop", "destinations": ["blocked"]},
+    {"from": "inside", "to": "outside", "services": ["dns", "http"]},
+    {"from": "inside", "to": "outside", "services": ["http"], "limit": "5/minute"},
+]
+
+
+def test_a_file_of_addresses_is_read_and_a_covered_entry_is_a_warning_told_once(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked.txt"
+    blocked.write_text("# by hand\n198.51.100.0/24\n198.51.100.7\n")
+    variables = {"site_addresses": {"blocked": {"file": str(blocked)}}, "site_policy": POLICY}
+    code, (views, shown) = play(tmp_path, VIEW, "-e", json.dumps(variables))
+    assert code == 0
+    assert "elements = { 198.51.100.0/24 }" in shown["fw-1"]["site_view"]["nftables"]["ruleset"]
+    warnings = {host: result.get("warnings", []) for host, result in views.items()}
+    assert [warning.split(": ")[1] for warning in warnings.pop("omarine")] == [
+        "site_addresses.blocked",
+        "site_policy[2]",
+    ]
+    assert not any(warnings.values())
+
+
+def test_a_file_of_addresses_is_looked_for_beside_the_inventory(tmp_path: Path) -> None:
+    variables = {"site_addresses": {"blocked": {"file": "host_vars/client.yml"}}}
+    code, (results,) = play(tmp_path, CHECK, "-e", json.dumps(variables))
+    assert code != 0
+    assert "all: site_addresses.blocked: host_vars/client.yml line 1: " in results["omarine"]["msg"]

@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_vi
 
 Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
 DATA = Path(__file__).parent / "data"
+OPENS = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
 FORWARD = {"to": "outside", "service": "http", "host": "client"}
 DUAL: dict[str, object] = {
     "all:site_networks.inside.prefixes": ["192.168.2.0/24", "2001:db8:2::/64"],
@@ -108,16 +109,16 @@ RULES: dict[str, tuple[dict[str, object], list[str]]] = {
             "all:site_policy": [{"from": "inside", "to": "outside", "services": ["http"]}],
         },
         [
-            'iifname "eth1" oifname "eth0" tcp dport { 8000-8010, 8080 } '
-            "tcp flags & (fin | syn | rst | ack) == syn ct state new accept",
-            'iifname "eth1" oifname "eth0" udp dport 443 ct state new accept',
+            'iifname . oifname vmap { "eth1" . "eth0" : jump inside_to_outside }',
+            f"tcp dport {{ 8000-8010, 8080 }} {OPENS} accept",
+            "udp dport 443 ct state new accept",
         ],
     ),
     "a limit on connections": (
         {"all:site_policy": [{"from": "inside", "to": "outside", "services": ["ssh"], "limit": "5/minute"}]},
         [
-            'iifname "eth1" oifname "eth0" tcp dport 22 tcp flags & (fin | syn | rst | ack) == syn '
-            "ct state new limit rate 5/minute accept"
+            f"tcp dport 22 {OPENS} limit rate over 5/minute drop",
+            f"tcp dport 22 {OPENS} accept",
         ],
     ),
     "IPv6": (
@@ -127,7 +128,8 @@ RULES: dict[str, tuple[dict[str, object], list[str]]] = {
             'iifname { "eth0", "eth1" } ip6 hoplimit 255 '
             "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
             "ip6 daddr { 2001:db8:2::100, 2001:db8::100 } drop",
-            'iifname "eth1" oifname "eth0" icmpv6 type echo-request limit rate over 1/second drop',
+            "icmpv6 type echo-request limit rate over 1/second drop",
+            "icmpv6 type echo-request ct state new accept",
             'oifname "eth0" ip6 saddr 2001:db8:2::/64 snat ip6 to 2001:db8::100',
         ],
     ),
@@ -222,7 +224,10 @@ def test_a_probe_adds_its_sets_and_rules_and_changes_nothing_else(changed: Chang
 
 def test_pings_of_a_probe_are_not_limited(changed: Change) -> None:
     text = ruleset(changed({"all:site_probes": PROBES}))
-    assert text.index("ct state invalid drop") < text.index("@probe_pings") < text.index("limit rate over")
+    forward = text[text.index("chain forward {") :]
+    limits = forward.index("jump inside_to_outside_pings")
+    assert forward.index("ct state invalid drop") < forward.index("@probe_pings") < limits
+    assert limits < forward.index("ct state established accept")
 
 
 def test_the_helper_of_a_probe_needs_no_policy(changed: Change) -> None:

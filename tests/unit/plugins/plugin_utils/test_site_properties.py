@@ -20,7 +20,19 @@ WRONG = st.recursive(
         st.floats(allow_nan=False),
         st.text(max_size=20),
         st.sampled_from(
-            ["inside", "sync", "mgmt", "fw-1", "omarine", "virtual", "192.168.2.1", "::1", "br0"]
+            [
+                "inside",
+                "sync",
+                "mgmt",
+                "fw-1",
+                "omarine",
+                "virtual",
+                "192.168.2.1",
+                "::1",
+                "br0",
+                "any",
+                "all",
+            ]
         ),
     ),
     lambda inner: st.one_of(
@@ -28,6 +40,28 @@ WRONG = st.recursive(
     ),
     max_leaves=4,
 )
+POLICY: dict[str, Any] = {
+    "site_addresses": {
+        "admins": ["client", "10.0.0.0/8"],
+        "all": ["admins", "2001:db8::/32"],
+        "blocked": {"file": "blocked.txt"},
+    },
+    "site_policy": [
+        {
+            "from": ["inside"],
+            "to": "outside",
+            "services": ["ssh", "ping"],
+            "sources": ["all"],
+            "destinations": ["omarine", "blocked"],
+            "limit": "5/minute",
+            "log": {"prefix": "ssh", "rate": "1/second"},
+            "counter": True,
+            "time": {"days": ["monday"], "from": "22:00", "to": "06:00"},
+            "comment": "admins",
+        },
+        {"from": "inside", "to": "outside", "services": "any", "action": "reject", "log": True},
+    ],
+}
 Places = list[tuple[Any, Any]]
 
 
@@ -45,6 +79,8 @@ def places(section: Any) -> Places:
 @given(data=st.data())
 def test_any_value_may_be_wrong(lab: dict[str, dict[str, Any]], data: st.DataObject) -> None:
     hostvars = copy.deepcopy(lab)
+    for variables in hostvars.values():
+        variables.update(copy.deepcopy(POLICY))
     for _change in range(data.draw(st.integers(1, 3))):
         changed = hostvars[data.draw(st.sampled_from(sorted(hostvars)))]
         container, key = data.draw(st.sampled_from(places(changed)))
@@ -53,7 +89,7 @@ def test_any_value_may_be_wrong(lab: dict[str, dict[str, Any]], data: st.DataObj
         for variables in hostvars.values():
             variables.update(copy.deepcopy(shared))
     try:
-        site = load_site(hostvars)
+        site = load_site(hostvars, read_file=lambda path: "10.0.0.0/8\n")
     except SiteError as error:
         lines = error.problems.lines()
         assert lines

@@ -1,0 +1,224 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entries of a policy as chains: one for each pair of networks, in which the first match wins.
+
+An entry judges what opens a flow; established ones never come here. A packet that no entry matches goes back
+to the chain `forward`, where port forwards come after this, and the policy to drop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import (
+    address_matches,
+    icmp_match,
+    protocol_matches,
+    services_of,
+    window_matches,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
+    Counter,
+    Verdicts,
+    blocks,
+    braced,
+    ports,
+    quoted,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps import verdict_maps
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import one_line
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Service
+
+_NAMED = 12
+"""Services that a comment names."""
+_ALTERNATING = 8
+"""Rules, in the order of their entries, that a run of plain entries may have."""
+_LONGEST = 100
+"""Characters of a chain's name; nft has 127."""
+
+Commented = tuple[str, list[str]]
+
+
+def entry_chains(firewall: Firewall) -> dict[Way, Verdicts]:
+    """One chain for each pair of networks that the policy names."""
+    names = _chain_names(firewall.ways)
+    found = (
+        (way, blocks(*(_group(firewall, way, group) for group in _groups(entries))))
+        for way, entries in firewall.ways.items()
+    )
+    return {way: Verdicts(names[way], rules) for way, rules in found if rules}
+
+
+def ping_chains(firewall: Firewall) -> dict[Way, Verdicts]:
+    """Chains with the limits on each packet of a ping, where entries have them."""
+    names = _chain_names(firewall.ways)
+    found = ((way, blocks(*_ping_limits(firewall, way, entries))) for way, entries in firewall.ways.items())
+    return {way: Verdicts(f"{names[way]}_pings", rules) for way, rules in found if rules}
+
+
+def dispatch(firewall: Firewall, chains: Mapping[Way, Verdicts]) -> list[str]:
+    """Jump to the chain of a packet's networks, if there is one."""
+    jumps = [
+        f'"{firewall.device(source)}" . "{firewall.device(destination)}" : jump {chain.name}'
+        for (source, destination), chain in chains.items()
+    ]
+    return [f"iifname . oifname vmap {braced(jumps)}"] if jumps else []
+
+
+def entry_counters(firewall: Firewall) -> tuple[Counter, ...]:
+    return tuple(
+        Counter(_counter_name(entry), _comment([entry], str(entry).partition(": ")[2]))
+        for entry in firewall.entries
+        if entry.counter
+    )
+
+
+def entry_helpers(firewall: Firewall) -> list[Commented]:
+    """Helpers for the control connections that entries let in, and for no others."""
+    found = []
+    for entry in firewall.entries:
+        services = [service for service in firewall.services(entry) if service.helper]
+        if not (services and entry.accepts):
+            continue
+        ways = firewall.ways_of(entry)
+        families = {family for way in ways for family in firewall.site.families(way)}
+        devices = quoted(dict.fromkeys(firewall.device(source) for source, _destination in ways))
+        rules = [
+            f"iifname {devices} {addresses.text}{helper_rule(service)}"
+            for addresses in address_matches(entry, tuple(f for f in FAMILIES if f in families))
+            for service in services
+        ]
+        found.append((f"{entry}: helpers", rules))
+    return found
+
+
+def helper_rule(service: Service) -> str:
+    protocol = HELPERS[service.helper or ""]
+    ranges = service.tcp if protocol == "tcp" else service.udp
+    return f'{protocol} dport {ports(ranges)} ct state new ct helper set "{service.helper}"'
+
+
+def _chain_names(ways: Iterable[Way]) -> dict[Way, str]:
+    """Name the chains by their networks; where names are too long or would be the same, a number tells."""
+    names: dict[Way, str] = {}
+    for source, destination in ways:
+        name = f"{source}_to_{destination}"
+        if not name[0].isalpha():
+            name = f"from_{name}"
+        if len(name) > _LONGEST or name in names.values():
+            name = f"{name[:_LONGEST]}_{len(names)}"
+        names[source, destination] = name
+    return names
+
+
+def _groups(entries: list[PolicyEntry]) -> Iterator[list[PolicyEntry]]:
+    """Put neighbours together that differ in their services only: a rule for each would make a long way.
+
+    Those of one action become a rule; where actions alternate often, they become a map of verdicts.
+    """
+    for _key, run in groupby(entries, lambda entry: (entry.comment,) if entry.plain else entry.index):
+        neighbours = list(run)
+        groups = [list(group) for _action, group in groupby(neighbours, lambda entry: entry.action)]
+        if len(groups) > _ALTERNATING:
+            yield neighbours
+        else:
+            yield from groups
+
+
+def _group(firewall: Firewall, way: Way, group: list[PolicyEntry]) -> Commented:
+    entry = group[0]
+    if len({each.action for each in group}) > 1:
+        rules = list(verdict_maps(group, firewall.site.services, firewall.site.families(way)))
+        return _comment(group, " to ".join(way)), rules
+    services = None
+    if not entry.any_service:
+        services = [firewall.site.services[name] for name in services_of(group)]
+    rules = [
+        rule
+        for addresses in address_matches(entry, firewall.site.families(way))
+        for when in window_matches(entry.window)
+        for protocol, opens in protocol_matches(services, addresses.families)
+        for rule in _verdicts(entry, protocol, f"{addresses.text}{opens}{when}")
+    ]
+    return _comment(group, " to ".join(way)), rules
+
+
+def _verdicts(entry: PolicyEntry, protocol: str, match: str) -> Iterator[str]:
+    if entry.limit and protocol != "icmp":
+        # dropped here, and not left to later entries: the first match wins
+        yield f"{match} limit rate over {entry.limit} drop"
+    if entry.log:
+        # a rule of its own, because what is not logged is judged all the same
+        yield f'{match} limit rate {entry.log.rate} log prefix "{entry.log.prefix}"'
+    counted = f' counter name "{_counter_name(entry)}"' if entry.counter else ""
+    yield f"{match}{counted} {_verdict(entry, protocol)}"
+
+
+def _verdict(entry: PolicyEntry, protocol: str) -> str:
+    if entry.action != "reject":
+        return entry.action
+    return "reject with tcp reset" if protocol == "tcp" else "reject with icmpx type admin-prohibited"
+
+
+def _counter_name(entry: PolicyEntry) -> str:
+    return f"policy_{entry.index}"
+
+
+def _ping_limits(firewall: Firewall, way: Way, entries: list[PolicyEntry]) -> Iterator[Commented]:
+    """Drop the pings over a limit; an entry's pings are no matter of later entries."""
+    pings = [(entry, _pings(firewall, way, entry)) for entry in entries]
+    last = max((n for n, (entry, matches) in enumerate(pings) if entry.limit and matches), default=-1)
+    for number, (entry, matches) in enumerate(pings[: last + 1]):
+        over = [f"{match} limit rate over {entry.limit} drop" for match in matches if entry.limit]
+        rest = [f"{match} return" for match in matches if number < last]
+        limit = f"at most {entry.limit}" if entry.limit else "no limit"
+        yield f"{entry.place}: {' to '.join(way)}: {limit}", over + rest
+
+
+def _pings(firewall: Firewall, way: Way, entry: PolicyEntry) -> list[str]:
+    """Match the ICMP requests of an entry: in each family that both networks have, at its times."""
+    services = None if entry.any_service else firewall.services(entry)
+    return [
+        f"{addresses.text}{match}{when}"
+        for addresses in address_matches(entry, firewall.site.families(way))
+        for when in window_matches(entry.window)
+        for family in addresses.families
+        if (match := icmp_match(services, family))
+    ]
+
+
+def _comment(group: list[PolicyEntry], networks: str) -> str:
+    """Say which entries rules are of, and what these say."""
+    entry, names = group[0], services_of(group)
+    action = "" if entry.accepts else f"{entry.action} "
+    if len({each.action for each in group}) > 1:
+        names, action = [f"{each.action} {', '.join(each.services)}" for each in group], ""
+    what = action + ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        what += f" and {len(names) - _NAMED} more"
+    if entry.sources is not None:
+        what += f" from {entry.sources.label}"
+    if entry.destinations is not None:
+        what += f" to {entry.destinations.label}"
+    if entry.comment:
+        what += f" ({entry.comment})"
+    return one_line(f"{_places(group)}: {networks}: {what}")
+
+
+def _places(group: list[PolicyEntry]) -> str:
+    """Write the entries' places, neighbours as FIRST to LAST: site_policy[0], [2] to [5]."""
+    runs: list[list[int]] = []
+    for entry in group:
+        if runs and entry.index == runs[-1][-1] + 1:
+            runs[-1].append(entry.index)
+        else:
+            runs.append([entry.index])
+    texts = [f"[{run[0]}]" if len(run) == 1 else f"[{run[0]}] to [{run[-1]}]" for run in runs]
+    if len(texts) > 3:
+        texts = [f"{len(group)} entries from [{group[0].index}] to [{group[-1].index}]"]
+        return f"site_policy: {texts[0]}"
+    return f"site_policy{', '.join(texts)}"

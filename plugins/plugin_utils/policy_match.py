@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an entry's rules match: addresses, services and times, in nft's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import elements
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import ICMP, IP, one_of, ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
+    DAY,
+    DAYS,
+    Addresses,
+    PolicyEntry,
+    Window,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Service
+
+OPENS = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
+"""What begins a TCP flow; another packet may be of a flow that a takeover is about to make known."""
+_INLINE = 16
+"""Ranges that stand in a rule; more become a named set."""
+
+
+def services_of(entries: Iterable[PolicyEntry]) -> list[str]:
+    return list(dict.fromkeys(name for entry in entries for name in entry.services))
+
+
+def ports_by_protocol(services: Iterable[Service]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    services = list(services)
+    for protocol, ranges in (
+        ("tcp", [port for service in services for port in service.tcp]),
+        ("udp", [port for service in services for port in service.udp]),
+    ):
+        if ranges:
+            yield protocol, ranges
+
+
+def icmp_match(services: Iterable[Service] | None, family: int) -> str | None:
+    """Match the requests of some services, or of any, in one family."""
+    kinds = ICMP_REQUESTS if services is None else [kind for one in services for kind in one.icmp]
+    names = dict.fromkeys(ICMP_REQUESTS[kind][family] for kind in kinds if family in ICMP_REQUESTS[kind])
+    return f"{ICMP[family]} type {one_of(names)}" if names else None
+
+
+@dataclass(frozen=True)
+class AddressMatch:
+    """The families that a rule is for, and what it says about addresses, with a blank after it."""
+
+    families: tuple[int, ...]
+    text: str
+
+
+def address_matches(entry: PolicyEntry, families: tuple[int, ...]) -> list[AddressMatch]:
+    """One match for each family in which both lists have members; without lists, one for all families.
+
+    A list without members in a family matches nothing there, and must not become a rule for any address.
+    """
+    lists = address_lists(entry)
+    if not lists:
+        return [AddressMatch(families, "")] if families else []
+    return [
+        AddressMatch(
+            (family,),
+            "".join(f"{IP[family]} {side} {_operand(entry, side, of, family)} " for side, of in lists),
+        )
+        for family in families
+        if all(of.of_family(family) for _side, of in lists)
+    ]
+
+
+def address_lists(entry: PolicyEntry) -> list[tuple[str, Addresses]]:
+    """What an entry says about addresses, with nft's words for the side."""
+    sides = (("saddr", entry.sources), ("daddr", entry.destinations))
+    return [(side, addresses) for side, addresses in sides if addresses is not None]
+
+
+def _operand(entry: PolicyEntry, side: str, addresses: Addresses, family: int) -> str:
+    name = set_name(entry, side, addresses, family)
+    return f"@{name}" if name else one_of(elements(addresses.of_family(family), family))
+
+
+def set_name(entry: PolicyEntry, side: str, addresses: Addresses, family: int) -> str | None:
+    """Name the set of a named list, or of a list that is too long to stand in a rule."""
+    if addresses.named:
+        return f"{addresses.label}_v{family}"
+    if len(addresses.of_family(family)) <= _INLINE:
+        return None
+    # no name of site_addresses has a dot
+    return f"policy_{entry.index}.{'sources' if side == 'saddr' else 'destinations'}_v{family}"
+
+
+def window_matches(window: Window | None) -> list[str]:
+    """What a rule says about the time, with a blank before it; across midnight it may take two rules."""
+    if window is None:
+        return [""]
+    if window.first < window.last:
+        return [_days(window.days) + _hours(window.first, window.last)]
+    if window.daily:
+        return [f' meta hour != "{_clock(window.last)}"-"{_clock(window.first, -1)}"']
+    after = tuple(sorted((day + 1) % len(DAYS) for day in window.days))
+    return [_days(window.days) + _hours(window.first, DAY), _days(after) + _hours(0, window.last)]
+
+
+def _days(days: tuple[int, ...]) -> str:
+    names = [f'"{DAYS[day].capitalize()}"' for day in days]
+    return "" if len(days) == len(DAYS) else f" meta day {one_of(names)}"
+
+
+def _hours(first: int, last: int) -> str:
+    """Both ends of nft's ranges are inside."""
+    return "" if last - first == DAY else f' meta hour "{_clock(first)}"-"{_clock(last, -1)}"'
+
+
+def _clock(minutes: int, seconds: int = 0) -> str:
+    total = minutes * 60 + seconds
+    text = f"{total // 3600:02}:{total // 60 % 60:02}"
+    return f"{text}:{total % 60:02}" if total % 60 else text
+
+
+def protocol_matches(services: list[Service] | None, families: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    """What opens a flow of some services, or of any (None): the protocol, and its match."""
+    if services is None:
+        yield "tcp", OPENS
+        yield "other", "meta l4proto != tcp ct state new"
+        return
+    for protocol, ranges in ports_by_protocol(services):
+        opens = OPENS if protocol == "tcp" else "ct state new"
+        yield protocol, f"{protocol} dport {ports(ranges)} {opens}"
+    for family in families:
+        match = icmp_match(services, family)
+        if match:
+            yield "icmp", f"{match} ct state new"

@@ -1,0 +1,180 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules that hold for the policy: what entries name, and what they have to do with each other."""
+
+from __future__ import annotations
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import known_network
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_cover import (
+    find_contradictions,
+    find_covered,
+    find_shut_forwards,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Network, Site
+
+
+def check_data_network(site: Site, key: str, name: str, problems: Problems) -> Network | None:
+    network = known_network(site, SITE, key, name, problems)
+    if network is None:
+        return None
+    if network.management or name in site.sync_networks():
+        purpose = "management" if network.management else "replication"
+        problems.add(SITE, key, name, f"is a network for {purpose}", "nothing is forwarded there")
+        return None
+    return network
+
+
+def nearest_service(site: Site, service: str) -> str:
+    return nearest(service, site.services) + " (site_services declares a site's own)"
+
+
+def check_policy(site: Site, problems: Problems, warnings: Problems) -> None:
+    """Check each entry by itself and, where all of them are sound, against the others."""
+    before = len(problems)
+    for entry in site.policy:
+        if _check_names(site, entry, problems) and _check_ways(site, entry, problems):
+            _check_families(site, entry, problems)
+        for key, addresses in (("sources", entry.sources), ("destinations", entry.destinations)):
+            if addresses is not None and not addresses.families():
+                warnings.add(
+                    SITE,
+                    f"{entry.place}.{key}",
+                    addresses.label,
+                    "has no address, so that the entry matches nothing",
+                    "add one, or leave the entry out",
+                )
+    if len(problems) > before:
+        return
+    for entry, earlier in find_contradictions(site):
+        problems.add(
+            SITE,
+            entry.place,
+            f"{entry.action} {', '.join(entry.services)}",
+            f"{earlier.place} says {earlier.action} about the same",
+            "leave one of them out",
+        )
+
+
+def warn_of_policy(site: Site, warnings: Problems) -> None:
+    """Tell what a sound policy probably does not mean."""
+    for entry, earlier in find_covered(site):
+        warnings.add(
+            SITE,
+            entry.place,
+            f"{str(entry).partition(': ')[2]}: {', '.join(entry.services)}",
+            f"is never reached, because {_places(earlier)} {'covers' if len(earlier) == 1 else 'cover'} it",
+            "move it up, or leave it out",
+        )
+    for forward, entries in find_shut_forwards(site):
+        warnings.add(
+            SITE,
+            f"site_port_forwards[{forward.index}]",
+            forward.service,
+            f"nothing comes through, because of {_places(entries)}, which comes before port forwards",
+            "accept it in an entry before that one",
+        )
+
+
+def _places(entries: tuple[PolicyEntry, ...]) -> str:
+    texts = [entry.place for entry in entries]
+    if len(texts) > 3:
+        return f"{', '.join(texts[:3])} and {len(texts) - 3} more"
+    return " and ".join(texts)
+
+
+def _check_names(site: Site, entry: PolicyEntry, problems: Problems) -> bool:
+    """Look networks and services up; the networks must be some that policies are for."""
+    found = [
+        check_data_network(site, f"{entry.place}.{key}", name, problems)
+        for key, names in (("from", entry.from_networks), ("to", entry.to_networks))
+        for name in names
+    ]
+    unknown = [name for name in entry.services if name not in site.services and not entry.any_service]
+    for name in unknown:
+        problems.add(SITE, f"{entry.place}.services", name, "unknown service", nearest_service(site, name))
+    return None not in found and not unknown
+
+
+def _check_ways(site: Site, entry: PolicyEntry, problems: Problems) -> bool:
+    if not (entry.from_networks and entry.to_networks):
+        return False
+    if not entry.ways():
+        problems.add(
+            SITE,
+            f"{entry.place}.to",
+            ", ".join(entry.to_networks),
+            "is the same as from",
+            "an entry leads to another network",
+        )
+    apart = [way for way in entry.ways() if site.pair_between(way) is None]
+    for way in apart:
+        problems.add(
+            SITE,
+            entry.place,
+            " to ".join(way),
+            "no pair has virtual routers on both networks",
+            "declare them in site_pairs",
+        )
+    return bool(entry.ways()) and not apart
+
+
+def _check_families(site: Site, entry: PolicyEntry, problems: Problems) -> None:
+    """What an entry names must be of a family that some of its networks have in common."""
+    families = {family for way in entry.ways() for family in site.families(way)}
+    networks = str(entry).partition(": ")[2]
+    if not families:
+        problems.add(
+            SITE,
+            entry.place,
+            networks,
+            "these networks have no family of addresses in common",
+            "give both a prefix of one family",
+        )
+        return
+    common = " and ".join(f"IPv{family}" for family in sorted(families))
+    for name in () if entry.any_service else entry.services:
+        for kind in site.services[name].icmp:
+            if families.isdisjoint(ICMP_REQUESTS[kind]):
+                problems.add(
+                    SITE,
+                    f"{entry.place}.services",
+                    name,
+                    f"{kind} is none of {common}, which {networks} have in common",
+                    "leave it out, or give the networks a prefix of the other family",
+                )
+    lists = [("sources", entry.sources), ("destinations", entry.destinations)]
+    members = [_check_members(entry, key, of, families, common, problems) for key, of in lists]
+    if all(members) and not families.intersection(*members):
+        problems.add(
+            SITE,
+            entry.place,
+            f"{entry.sources and entry.sources.label} to {entry.destinations and entry.destinations.label}",
+            "sources and destinations have no family of addresses in common",
+            "name addresses of one family",
+        )
+
+
+def _check_members(
+    entry: PolicyEntry,
+    key: str,
+    addresses: Addresses | None,
+    families: set[int],
+    common: str,
+    problems: Problems,
+) -> set[int]:
+    """Find the families in which sources or destinations match; none after an error, or for an empty list."""
+    if addresses is None:
+        return families
+    found = set(addresses.families())
+    if found and not found & families:
+        problems.add(
+            SITE,
+            f"{entry.place}.{key}",
+            addresses.label,
+            f"has no address of {common}, which the networks have in common",
+            "name addresses of that family",
+        )
+    return found & families
