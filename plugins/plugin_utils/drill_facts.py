@@ -18,7 +18,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PROFIL
 def site(facts: Mapping[str, Any]) -> Site:
     """`facts`: nodes (each with name, view, and what disturbs it), hosts, open (a command) and lab."""
     return Site(
-        nodes=tuple(_node(one) for one in facts["nodes"]),
+        # priorities may say otherwise than the order of the nodes
+        nodes=tuple(sorted(map(_node, facts["nodes"]), key=lambda node: not node.view["pair"]["preferred"])),
         hosts=tuple(facts["hosts"]),
         open=facts["open"],
         is_lab=bool(facts["lab"]),
