@@ -9,15 +9,17 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, for_interval, judge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import Node, Site, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import Row
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PROFILES
 
 
 def site(facts: Mapping[str, Any]) -> Site:
     """`facts`: nodes (each with name, view, and what disturbs it), hosts, open (a command) and lab."""
     return Site(
-        nodes=tuple(_node(one) for one in facts["nodes"]),
+        # priorities may say otherwise than the order of the nodes
+        nodes=tuple(sorted(map(_node, facts["nodes"]), key=lambda node: not node.view["pair"]["preferred"])),
         hosts=tuple(facts["hosts"]),
         open=facts["open"],
         is_lab=bool(facts["lab"]),
@@ -73,7 +75,9 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         late_count=int(known["late_count"]),
         gratuitous_arps={name: _arps(text) for name, text in known["watches"].items()},
     )
-    return fault(row.name, row.title, judge(row.expect, seen), known["seconds"], timeline(seen))
+    interval = where.nodes[0].view["keepalived"]["advert_interval"]
+    expect = for_interval(row.expect, interval, PROFILES["default"].advert_interval)
+    return fault(row.name, row.title, judge(expect, seen), known["seconds"], timeline(seen))
 
 
 def _sure(offset: float | None) -> float:

@@ -107,7 +107,7 @@ def test_it_comes_back_once_and_stays(lab: Lab, tmp_path: Path) -> None:
 
 def test_another_preferred_node(lab: Lab) -> None:
     """Each node stops what it did in its other role."""
-    done = playbook("site.yml", *SWITCHED, "-e", '{"native_nodes": ["fw-2", "fw-1"]}')
+    done = playbook("site.yml", *SWITCHED, "-e", '{"native_priorities": {"fw-2": 251}}')
     assert done.returncode == 0, done.stdout[-3000:]
     assert installed() == ["inactive\nactive\n", "active\ninactive\n"]
     listening = [run(node, "ss -Htln sport = 3782") != "" for node in ("fw-1", "fw-2")]

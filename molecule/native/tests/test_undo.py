@@ -13,6 +13,7 @@ import pytest
 from containers import NODES, PROJECT, command, playbook, run, wait
 
 pytestmark = pytest.mark.long
+CONFIRMED = ("-e", "drill_confirm=native")
 CUT = "nft list table netdev ftfw_drill"
 ARMED = 66
 """Seconds of the row, and what its undo waits on top of them (SPARE_SECONDS of drill_steps)."""
@@ -26,9 +27,7 @@ def cut() -> list[str]:
 @contextmanager
 def drilling(fault: str) -> Iterator[Callable[[], None]]:
     """A drill in the background; calling what this yields kills its controller with all it has started."""
-    words, environment = command(
-        "playbooks/drill.yml", "-e", "drill_confirm=native", "-e", f"drill_faults={fault}"
-    )
+    words, environment = command("playbooks/drill.yml", *CONFIRMED, "-e", f"drill_faults={fault}")
     process = subprocess.Popen(
         words, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
@@ -54,6 +53,6 @@ def test_the_undo_comes_without_the_controller() -> None:
     assert run(node, "systemctl list-units --all --no-legend 'ftfw-drill-undo*'", check=False) == ""
 
     # and the next drill ends what this one has left: probes and listeners on their ports
-    done = playbook("playbooks/drill.yml", "-e", "drill_confirm=native", "-e", "drill_faults=keepalived_stop")
+    done = playbook("playbooks/drill.yml", *CONFIRMED, "-e", "drill_faults=keepalived_stop")
     assert done.returncode == 0, done.stdout[-3000:]
     assert "1 faults: 1 ok" in done.stdout, done.stdout[-3000:]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import Held
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, for_interval, judge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.result_document import load
 
 END = float("inf")
@@ -74,6 +74,13 @@ def verdict(expect: dict[str, Any], name: str, **changed: Any) -> tuple[str, str
     found = [check for check in judge(expect, replace(GOOD, **changed)) if check["name"].startswith(name)]
     assert len(found) == 1, found
     return found[0]["expected"], found[0]["seen"], found[0]["ok"]
+
+
+def test_a_takeover_takes_longer_with_rarer_adverts() -> None:
+    table = {"gap_ms": 500, "lost": 600, "overlap_ms": 0, "healthy_s": 30, "flows": "all", "resets": None}
+    assert for_interval(table, 0.07, 0.07) == for_interval(table, 0.01, 0.07) == table
+    rarer = for_interval(table, 0.32, 0.07)
+    assert rarer == {**table, "gap_ms": 1500, "lost": 1600}
 
 
 HOLDERS = "virtual addresses afterwards"

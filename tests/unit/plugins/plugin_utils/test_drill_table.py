@@ -35,6 +35,7 @@ ADDRESSES = {"eth0": "192.168.0", "eth1": "192.168.2", "eth2": "192.168.100"}
 def view(number: int) -> dict[str, Any]:
     networks = {"eth0": "outside", "eth1": "inside", "eth2": "sync"}
     return {
+        "pair": {"preferred": number == 1},
         "node_network": {
             "interfaces": [
                 {"name": name, "mac": f"12:34:56:78:9a:{number}{name[-1]}", "network": network}
@@ -71,6 +72,14 @@ def facts(kind: str = "container") -> dict[str, Any]:
         )
     hosts = ["fw-1", "fw-2", "client", "server", "omarine"]
     return {"nodes": nodes, "hosts": hosts, "open": "nft 'add element x'", "lab": kind != "machine"}
+
+
+def test_priorities_say_which_node_is_preferred() -> None:
+    known = facts()
+    for node, preferred in zip(known["nodes"], (False, True)):
+        node["view"]["pair"]["preferred"] = preferred
+    plan = drill_steps(to_data(ROWS[NAMES.index("reboot")]), known, "fw-1")
+    assert [step["targets"] for step in plan["steps"]] == [["fw-2"]]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
