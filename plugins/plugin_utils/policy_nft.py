@@ -153,14 +153,8 @@ def ports(ranges: Iterable[tuple[int, int]]) -> str:
 
 
 def render_ruleset(table: Table) -> str:
-    """Write the table. The first two lines remove the old one, also where there is none yet."""
-    lines = [
-        f"# {table.comment}",
-        f"table inet {table.name} {{}}",
-        f"delete table inet {table.name}",
-        "",
-        f"table inet {table.name} {{",
-    ]
+    """Write the table; nft_ruleset puts it in the place of an older one."""
+    lines = [f"# {table.comment}", f"table inet {table.name} {{"]
     sections = [_counter(one) for one in table.counters]
     sections += [_helper(name, *of) for name, of in sorted(table.helpers.items())]
     sections += [_ranges(one) if isinstance(one, Ranges) else _set(one) for one in table.sets]
