@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules that come to both nodes in order, or to none; what nobody confirms goes again by itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from containers import NODES, PROJECT, other_of, playbook, run, wait
+from test_pair import Flow, primary, settle
+
+RULES = "{{ site_view.nftables.ruleset | replace('%s', '%s') }}"
+TABLE = "nft --stateless list table inet ftfw"
+BOOT = "cat /etc/ftfw/ruleset.nft"
+SECONDS = 12
+"""Until the old rules come back."""
+
+
+def rules(old: str, new: str) -> tuple[str, str]:
+    """An option that gives each node its own rules, with something else in the place of `old`."""
+    return "-e", json.dumps({"nftables_ruleset": RULES % (old, new)})
+
+
+def kept() -> list[str]:
+    return [run(node, BOOT) for node in NODES]
+
+
+def tables() -> list[str]:
+    """What the kernels have, the counts aside; what was made anew comes last there."""
+    return ["\n".join(sorted(run(node, TABLE).splitlines())) for node in NODES]
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> None:
+    done = playbook("playbooks/policy.yml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    settle(primary())
+
+
+def test_a_change_comes_to_both_and_a_second_run_changes_nothing() -> None:
+    flow, before = Flow(60), primary()
+    started = time.monotonic()
+    changed = rules("dport 53 ct state new", "dport { 53, 5353 } ct state new")
+    done = playbook("playbooks/policy.yml", *changed)
+    took = time.monotonic() - started
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert all("5353" in table for table in tables() + kept())
+    assert took < 20
+    again = playbook("playbooks/policy.yml", *changed)
+    recap = again.stdout.split("PLAY RECAP")[1]
+    assert all(f"{node}" in recap for node in NODES) and "changed=1" not in recap, recap
+    moment = time.time()
+    wait("the flow lives", lambda: flow.echoes_after(moment) > 5)
+    assert primary() == before
+    assert [run(node, "ls /run/nft-ruleset/inet-ftfw/pending.json", check=False) for node in NODES] == [
+        "",
+        "",
+    ]
+
+
+@pytest.mark.long
+def test_a_backup_that_hears_no_adverts_keeps_the_primary_from_the_rules() -> None:
+    before, was, boots = primary(), tables(), kept()
+    deaf = rules("ip protocol 112 accept", "ip protocol 112 drop")
+    done = playbook("playbooks/policy.yml", *deaf, "-e", f"nft_ruleset_confirm={SECONDS}")
+    assert done.returncode != 0
+    assert "under the new rules it does not hear the other node's adverts" in done.stdout
+    assert tables()[NODES.index(before)] == was[NODES.index(before)]
+    assert kept() == boots
+    wait("the old rules are back", lambda: tables() == was, SECONDS + 5)
+    settle(primary())
+
+
+@pytest.mark.long
+def test_what_nobody_confirms_goes_and_flows_live_on(tmp_path: Path) -> None:
+    """The controller dies after it has changed the node."""
+    flow, was, boots = Flow(60), tables(), kept()
+    backup = other_of(primary())
+    play = [
+        {
+            "hosts": backup,
+            "gather_facts": False,
+            "tasks": [
+                {"ftfw.pair.site_model": {}},
+                {
+                    "ftfw.pair.nft_ruleset": {
+                        "table": "ftfw",
+                        "confirm": SECONDS,
+                        "text": RULES % ("dport 53 ct state new", "dport 5353 ct state new"),
+                    }
+                },
+            ],
+        }
+    ]
+    file = PROJECT / "build" / f"{tmp_path.name}.yml"
+    file.write_text(json.dumps(play))
+    try:
+        done = playbook(str(file))
+    finally:
+        file.unlink()
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "5353" in tables()[NODES.index(backup)]
+    assert kept() == boots, "a boot would have the old rules"
+    assert "nft-ruleset-inet-ftfw" in run(backup, "systemctl list-timers --no-legend")
+    wait("the old rules are back", lambda: tables() == was, SECONDS + 5)
+    assert kept() == boots
+    moment = time.time()
+    wait("the flow lives", lambda: flow.echoes_after(moment) > 5)
+    assert run(backup, "systemctl --failed --no-legend") == ""
