@@ -16,7 +16,7 @@ _LIMIT = re.compile(
     r"(limit rate (?:over )?[0-9]+/(?:second|minute|hour|day|week))(?: burst [0-9]+ packets)?"
 )
 BURST = 1000
-"""More than one batch sends through one rule. A larger one overflows nft's nanoseconds with a rate per week."""
+"""More than a batch sends through one rule. Much more would overflow nft's nanoseconds at a rate per week."""
 MOST = 500
 """Probes of one batch."""
 
@@ -48,9 +48,9 @@ def batches(probes: Iterable[Probe]) -> list[Batch]:
             continue
         keys = flow_keys(probe)
         for batch in made:
-            if batch.setup == probe.setup and not batch.limits and len(batch.probes) < MOST:
-                if not batch.flows & keys:
-                    break
+            fits = batch.setup == probe.setup and not batch.limits and len(batch.probes) < MOST
+            if fits and not batch.flows & keys:
+                break
         else:
             batch = Batch(probe.setup, False)
             made.append(batch)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a probe sends, and what it makes of what it hears: a generator for each probe, without I/O.
 
-A generator yields packets to send, gets what was heard of its own packets when all is quiet again, and returns
-the probe's fate. Every packet carries the probe's number: TCP segments in their sequence numbers, which
+A generator yields packets to send, gets what was heard of its own packets when all is quiet again, and
+returns the probe's fate. Every packet carries the probe's number: TCP segments in their sequence numbers, which
 address translation leaves alone, the others in their data.
 """
 
@@ -71,7 +71,7 @@ _REPLY, _LATER, _FOREIGN = 1001, 1002, 1003
 
 
 def number_of(packet: Packet) -> int:
-    """The number of the probe that a packet belongs to, also when it only quotes or refuses one; 0 for none."""
+    """The number of the probe whose packet it is, or that it quotes or refuses; 0 for none."""
     if packet.quoted is not None:
         return number_of(packet.quoted)
     if packet.protocol == TCP:
@@ -118,8 +118,9 @@ def converse(probe: Probe) -> Conversation:
 
 
 def _open(probe: Probe) -> Conversation:
-    heard = yield [Send(probe.entry, opening(probe, part)) for part in range(probe.repeat)]
-    return _fate(probe, heard)
+    repeat = probe.repeat if probe.packet == OPENING else 1
+    heard = yield [Send(probe.entry, opening(probe, part)) for part in range(repeat)]
+    return _fate(replace(probe, repeat=repeat), heard)
 
 
 def opening(probe: Probe, part: int = 0) -> bytes:
@@ -290,17 +291,26 @@ def _later(probe: Probe, data: bytes = b"data") -> bytes:
 
 
 def _judge_error(probe: Probe, arrived: Heard) -> Conversation:
-    """An error from beyond, about the first packet: by default that it was too big (RFC 1191, RFC 8201)."""
-    source, destination = _ends(arrived.packet, probe)
-    message = icmp_error(destination, source, *probe.error, arrived.packet.raw)
-    heard = yield [Send(probe.by or arrived.place, message)]
-    about = [one for one in heard if one.packet.quoted is not None]
-    if not about:
+    """An error from beyond about the first packet, or from before the firewall about the reply."""
+    place, about = probe.by or arrived.place, arrived.packet
+    source, destination = _ends(about, probe)
+    if probe.by == probe.entry:
+        heard = yield [Send(arrived.place, _reply_packet(probe, arrived.packet))]
+        if not _got_back(probe, heard):
+            return Fate(DROP, "the flow could not be opened; its reply did not get back")
+        about = next(one for one in heard if one.place == probe.entry).packet
+        source, destination = probe.destination, probe.source
+    message = icmp_error(destination, source, *probe.error, about.raw)
+    heard = yield [Send(place, message)] * probe.repeat
+    errors = [one for one in heard if one.packet.quoted is not None]
+    if not errors:
         return Fate(DROP)
-    quoted = about[0].packet.quoted
-    if about[0].place == probe.entry and quoted and quoted.source != probe.source:
-        return Fate(ACCEPT, f"but it is about {quoted.source}", about[0], reply=False)
-    return Fate(ACCEPT, "", about[0])
+    if len(errors) < probe.repeat:
+        return Fate(LIMITED, f"{len(errors)} of {probe.repeat} came through", errors[0])
+    quoted = errors[0].packet.quoted
+    if probe.by != probe.entry and quoted and quoted.source != probe.source:
+        return Fate(ACCEPT, f"but it is about {quoted.source}", errors[0], reply=False)
+    return Fate(ACCEPT, "", errors[0])
 
 
 def _judge_expected(probe: Probe, arrived: Heard) -> Conversation:

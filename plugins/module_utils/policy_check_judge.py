@@ -68,8 +68,7 @@ def _telling(probe: Probe, seen: list[str]) -> list[str]:
         for word in seen
         if word in VERDICTS
         or _kind(word) in kinds
-        or not word.startswith("no ")
-        and word not in ("entry", "reply")
+        or not (word.startswith("no ") or word in ("entry", "reply"))
     ]
 
 

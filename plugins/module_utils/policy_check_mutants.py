@@ -125,7 +125,7 @@ def _limit(tokens: list[str], place: int) -> int | None:
 
 
 def _match(tokens: list[str], place: int) -> int | None:
-    """The end of the match that begins here; of something else, of its one token; None when only statements follow."""
+    """Find the end of the match or the word that begins here; None when only statements follow."""
     end = _selector(tokens, place)
     if end is None:
         return place + 1

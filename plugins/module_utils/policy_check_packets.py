@@ -64,7 +64,7 @@ HOP_LIMIT = 64
 
 @dataclass(frozen=True)
 class Packet:
-    """What a captured packet says. `data` is what follows its last header, `raw` all from its IP header on."""
+    """What a packet says. `data` is what follows its last header, `raw` all from its IP header on."""
 
     source: Address | None
     destination: Address | None
@@ -87,7 +87,7 @@ def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -106,7 +106,7 @@ def internet(source: Address, destination: Address, protocol: int, payload: byte
 
 
 def _sum(source: Address, destination: Address, protocol: int, segment: bytes) -> int:
-    """The checksum of a segment with its pseudo header, of which that of IPv6 sums up as that of IPv4 does."""
+    """The checksum of a segment with its pseudo header; that of IPv4 sums up as that of IPv6 does."""
     pseudo = source.packed + destination.packed + struct.pack("!II", len(segment), protocol)
     return checksum(pseudo + segment)
 
@@ -137,10 +137,7 @@ def udp(source: tuple[Address, int], destination: tuple[Address, int], data: byt
 def icmp(source: Address, destination: Address, type_: int, code: int, rest: int, data: bytes) -> bytes:
     """Make an ICMP or ICMPv6 message; `rest` are the four bytes that depend on the type."""
     message = struct.pack("!BBHI", type_, code, 0, rest) + data
-    if source.version == 4:
-        sum_ = checksum(message)
-    else:
-        sum_ = _sum(source, destination, ICMPV6, message)
+    sum_ = checksum(message) if source.version == 4 else _sum(source, destination, ICMPV6, message)
     message = message[:2] + struct.pack("!H", sum_) + message[4:]
     # RFC 4861, section 7.1: neighbour discovery comes from the link itself
     hops = 255 if source.version == 6 and type_ in NEIGHBOUR_DISCOVERY else 0
@@ -194,7 +191,7 @@ def parse_payload(
         source_port, port = struct.unpack_from("!HH", data)
         return Packet(source, destination, protocol, raw, source_port, port, data=data[8:])
     if protocol in (ICMP, ICMPV6) and len(data) >= 8:
-        type_, code, _sum_, identifier = struct.unpack_from("!BBHH", data)
+        type_, code, _checksum, identifier = struct.unpack_from("!BBHH", data)
         errors = ICMP_ERRORS[4 if protocol == ICMP else 6]
         quoted = parse_quoted(data[8:]) if type_ in errors else None
         return Packet(

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two network namespaces without a name: the firewall, and the wires at its devices.
 
-They live as long as this process, or until it leaves them, so nothing is left of them whatever ends it. On the
-wires no kernel answers anything: frames are written and read there as they are. The firewall resolves no
+They live as long as this process, or until it leaves them, so nothing is left of them whatever ends it. On
+the wires no kernel answers anything: frames are written and read there as they are. The firewall resolves no
 neighbours, so each address of a network is there.
 """
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows import MOST_REPEATS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
     ICMP,
@@ -21,7 +22,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets imp
     UDP,
     Address,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows import MOST_REPEATS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import (
     EXPECTED,
     FIREWALL,
@@ -71,7 +71,7 @@ def expectation_errors(words: Sequence[str]) -> list[str]:
 
 
 def is_expectation(word: str) -> bool:
-    """Whether it is a verdict, `snat to ADDRESS`, `dnat to ADDRESS`, `helper NAME`, or one of a few others."""
+    """Whether it is a verdict, `snat to ADDRESS`, `dnat to ADDRESS`, `helper NAME`, or of a few others."""
     kind, to, address = word.partition(" to ")
     if to and kind in ("snat", "dnat"):
         try:
@@ -82,7 +82,7 @@ def is_expectation(word: str) -> bool:
 
 
 def _wires(interfaces: Sequence[Mapping[str, Any]], wrong: list[str]) -> tuple[Wire, ...]:
-    wires = []
+    wires: list[Wire] = []
     for interface in interfaces:
         device, network = interface["name"], interface.get("network") or interface["name"]
         if any(wire.device == device or wire.network == network for wire in wires):

@@ -17,8 +17,8 @@ description:
   - All tests are sent at the same time, as far as they don't meet in the connection tracking table.
   - The namespaces have no name and go with the module's process, also when it is killed. No ruleset, device
     or address of the host is touched.
-  - Limits are given large bursts while tests are sent together. A test with C(repeat) gets the table as it is,
-    for itself.
+  - Limits are given large bursts while tests are sent together. A test with C(repeat) gets the table as it
+    is, for itself.
   - The kernel picks up TCP flows midway there (C(nf_conntrack_tcp_loose)), and has no reverse path filter, so
     that the ruleset has to stop what they would have stopped.
   - The task does not fail when a test does. RV(ok) and RV(rows) tell.
@@ -109,7 +109,9 @@ options:
         description: The type of a V(related) error. By default that the packet was too big.
         type: str
       by:
-        description: The network from which a reply or an error comes, when not from where the flow went.
+        description:
+          - The network from which a reply or an error comes, when not from where the flow went. With that
+            where the flow came from, a V(related) error is about the reply.
         type: str
       helper:
         description: Whose dialog announces an V(expected) connection.
@@ -117,8 +119,8 @@ options:
         choices: [ftp, tftp]
       repeat:
         description:
-          - How often to send the first packet at once, to meet a limit. Pings are of one flow, others of one
-            each. At most 100.
+          - How often to send the first packet, or the V(related) error, at once, to meet a limit. Pings are
+            of one flow, other first packets of one each. At most 100.
         type: int
         default: 1
       broken:
@@ -169,8 +171,8 @@ EXAMPLES = r"""
   ftfw.pair.policy_check:
     ruleset: "{{ site_view.nftables.ruleset }}"
     interfaces:
-      - {name: eth0, network: outside, prefixes: [192.168.0.0/24], addresses: [192.168.0.1/24, 192.168.0.100/32]}
-      - {name: eth1, network: inside, prefixes: [192.168.2.0/24], addresses: [192.168.2.1/24, 192.168.2.100/32]}
+      - {name: eth0, network: outside, prefixes: [192.168.0.0/24], addresses: [192.168.0.1/24]}
+      - {name: eth1, network: inside, prefixes: [192.168.2.0/24], addresses: [192.168.2.1/24]}
     tests:
       - name: ssh goes out as the pair
         from: inside
