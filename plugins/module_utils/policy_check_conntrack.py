@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Empties and reads the connection tracking table of the calling thread's network namespace.
+"""Asks the kernel for entries of its connection tracking table, and deletes them, in the thread's namespace.
 
+One by one, because the table is one for all namespaces, and a dump or a flush goes through all of it.
 Messages: linux/netfilter/nfnetlink_conntrack.h.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import (
@@ -24,54 +26,82 @@ from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import 
     NLM_F_REQUEST,
     NLMSG_ERROR,
     SUBSYS_CTNETLINK,
+    attribute,
     helper_of,
-    message,
+    nested,
     parse_attributes,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP, ICMPV6, Packet
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import Entry
 
 MSG_CT_DELETE = (SUBSYS_CTNETLINK << 8) | 2
-NLM_F_DUMP = 0x300
-NLMSG_DONE = 3
 _SOURCES, _DESTINATIONS = (1, 3), (2, 4)
+_ADDRESSES = {4: (1, 2), 6: (3, 4)}
 _ICMP_IDENTIFIERS = (4, 7)
+_ICMP_FIELDS = {ICMP: (4, 5, 6), ICMPV6: (7, 8, 9)}
+_AT_ONCE = 64
+"""Requests in one message, whose answers find room in the socket."""
 
 
 class Conntrack:
     """A socket that stays in the namespace in which it was opened."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
-        self._socket.settimeout(10)
-        self._socket.bind((0, 0))
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self.socket.settimeout(10)
+        self.socket.bind((0, 0))
 
-    def close(self) -> None:
-        self._socket.close()
+    def entries(self, flows: Mapping[int, Packet]) -> dict[int, Entry]:
+        """Read the entries that these packets belong to, each by the packet's number."""
+        found = self._ask(MSG_CT_GET, flows)
+        read = ((number, entry_of(answer)) for number, answer in found.items())
+        return {number: entry for number, entry in read if entry is not None}
 
-    def flush(self) -> None:
-        self._socket.send(message(MSG_CT_DELETE, NLM_F_REQUEST | NLM_F_ACK, 1, b""))
-        self._answers()
+    def forget(self, packets: Iterable[Packet]) -> None:
+        """Delete the entries of these packets, where there are any."""
+        self._ask(MSG_CT_DELETE, dict(enumerate(packets, 1)))
 
-    def entries(self) -> list[Entry]:
-        self._socket.send(message(MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 2, b""))
-        return [entry for answer in self._answers() if (entry := entry_of(answer)) is not None]
+    def _ask(self, kind: int, packets: Mapping[int, Packet]) -> dict[int, bytes]:
+        """Send a request for each packet; the answers have what follows their nfgenmsg."""
+        found: dict[int, bytes] = {}
+        requests = list(packets.items())
+        for start in range(0, len(requests), _AT_ONCE):
+            part = requests[start : start + _AT_ONCE]
+            self.socket.send(b"".join(_request(kind, number, packet) for number, packet in part))
+            waiting = {number for number, _packet in part}
+            while waiting:
+                data = self.socket.recv(1 << 17)
+                while len(data) >= 16:
+                    length, answer, _flags, number = struct.unpack_from("=LHHL", data)
+                    if answer == NLMSG_ERROR:
+                        waiting.discard(number)
+                    else:
+                        found[number] = data[20:length]
+                    data = data[length + (-length % 4) :]
+        return found
 
-    def _answers(self) -> list[bytes]:
-        """Read messages up to the last one; what follows their nfgenmsg."""
-        found: list[bytes] = []
-        while True:
-            data = self._socket.recv(1 << 17)
-            while len(data) >= 16:
-                length, kind = struct.unpack_from("=LH", data)
-                if kind == NLMSG_DONE:
-                    return found
-                if kind == NLMSG_ERROR:
-                    number = -struct.unpack_from("=i", data, 16)[0]
-                    if number:
-                        raise OSError(number, "the connection tracking table cannot be had")
-                    return found
-                found.append(data[20:length])
-                data = data[length + (-length % 4) :]
+
+def _request(kind: int, number: int, packet: Packet) -> bytes:
+    """Ask for the entry of a packet. An acknowledgement follows each answer, and an error is one."""
+    if packet.source is None or packet.destination is None:
+        raise ValueError("a packet without addresses has no entry")
+    family = packet.source.version
+    ends = zip(_ADDRESSES[family], (packet.source.packed, packet.destination.packed))
+    protocol = [attribute(CTA_PROTO_NUM, bytes([packet.protocol]))]
+    if packet.protocol in _ICMP_FIELDS:
+        identifier, type_, code = _ICMP_FIELDS[packet.protocol]
+        protocol.append(attribute(identifier, struct.pack("!H", packet.identifier)))
+        protocol += [attribute(type_, bytes([packet.type])), attribute(code, bytes([packet.code]))]
+    else:
+        protocol.append(attribute(CTA_PROTO_SRC_PORT, struct.pack("!H", packet.source_port)))
+        protocol.append(attribute(CTA_PROTO_DST_PORT, struct.pack("!H", packet.port)))
+    body = struct.pack("=BBH", socket.AF_INET if family == 4 else socket.AF_INET6, 0, 0)
+    body += nested(
+        CTA_TUPLE_ORIG,
+        nested(CTA_TUPLE_IP, *(attribute(key, address) for key, address in ends)),
+        nested(CTA_TUPLE_PROTO, *protocol),
+    )
+    return struct.pack("=LHHLL", 16 + len(body), kind, NLM_F_REQUEST | NLM_F_ACK, number, 0) + body
 
 
 def entry_of(attributes: bytes) -> Entry | None:

@@ -3,8 +3,8 @@
 """What a probe sends, and what it makes of what it hears: a generator for each probe, without I/O.
 
 A generator yields packets to send, gets what was heard of its own packets when all is quiet again, and
-returns the probe's fate. Every packet carries the probe's number: TCP segments in their sequence numbers, which
-address translation leaves alone, the others in their data.
+returns the probe's fate. Every packet carries the probe's number: a TCP segment in its sequence number, which
+address translation leaves alone, others in their data.
 """
 
 from __future__ import annotations

@@ -31,6 +31,8 @@ class Reason:
         )
 
 
+_ONE_ADDRESS = r"[0-9a-f.:]+"
+
 REASONS: tuple[Reason, ...] = (
     Reason(
         "prerouting",
@@ -43,6 +45,78 @@ REASONS: tuple[Reason, ...] = (
         "without ct state new",
         ".* ct helper set .*",
         "the kernel gives a helper to a flow with its first packet only",
+    ),
+    Reason(
+        "prerouting",
+        "without (iifname|ip6? [sd]addr) .*",
+        ".* ct helper set .*",
+        "the forward chain drops such a flow to this port, so there is no entry for a helper",
+    ),
+    Reason(
+        "nat_prerouting",
+        "without (iifname|ip6? saddr) .*",
+        ".* map @probe_forwards",
+        "the forward chain asks for the same interface and sender once more",
+    ),
+    Reason(
+        "input",
+        "without iifname .*",
+        rf"iifname .* ip6? saddr {_ONE_ADDRESS} ip6? daddr {_ONE_ADDRESS} (udp|tcp) .* accept",
+        "where its address stands apart, a rule before it has dropped what comes by another link",
+    ),
+    Reason(
+        "input",
+        "without iifname .*",
+        "iifname .* icmp(v6)? type echo-request drop",
+        "on other links the policy drops pings, or a rule before it has accepted them",
+    ),
+    Reason(
+        "input|forward",
+        "without ct state related",
+        "ct state related icmp(v6)? type .* accept",
+        "the kernel takes an ICMP error for related or for invalid, and invalid ones were dropped",
+    ),
+    Reason(
+        "forward",
+        "without ct state related",
+        "ct state related ct helper .* accept",
+        "the kernel matches the helper of the flow that has announced this one; others have no such flow",
+    ),
+    Reason(
+        "forward",
+        "removed|without [io]ifname .*",
+        "[io]ifname .* meta nfproto ipv[46] drop",
+        "a packet has two interfaces, and where both lack the family the other rule drops it",
+    ),
+    Reason(
+        "forward",
+        "removed",
+        "ct state invalid drop",
+        "each rule that accepts a flow asks for its state, and invalid is none of them",
+    ),
+    Reason(
+        "forward",
+        "without [io]ifname .*",
+        ".* icmp(v6)? type .* limit rate over .* drop",
+        "where only this entry accepts them, requests on other ways are dropped anyhow",
+    ),
+    Reason(
+        "forward",
+        "without oifname .*",
+        r".* (ip6? daddr [0-9a-f.:]+|ip6? saddr \. ip6? daddr @probe_pings) .*accept",
+        "the addresses are on that network only",
+    ),
+    Reason(
+        "forward",
+        "without ct state new",
+        ".* ct state new( limit .*)? accept",
+        "what is invalid was dropped before, and what is established accepted",
+    ),
+    Reason(
+        "forward",
+        "without (iifname|ip6? [sd]addr|meta l4proto . th dport) .*",
+        ".* ct status dnat .* @probe_ports ct state new accept",
+        "destination NAT has asked for the same interface, sender and port, and leads to this address only",
     ),
 )
 

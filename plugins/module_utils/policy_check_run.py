@@ -16,14 +16,14 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows impor
     Conversation,
     converse,
     number_of,
+    opening,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_judge import row
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants import mutants
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_OF, TCP, UDP
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_OF, parse
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_reasons import reason_for
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import Space, TableError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import (
-    Entry,
     Fate,
     Heard,
     Probe,
@@ -56,11 +56,11 @@ def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, Row]:
     """Load the table, send one batch, and return the rows by number."""
     text = ruleset if batch.limits else with_large_bursts(ruleset)
     space.load("\n".join([text, *batch.setup]))
-    space.prepare()
     fates = _converse(space, batch.probes)
-    entries = {_key(entry): entry for entry in space.conntrack.entries()}
+    flows = ((probe.number, parse(opening(probe))) for probe in batch.probes)
+    entries = space.conntrack.entries({number: packet for number, packet in flows if packet is not None})
     return {
-        probe.number: row(probe, fates[probe.number], entries.get(_own_key(probe))) for probe in batch.probes
+        probe.number: row(probe, fates[probe.number], entries.get(probe.number)) for probe in batch.probes
     }
 
 
@@ -83,16 +83,6 @@ def _converse(space: Space, probes: Sequence[Probe]) -> dict[int, Fate]:
                 fates[number] = done.value
                 del talking[number]
     return fates
-
-
-def _key(entry: Entry) -> tuple[object, ...]:
-    return entry.protocol, entry.source, entry.destination, entry.source_port, entry.port
-
-
-def _own_key(probe: Probe) -> tuple[object, ...]:
-    has_ports = probe.protocol in (TCP, UDP)
-    source_port = probe.source_port if has_ports or probe.protocol == ICMP_OF[probe.family] else 0
-    return probe.protocol, probe.source, probe.destination, source_port, probe.port if has_ports else 0
 
 
 def mutate(space: Space, ruleset: str, probes: Sequence[Probe]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pathlib import Path
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_conntrack import Conntrack
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
     ETHERTYPE,
+    Packet,
     parse,
     parse_payload,
 )
@@ -89,6 +90,7 @@ class Space:
         self._sockets: list[socket.socket] = []
         self._own: list[tuple[int, int, socket.socket]] = []
         self._output: dict[int, socket.socket] = {}
+        self._sent: list[Packet] = []
 
     def __enter__(self) -> Space:
         self._home = self._namespace()
@@ -146,6 +148,7 @@ class Space:
         for family, kind in ((4, socket.AF_INET), (6, socket.AF_INET6)):
             self._output[family] = self._open(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self.conntrack = Conntrack()
+        self._sockets.append(self.conntrack.socket)
 
     def _firewall_links(self) -> Iterator[str]:
         yield "link set lo up"
@@ -174,10 +177,9 @@ class Space:
     def load(self, text: str) -> None:
         """Replace all tables by the text, in one transaction, and forget all flows."""
         _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
-        self.conntrack.flush()
-
-    def prepare(self) -> None:
-        """Set what exists only once a table has put connection tracking to work."""
+        self.conntrack.forget(self._sent)
+        self._sent.clear()
+        # they exist only once a table has put connection tracking to work
         _write(CONNTRACK_SYSCTLS)
 
     def exchange(self, sends: Sequence[Send]) -> list[Heard]:
@@ -185,6 +187,9 @@ class Space:
         heard: list[Heard] = []
         with _one_processor():
             for send in sends:
+                packet = parse(send.packet)
+                if packet is not None and packet.quoted is None:
+                    self._sent.append(packet)
                 self._send(send)
             for _hop in range(_HOPS):
                 self._until_marked(heard)
