@@ -9,10 +9,25 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import HOST_VARIABLES, SITE_VARIABLES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
+    VARIABLE,
+    PolicyTest,
+    read_policy_tests,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import (
+    HOST_VARIABLES,
+    SITE_VARIABLES,
+    read_site,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+
+SPEC = {
+    "check_only": {"type": "bool", "default": False},
+    "policy_tests": {"type": "bool", "default": False},
+}
 
 
 class ActionModule(ActionBase):
@@ -26,10 +41,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
-        _spec, arguments = self.validate_argument_spec({"check_only": {"type": "bool", "default": False}})
+        _spec, arguments = self.validate_argument_spec(SPEC)
         host = str(variables["inventory_hostname"])
         problems = Problems()
         hostvars, names = read_hostvars(variables["hostvars"], problems)
+        tests = policy_tests(hostvars, problems)
         try:
             site = load_site(hostvars, names, problems)
         except SiteError as error:
@@ -42,8 +58,18 @@ class ActionModule(ActionBase):
         if not arguments["check_only"]:
             if host not in site.hosts:
                 raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
-            result["ansible_facts"] = {"site_view": host_view(site, host)}
+            view = host_view(site, host)
+            if arguments["policy_tests"]:
+                view["policy_test"] = policy_test_view(site, host, tests)
+            result["ansible_facts"] = {"site_view": view}
         return result
+
+
+def policy_tests(hostvars: Mapping[str, Mapping[str, object]], problems: Problems) -> tuple[PolicyTest, ...]:
+    """Read the site's own tests. What is wrong with the rest of the inventory is told by others."""
+    if not any(VARIABLE in values for values in hostvars.values()):
+        return ()
+    return read_policy_tests(hostvars, read_site(hostvars, Problems()), problems)
 
 
 def read_hostvars(
@@ -56,7 +82,7 @@ def read_hostvars(
         host, host_values = str(name), hostvars[name]
         values[host] = {}
         names[host] = [str(key) for key in host_values]
-        for key in SITE_VARIABLES + HOST_VARIABLES:
+        for key in (*SITE_VARIABLES, *HOST_VARIABLES, VARIABLE):
             if key not in host_values:
                 continue
             try:

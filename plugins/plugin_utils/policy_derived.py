@@ -276,12 +276,11 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
 def _helper(bench: Bench, entry: PolicyEntry, protocol: str, port: int) -> str:
     """The helper of the first service that has one for this port, wherever the flow goes to."""
     for other in bench.firewall.entries:
-        if other.source == entry.source:
-            for service in bench.firewall.services(other):
-                ranges = service.tcp if protocol == "tcp" else service.udp
-                if service.helper and HELPERS[service.helper] == protocol:
-                    if any(first <= port <= last for first, last in ranges):
-                        return f"helper {service.helper}"
+        for service in bench.firewall.services(other) if other.source == entry.source else ():
+            ranges = service.tcp if protocol == "tcp" else service.udp
+            known = service.helper and HELPERS[service.helper] == protocol
+            if known and any(first <= port <= last for first, last in ranges):
+                return f"helper {service.helper}"
     return "no helper"
 
 

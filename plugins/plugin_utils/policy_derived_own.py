@@ -19,6 +19,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILI
 _VRRP = {"protocol": "112"}
 _PING = {"protocol": "icmp", "type": "echo-request"}
 _STRANGE = {4: "source-quench", 6: "100"}
+_OTHER_TYPE = {4: "timestamp-request", 6: "mld-listener-query"}
 _CLOSED = 9999
 """A port that nobody has."""
 
@@ -56,8 +57,8 @@ def _pings(bench: Bench, network: str, family: int) -> Iterator[Case]:
             yield case(f"{name}: {address}", network, FIREWALL, sender, address, "accept", **_PING)
     yield case(f"{name}: within measure", network, None, sender, own, "limited", repeat=40, **_PING)
     yield case(f"{name}: not a broken one", network, None, sender, own, "drop", broken=True, **_PING)
-    other = {"protocol": "icmp", "type": "timestamp-request" if family == 4 else "mld-listener-query"}
-    yield case(f"{name}: no {other['type']}", network, None, sender, own, "drop", **other)
+    kind = _OTHER_TYPE[family]
+    yield case(f"{name}: no {kind}", network, None, sender, own, "drop", protocol="icmp", type=kind)
 
 
 def _closed(bench: Bench, network: str, family: int) -> Iterator[Case]:
@@ -167,8 +168,8 @@ def _management(bench: Bench) -> Iterator[Case]:
             yield case(f"{name}: ssh", network, FIREWALL, sender, own, "accept", **_tcp(22))
             yield case(f"{name}: ping", network, FIREWALL, sender, own, "accept", **_PING)
             yield case(f"{name}: nothing else", network, None, sender, own, "drop", **_tcp(23))
-            other = {"protocol": "icmp", "type": "timestamp-request" if family == 4 else "mld-listener-query"}
-            yield case(f"{name}: no {other['type']}", network, None, sender, own, "drop", **other)
+            kind = _OTHER_TYPE[family]
+            yield case(f"{name}: no {kind}", network, None, sender, own, "drop", protocol="icmp", type=kind)
             if trusted:
                 yield case(f"{name}: no ssh of others", network, None, stranger, own, "drop", **_tcp(22))
                 yield case(f"{name}: no ping of others", network, None, stranger, own, "drop", **_PING)
@@ -229,7 +230,7 @@ def _lacking(bench: Bench) -> Iterator[Case]:
 
 
 def _sent(bench: Bench) -> Iterator[Case]:
-    """What the firewall itself opens is answered, keeps its address, and is tracked but for the pair's own."""
+    """What the firewall opens is answered, keeps its address, and is tracked but for the pair's own."""
     firewall = bench.firewall
     name = "from the firewall"
     links = {link.network for link in firewall.links}
@@ -257,7 +258,8 @@ def _sent(bench: Bench) -> Iterator[Case]:
             if network not in links:
                 tracked.append(_udp(PATH_PORT, PATH_PORT))
             for more in tracked:
-                label = f"{name} to {network}: {more['protocol']}/{more.get('port', '')} is tracked"
+                what = "/".join(str(more[key]) for key in ("protocol", "port") if key in more)
+                label = f"{name} to {network}: {what} is tracked"
                 yield case(label, *ends, "accept", "entry", **more)
             for other in bench.data:
                 if other != network and bench.has(other, family):

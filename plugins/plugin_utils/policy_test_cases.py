@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of a firewall have in common: its wires, who stands on them, and what its policy lets through.
+"""What the tests of a firewall have in common: its wires, who stands on them, and what is let through.
 
 A case is a test as the module policy_check takes it.
 """
