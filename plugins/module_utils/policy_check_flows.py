@@ -150,8 +150,10 @@ def _message(probe: Probe, part: int) -> bytes:
         return icmp_error(*ends, probe.type, probe.code, about)
     if probe.type in (135, 136) and probe.family == 6:
         # RFC 4861, section 4.3: the target comes first
-        return icmp(*ends, probe.type, 0, 0, probe.destination.packed + b"\0" * 4 + _tagged(probe, part))
-    return icmp(*ends, probe.type, probe.code, (probe.source_port << 16) + part, _tagged(probe, part))
+        data = probe.destination.packed + b"\0" * 4 + _tagged(probe, part)
+        return icmp(*ends, probe.type, 0, 0, data, probe.hops)
+    rest = (probe.source_port << 16) + part
+    return icmp(*ends, probe.type, probe.code, rest, _tagged(probe, part), probe.hops)
 
 
 def _spoilt(raw: bytes, probe: Probe) -> bytes:

@@ -55,7 +55,7 @@ ICMP_TYPES: dict[int, dict[str, int]] = {
 }
 ICMP_REPLIES: dict[int, dict[int, int]] = {4: {8: 0, 13: 14, 15: 16, 17: 18}, 6: {128: 129}}
 """The type that answers a request."""
-ICMP_ERRORS: dict[int, tuple[int, ...]] = {4: (3, 4, 5, 11, 12), 6: (1, 2, 3, 4)}
+ICMP_ERRORS: dict[int, tuple[int, ...]] = {4: (3, 4, 5, 11, 12), 6: tuple(range(1, 128))}
 """Types that quote the packet that they are about."""
 NEIGHBOUR_DISCOVERY = (133, 134, 135, 136, 137)
 _QUOTE_BYTES = 128
@@ -134,13 +134,16 @@ def udp(source: tuple[Address, int], destination: tuple[Address, int], data: byt
     return internet(source[0], destination[0], UDP, head[:6] + struct.pack("!H", sum_) + data)
 
 
-def icmp(source: Address, destination: Address, type_: int, code: int, rest: int, data: bytes) -> bytes:
+def icmp(
+    source: Address, destination: Address, type_: int, code: int, rest: int, data: bytes, hops: int = 0
+) -> bytes:
     """Make an ICMP or ICMPv6 message; `rest` are the four bytes that depend on the type."""
     message = struct.pack("!BBHI", type_, code, 0, rest) + data
     sum_ = checksum(message) if source.version == 4 else _sum(source, destination, ICMPV6, message)
     message = message[:2] + struct.pack("!H", sum_) + message[4:]
     # RFC 4861, section 7.1: neighbour discovery comes from the link itself
-    hops = 255 if source.version == 6 and type_ in NEIGHBOUR_DISCOVERY else 0
+    if source.version == 6 and type_ in NEIGHBOUR_DISCOVERY:
+        hops = hops or 255
     return internet(source, destination, ICMP_OF[source.version], message, hops)
 
 

@@ -48,15 +48,15 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "prerouting",
-        "without (iifname|ip6? [sd]addr) .*",
+        "without (iifname|ip6? [sd]addr|(tcp|udp) dport) .*",
         ".* ct helper set .*",
-        "the forward chain drops such a flow to this port, so there is no entry for a helper",
+        "the forward chain drops what else would get it, so there is no entry for a helper",
     ),
     Reason(
         "nat_prerouting",
-        "without (iifname|ip6? saddr) .*",
-        ".* map @probe_forwards",
-        "the forward chain asks for the same interface and sender once more",
+        "without (iifname|ip6? saddr|(tcp|udp) dport) .*",
+        ".* dnat ip6? to .*",
+        "the forward chain asks for the same interface, sender and port once more",
     ),
     Reason(
         "input",
@@ -114,8 +114,8 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "forward",
-        "without (iifname|ip6? [sd]addr|meta l4proto . th dport) .*",
-        ".* ct status dnat .* @probe_ports ct state new accept",
+        "without (iifname|ip6? [sd]addr|(tcp|udp) dport|meta l4proto . th dport) .*",
+        ".* ct status dnat .* accept",
         "destination NAT has asked for the same interface, sender and port, and leads to this address only",
     ),
 )

@@ -157,6 +157,7 @@ def _probe(number: int, test: Mapping[str, Any], networks: Sequence[str], wrong:
         by=test.get("by"),
         helper=test.get("helper"),
         repeat=repeat,
+        hops=test.get("hops") or 0,
         broken=bool(test.get("broken")),
         setup=tuple(test.get("setup") or ()),
     )

@@ -60,6 +60,8 @@ class Probe:
     repeat: int = 1
     broken: bool = False
     """With a wrong checksum, of TCP, UDP or ICMP."""
+    hops: int = 0
+    """Hop limit of ICMP; 0 for the usual one."""
     setup: tuple[str, ...] = ()
     """Commands of nft after the ruleset was loaded."""
 

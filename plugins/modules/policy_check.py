@@ -123,6 +123,9 @@ options:
             of one flow, other first packets of one each. At most 100.
         type: int
         default: 1
+      hops:
+        description: The hop limit of ICMP, 1 to 255. By default 64, and 255 of neighbour discovery.
+        type: int
       broken:
         description: Whether to send it with a wrong checksum.
         type: bool
@@ -267,6 +270,7 @@ def argument_spec() -> dict[str, Any]:
         "by": {"type": "str"},
         "helper": {"type": "str", "choices": ["ftp", "tftp"]},
         "repeat": {"type": "int", "default": 1},
+        "hops": {"type": "int"},
         "broken": {"type": "bool", "default": False},
         "setup": {**strings, "default": []},
         "expected": {**strings, "required": True},

@@ -194,7 +194,8 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
             yield case(name, *foreign, "no snat", protocol=protocol, port=port)
     yield case(f"{way}: not another protocol", *there, "drop", protocol=str(_GRE))
     yield case(f"{way}: not an error about nothing", *there, "drop", protocol="icmp", type="time-exceeded")
-    for kind in ("echo-request", "timestamp-request") if family == 4 else ("echo-request",):
+    # RFC 4620: node information queries are the other requests of ICMPv6 that conntrack knows
+    for kind in ("echo-request", "timestamp-request" if family == 4 else "139"):
         if not bench.lets_type(source, destination, kind):
             yield case(f"{way}: not {kind}", *there, "drop", protocol="icmp", type=kind)
 
@@ -254,7 +255,9 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
             name = f"{forward}, {protocol}/{port}"
             more = {"protocol": protocol, "port": port}
             hit = source, network, sender, virtual
-            yield case(name, *hit, "accept", f"dnat to {address}", shown, **more)
+            known = service.helper and HELPERS[service.helper] == protocol
+            helper = f"helper {service.helper}" if known else "no helper"
+            yield case(name, *hit, "accept", f"dnat to {address}", shown, helper, **more)
             near = next(
                 p for p in (*range(port + 1, 65536), *range(port - 1, 0, -1)) if (protocol, p) not in taken
             )

@@ -12,6 +12,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import
     Bench,
     Case,
     case,
+    ports_of,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address
@@ -39,6 +40,25 @@ def own_cases(bench: Bench) -> Iterator[Case]:
     yield from _lacking(bench)
     yield from _sent(bench)
     yield from _neighbours(bench)
+
+
+def gate_cases(bench: Bench) -> Iterator[Case]:
+    """While the gate is shut, as it is when the table has just been loaded."""
+    name = "while the gate is shut"
+    for network in bench.data:
+        for family in bench.families(network):
+            sender, virtual = bench.host(network, family), bench.virtual(network, family)
+            own = network, FIREWALL, sender, bench.own(network, family)
+            yield case(f"{name}: {network} reaches the node itself", *own, "accept", **_PING)
+            if virtual is not None:
+                yield case(f"{name}: not {virtual}", network, None, sender, virtual, "drop", **_PING)
+    for entry in bench.firewall.entries:
+        for family in bench.families(entry.source, entry.destination):
+            ends = bench.host(entry.source, family), bench.host(entry.destination, family)
+            for service in bench.firewall.services(entry):
+                ports = [{"protocol": protocol, "port": port} for protocol, port in ports_of(service)]
+                for more in ports or [_PING]:
+                    yield case(f"{name}: not {entry}", entry.source, None, *ends, "drop", **more)
 
 
 def _udp(source_port: int, port: int) -> dict[str, Any]:
@@ -74,7 +94,8 @@ def _closed(bench: Bench, network: str, family: int) -> Iterator[Case]:
         for flags in (["ack"], ["syn", "ack"]):
             name = f"{network}: {' '.join(flags)} to {address}"
             yield case(name, network, None, sender, address, "drop", **_tcp(22), flags=flags)
-        for source_port, port in ((53, 40000), (67, _CLOSED), (_CLOSED, 68)):
+        leases = [(67, 68)] if family == 6 else [(67, _CLOSED), (_CLOSED, 68)]
+        for source_port, port in ((53, 40000), *leases):
             name = f"{network}: udp/{port} of {address}"
             yield case(name, network, None, sender, address, "drop", **_udp(source_port, port))
 
@@ -231,10 +252,10 @@ def _lacking(bench: Bench) -> Iterator[Case]:
 
 def _sent(bench: Bench) -> Iterator[Case]:
     """What the firewall opens is answered, keeps its address, and is tracked but for the pair's own."""
-    firewall = bench.firewall
     name = "from the firewall"
-    links = {link.network for link in firewall.links}
     for network in bench.networks:
+        for family in FAMILIES:
+            yield from _tracked(bench, network, family)
         for family in bench.families(network):
             ends = FIREWALL, network, bench.own(network, family), bench.stranger(network, family)
             plain = (_tcp(80), _udp(_CLOSED, _CLOSED), _PING)
@@ -250,17 +271,6 @@ def _sent(bench: Bench) -> Iterator[Case]:
                 error=_STRANGE[family],
                 **_tcp(82),
             )
-            tracked = []
-            if not firewall.pair.routers_on(network):
-                tracked.append(_VRRP)
-            if network not in firewall.pair.sync:
-                tracked.append(_udp(firewall.sync_port, firewall.sync_port))
-            if network not in links:
-                tracked.append(_udp(PATH_PORT, PATH_PORT))
-            for more in tracked:
-                what = "/".join(str(more[key]) for key in ("protocol", "port") if key in more)
-                label = f"{name} to {network}: {what} is tracked"
-                yield case(label, *ends, "accept", "entry", **more)
             for other in bench.data:
                 if other != network and bench.has(other, family):
                     crossed = FIREWALL, network, bench.own(other, family), bench.stranger(network, family)
@@ -275,14 +285,31 @@ def _sent(bench: Bench) -> Iterator[Case]:
                 yield case(f"{name} to itself, at {virtual}", *ends, "accept", **_tcp(84))
 
 
+def _tracked(bench: Bench, network: str, family: int) -> Iterator[Case]:
+    """What looks like the pair's own traffic where there is none is tracked like any other."""
+    firewall = bench.firewall
+    protocols = []
+    if not firewall.pair.routers_on(network):
+        protocols.append(_VRRP)
+    if network not in firewall.pair.sync:
+        protocols.append(_udp(firewall.sync_port, firewall.sync_port))
+    if network not in {link.network for link in firewall.links}:
+        protocols.append(_udp(PATH_PORT, PATH_PORT))
+    ends = FIREWALL, network, bench.own(network, family), bench.stranger(network, family)
+    for more in protocols:
+        what = "/".join(str(more[key]) for key in ("protocol", "port") if key in more)
+        yield case(f"from the firewall to {network}: {what} is tracked", *ends, "accept", "entry", **more)
+
+
 def _neighbours(bench: Bench) -> Iterator[Case]:
-    """Neighbour discovery of IPv6, which is no flow."""
+    """Neighbour discovery of IPv6, which is no flow, and comes from the link itself."""
     for network in bench.networks:
-        for family in bench.families(network):
-            if family == 6:
-                sender, own = bench.host(network, 6), bench.own(network, 6)
-                for kind in ("nd-neighbor-solicit", "nd-neighbor-advert"):
-                    more = {"protocol": "icmp", "type": kind}
-                    yield case(f"{network}: {kind}", network, FIREWALL, sender, own, "accept", **more)
-                more = {"protocol": "icmp", "type": "nd-redirect"}
-                yield case(f"{network}: no nd-redirect", network, None, sender, own, "drop", **more)
+        sender, own = bench.stranger(network, 6), bench.own(network, 6)
+        expected = "accept" if network in bench.data and bench.has(network, 6) else "drop"
+        for kind in ("nd-neighbor-solicit", "nd-neighbor-advert"):
+            more = {"protocol": "icmp", "type": kind}
+            yield case(f"{network}: {kind}", network, None, sender, own, expected, **more)
+            name = f"{network}: no {kind} from beyond"
+            yield case(name, network, None, sender, own, "drop", hops=254, **more)
+        more = {"protocol": "icmp", "type": "nd-router-advert"}
+        yield case(f"{network}: no nd-router-advert", network, None, sender, own, "drop", **more)

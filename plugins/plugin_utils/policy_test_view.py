@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived import forward_cases
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_own import own_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_own import gate_cases, own_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_probe import probe_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import Bench, Case
@@ -38,7 +38,7 @@ def derived_cases(bench: Bench) -> list[Case]:
     for one in (*forward_cases(bench), *own_cases(bench), *probe_cases(bench)):
         key = repr({key: value for key, value in one.items() if key != "name"})
         found.setdefault(key, _with_open_gate(one) if closed_gate else one)
-    return list(found.values())
+    return [*found.values(), *(gate_cases(bench) if closed_gate else ())]
 
 
 def _with_open_gate(one: Case) -> Case:
