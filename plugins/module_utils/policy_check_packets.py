@@ -155,7 +155,7 @@ def icmp_error(source: Address, destination: Address, type_: int, code: int, abo
 def parse(raw: bytes) -> Packet | None:
     """Read a packet from its IP header on; None for what is not whole."""
     try:
-        if raw[0] >> 4 == 4:
+        if raw[0] >> 4 == 4 and len(raw) >= 20:
             head = (raw[0] & 15) * 4
             length = struct.unpack_from("!H", raw, 2)[0]
             source: Address = IPv4Address(raw[12:16])

@@ -75,6 +75,8 @@ def _test(index: int, value: Value, site: Site) -> PolicyTest | None:
         "name",
         required=["from", "to", "expected"],
     )
+    if len(value.problems) > before and not isinstance(value.raw, dict):
+        return None
     ends = [_network(fields[key], site) for key in ("from", "to")]
     if ends == [FIREWALL, FIREWALL]:
         value.wrong("leads from the firewall to itself", "name a network, from or to")
@@ -182,8 +184,9 @@ def _families(
     for family in named:
         families &= {family}
     port = str(fields["port"].raw or "")
-    if port.startswith("icmp/"):
-        families &= {family for family in FAMILIES if port[5:] in ICMP_TYPES[family]}
+    having = {family for family in FAMILIES if port[len("icmp/") :] in ICMP_TYPES[family]}
+    if port.startswith("icmp/") and having:
+        families &= having
     if not families and given != 5:
         value.wrong("its addresses and its type of ICMP are of different families", "use one family")
     return tuple(sorted(families))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What policy_check sees, in both families: a ruleset with a rule for each thing that can happen to packets."""
+"""What policy_check sees, in both families: a ruleset with a rule for each fate that a packet can have."""
 
 from __future__ import annotations
 
