@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import H
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
     Bench,
     Case,
+    Options,
     case,
     ports_of,
 )
@@ -95,7 +96,12 @@ def _limited(bench: Bench, entry: PolicyEntry, family: int) -> Iterator[Case]:
                 for one in ports_of(service)
             ]
         if ports:
-            more = {"protocol": ports[0][0], "port": ports[0][1], "by": entry.source, "repeat": _REPEAT}
+            more: Options = {
+                "protocol": ports[0][0],
+                "port": ports[0][1],
+                "by": entry.source,
+                "repeat": _REPEAT,
+            }
             name = f"{entry}: errors are not limited to {entry.limit}"
             yield case(name, *ends, "accept", packet="related", **more)
 
@@ -159,12 +165,12 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
     way = f"{source} to {destination}"
     ports = dict(_opened(bench, source, destination))
     for protocol, port in ports.items():
-        one = {"protocol": protocol, "port": port}
+        one: Options = {"protocol": protocol, "port": port}
         name = f"{way}, {protocol}"
         yield case(f"{name}: later packets", *there, "accept", packet="established", **one)
         yield case(f"{name}: an error about it", *there, "accept", packet="related", **one)
         yield case(f"{name}: an error about a reply", *there, "accept", packet="related", by=source, **one)
-        strange = {"packet": "related", "error": _STRANGE[family], **one}
+        strange: Options = {"packet": "related", "error": _STRANGE[family], **one}
         yield case(f"{name}: not just any error", *there, "drop", **strange)
         for apart in bench.apart:
             yield case(f"{name}: no reply from {apart}", *there, "drop", packet="reply", by=apart, **one)
@@ -172,9 +178,10 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
                 spoofed = source, None, bench.stranger(apart, family), receiver
                 yield case(f"{name}: no reply to {apart}", *spoofed, "drop", packet="reply", **one)
         if not bench.lets(destination, source, protocol, 40000):
-            unasked = {"protocol": protocol, "port": 40000, "source_port": port}
-            flags = {"flags": ["syn", "ack"]} if protocol == "tcp" else {}
-            yield case(f"{name}: no reply that nobody asked for", *back, "drop", **unasked, **flags)
+            unasked: Options = {"protocol": protocol, "port": 40000, "source_port": port}
+            if protocol == "tcp":
+                unasked["flags"] = ["syn", "ack"]
+            yield case(f"{name}: no reply that nobody asked for", *back, "drop", **unasked)
     if "tcp" in ports:
         for flags in (
             ["fin", "syn"],
@@ -189,9 +196,8 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
             yield case(name, *there, "drop", protocol="tcp", port=ports["tcp"], flags=flags)
     foreign = source, destination, bench.stranger(destination, family), receiver
     for protocol, port in ports.items():
-        if sender.version == family:
-            name = f"{way}, {protocol}: a foreign source is not translated"
-            yield case(name, *foreign, "no snat", protocol=protocol, port=port)
+        name = f"{way}, {protocol}: a foreign source is not translated"
+        yield case(name, *foreign, "no snat", protocol=protocol, port=port)
     yield case(f"{way}: not another protocol", *there, "drop", protocol=str(_GRE))
     yield case(f"{way}: not an error about nothing", *there, "drop", protocol="icmp", type="time-exceeded")
     # RFC 4620: node information queries are the other requests of ICMPv6 that conntrack knows
@@ -214,7 +220,7 @@ def _sides(bench: Bench, source: str, destination: str, family: int) -> Iterator
     """Networks that the policy does not speak of, above all management and replication."""
     for other in bench.networks:
         for protocol, port in dict(_opened(bench, source, destination)).items():
-            more = {"protocol": protocol, "port": port}
+            more: Options = {"protocol": protocol, "port": port}
             if bench.has(other, family) and not bench.lets(other, destination, protocol, port):
                 ends = other, None, bench.host(other, family), bench.stranger(destination, family)
                 yield case(f"{other} to {destination}: not {protocol}/{port}", *ends, "drop", **more)
@@ -253,7 +259,7 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
         }
         for protocol, port in ports_of(service):
             name = f"{forward}, {protocol}/{port}"
-            more = {"protocol": protocol, "port": port}
+            more: Options = {"protocol": protocol, "port": port}
             hit = source, network, sender, virtual
             known = service.helper and HELPERS[service.helper] == protocol
             helper = f"helper {service.helper}" if known else "no helper"

@@ -5,20 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
     FIREWALL,
     Bench,
     Case,
+    Options,
     case,
     ports_of,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address
 
-_VRRP = {"protocol": "112"}
-_PING = {"protocol": "icmp", "type": "echo-request"}
+_VRRP: Options = {"protocol": "112"}
+_PING: Options = {"protocol": "icmp", "type": "echo-request"}
 _STRANGE = {4: "source-quench", 6: "100"}
 _OTHER_TYPE = {4: "timestamp-request", 6: "mld-listener-query"}
 _CLOSED = 9999
@@ -61,11 +61,11 @@ def gate_cases(bench: Bench) -> Iterator[Case]:
                     yield case(f"{name}: not {entry}", entry.source, None, *ends, "drop", **more)
 
 
-def _udp(source_port: int, port: int) -> dict[str, Any]:
+def _udp(source_port: int, port: int) -> Options:
     return {"protocol": "udp", "source_port": source_port, "port": port}
 
 
-def _tcp(port: int) -> dict[str, Any]:
+def _tcp(port: int) -> Options:
     return {"protocol": "tcp", "port": port}
 
 
@@ -307,7 +307,7 @@ def _neighbours(bench: Bench) -> Iterator[Case]:
         sender, own = bench.stranger(network, 6), bench.own(network, 6)
         expected = "accept" if network in bench.data and bench.has(network, 6) else "drop"
         for kind in ("nd-neighbor-solicit", "nd-neighbor-advert"):
-            more = {"protocol": "icmp", "type": kind}
+            more: Options = {"protocol": "icmp", "type": kind}
             yield case(f"{network}: {kind}", network, None, sender, own, expected, **more)
             name = f"{network}: no {kind} from beyond"
             yield case(name, network, None, sender, own, "drop", hops=254, **more)

@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import SECONDS, probe_commands
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import Bench, Case, case
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import Bench, Case, Options, case
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath
 
 _RUNNING = "60"
@@ -31,13 +30,13 @@ def _running(bench: Bench, path: ProbePath) -> Iterator[Case]:
     name = "while the probe runs"
     probes = path.probes
     for protocol, port in (("tcp", probes.tcp), ("udp", probes.udp)):
-        more: dict[str, Any] = {"protocol": protocol, "port": port}
+        more: Options = {"protocol": protocol, "port": port}
         yield case(f"{name}: {protocol}/{port}", *there, "accept", shown, "no helper", **more)
         yield from _misses(bench, path, more)
         ends = path.inside, None, path.client, path.server
         closed = _closed(bench, path, protocol, port)
         yield case(f"{name}: not {protocol}/{closed}", *ends, "drop", protocol=protocol, port=closed)
-    ftp = {"protocol": "tcp", "port": probes.ftp}
+    ftp: Options = {"protocol": "tcp", "port": probes.ftp}
     yield case(f"{name}: ftp", *there, "accept", "helper ftp", **ftp)
     yield case(f"{name}: ftp's data", *there, "accept", packet="expected", helper="ftp", **ftp)
     web = next((port for port in (80, 22, 443) if bench.lets(path.inside, path.outside, "tcp", port)), None)
@@ -61,7 +60,7 @@ def _closed(bench: Bench, path: ProbePath, protocol: str, port: int) -> int:
     )
 
 
-def _misses(bench: Bench, path: ProbePath, more: dict[str, Any]) -> Iterator[Case]:
+def _misses(bench: Bench, path: ProbePath, more: Options) -> Iterator[Case]:
     """Another client, another server, another way, and no beginning of a flow."""
     name = f"while the probe runs: {more['protocol']}/{more['port']}"
     stranger, other = bench.stranger(path.inside, path.family), bench.stranger(path.outside, path.family)
@@ -98,7 +97,7 @@ def _forwards(bench: Bench, path: ProbePath) -> Iterator[Case]:
     outside, inside = path.outside, path.inside
     other = bench.stranger(outside, path.family)
     for protocol, port in path.probes.forwards():
-        more: dict[str, Any] = {"protocol": protocol, "port": port}
+        more: Options = {"protocol": protocol, "port": port}
         name = f"while the probe runs: forwarded {protocol}/{port}"
         hit = outside, inside, path.server, path.virtual
         yield case(name, *hit, "accept", f"dnat to {path.client}", "no snat", **more)

@@ -25,6 +25,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
 )
 
 Case = dict[str, Any]
+Options = dict[str, Any]
+"""A part of a case: what it says of its packets."""
 FIREWALL = "firewall"
 """In the place of a network: the firewall itself."""
 _MOST_HOSTS = 4096
