@@ -52,7 +52,7 @@ def _hits(bench: Bench, entry: PolicyEntry, family: int) -> Iterator[Case]:
     shown = bench.shown(entry.source, entry.destination, sender)
     for service in bench.firewall.services(entry):
         for protocol, port in ports_of(service):
-            helper = _helper(bench, entry, protocol, port)
+            helper = bench.helper(entry.source, protocol, port)
             name = f"{entry}: {service.name}, {protocol}/{port}"
             yield case(name, *ends, "accept", shown, helper, protocol=protocol, port=port)
             if service.helper in DIALOGS and helper == f"helper {service.helper}":
@@ -246,17 +246,6 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
         sender = bench.host(source, virtual.version)
         shown = bench.shown(source, network, sender)
         service = site.services[forward.service]
-        taken = {
-            (protocol, port)
-            for other in site.port_forwards
-            if site.forward_address(other) == virtual and other.service in site.services
-            for protocol, ranges in (
-                ("tcp", site.services[other.service].tcp),
-                ("udp", site.services[other.service].udp),
-            )
-            for first, last in ranges
-            for port in range(first, last + 1)
-        }
         for protocol, port in ports_of(service):
             name = f"{forward}, {protocol}/{port}"
             more: Options = {"protocol": protocol, "port": port}
@@ -265,12 +254,14 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
             helper = f"helper {service.helper}" if known else "no helper"
             yield case(name, *hit, "accept", f"dnat to {address}", shown, helper, **more)
             near = next(
-                p for p in (*range(port + 1, 65536), *range(port - 1, 0, -1)) if (protocol, p) not in taken
+                one
+                for one in (*range(port + 1, 65536), *range(port - 1, 0, -1))
+                if (virtual, protocol, one) not in bench.forwarded
             )
             miss = source, None, sender, virtual
             yield case(f"{name}: not {protocol}/{near}", *miss, "drop", protocol=protocol, port=near)
             other = "udp" if protocol == "tcp" else "tcp"
-            if (other, port) not in taken:
+            if (virtual, other, port) not in bench.forwarded:
                 yield case(f"{name}: not {other}", *miss, "drop", protocol=other, port=port)
             if protocol == "tcp":
                 yield case(f"{name}: no flow begins with ack", *miss, "drop", flags=["ack"], **more)
@@ -280,17 +271,6 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
             if network in bench.data:
                 inside = network, None, bench.stranger(network, virtual.version), virtual
                 yield case(f"{name}: not from {network}", *inside, "drop", **more)
-
-
-def _helper(bench: Bench, entry: PolicyEntry, protocol: str, port: int) -> str:
-    """The helper of the first service that has one for this port, wherever the flow goes to."""
-    for other in bench.firewall.entries:
-        for service in bench.firewall.services(other) if other.source == entry.source else ():
-            ranges = service.tcp if protocol == "tcp" else service.udp
-            known = service.helper and HELPERS[service.helper] == protocol
-            if known and any(first <= port <= last for first, last in ranges):
-                return f"helper {service.helper}"
-    return "no helper"
 
 
 def _types(service: Service, family: int) -> list[str]:

@@ -7,13 +7,15 @@ A case is a test as the module policy_check takes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     Address,
@@ -29,6 +31,8 @@ Options = dict[str, Any]
 """A part of a case: what it says of its packets."""
 FIREWALL = "firewall"
 """In the place of a network: the firewall itself."""
+Range = tuple[int, int]
+_LAST_PORT = 65535
 _MOST_HOSTS = 4096
 """Addresses of a prefix that are looked at for one that nobody has."""
 
@@ -92,31 +96,32 @@ class Bench:
             )
         )
 
-    def hosts(self, network: str, family: int) -> tuple[Address, ...]:
-        """Addresses there of hosts that are no firewall, as far as the site says."""
-        site = self.firewall.site
-        found = (
-            *(
-                address.ip
-                for _h, bridge in site.bridges()
-                if bridge.network == network
-                for address in bridge.addresses
-            ),
-            *(
-                address
-                for host, interface in site.interfaces()
-                if interface.network == network and site.pair_of(host.name) is None
-                for address in interface.addresses
-            ),
-        )
-        return of_family(found, family)
-
     def host(self, network: str, family: int) -> Address:
         """Somebody on a network: a host that the site knows, or a stranger."""
-        return (self.hosts(network, family) or (self.stranger(network, family),))[0]
+        return self._hosts.get((network, family)) or self.stranger(network, family)
 
     def stranger(self, network: str, family: int) -> Address:
         """An address of a network that nobody has."""
+        return self._strangers[network, family]
+
+    @cached_property
+    def _hosts(self) -> dict[tuple[str, int], Address]:
+        """The first host on each network that is no firewall, bridges before nodes."""
+        site = self.firewall.site
+        found: dict[tuple[str, int], Address] = {}
+        for _host, bridge in site.bridges():
+            for one in bridge.addresses:
+                found.setdefault((bridge.network, one.version), one.ip)
+        for host, interface in site.interfaces():
+            for address in interface.addresses if site.pair_of(host.name) is None else ():
+                found.setdefault((interface.network, address.version), address)
+        return found
+
+    @cached_property
+    def _strangers(self) -> dict[tuple[str, int], Address]:
+        return {(name, family): self._nobody(name, family) for name in self.networks for family in FAMILIES}
+
+    def _nobody(self, network: str, family: int) -> Address:
         prefix = self.prefix(network, family)
         last = min(prefix.num_addresses - 1, _MOST_HOSTS)
         # from far inside, since low numbers are given away first
@@ -157,39 +162,103 @@ class Bench:
     def shown(self, source: str, destination: str, sender: Address) -> str:
         """How a sender of a network looks on another one, as an expectation."""
         site = self.firewall.site
-        translated = {(entry.source, entry.destination) for entry in self.firewall.entries}
         virtual = self.virtual(destination, sender.version)
         own = any(
             sender in prefix for prefix in site.networks[source].prefixes if prefix.version == sender.version
         )
-        if site.source_nat and virtual and own and (source, destination) in translated:
+        if site.source_nat and virtual and own and self.between(source, destination):
             return f"snat to {virtual}"
         return "no snat"
 
     def lets(self, source: str, destination: str, protocol: str, port: int) -> bool:
         """Whether some entry lets a port through."""
-        return any(
-            first <= port <= last
-            for entry in self.between(source, destination)
-            for service in self.firewall.services(entry)
-            for first, last in (service.tcp if protocol == "tcp" else service.udp)
-        )
+        ranges = self._ranges.get((source, destination, protocol), ())
+        at = bisect_right(ranges, (port, _LAST_PORT)) - 1
+        return at >= 0 and ranges[at][0] <= port <= ranges[at][1]
 
     def lets_type(self, source: str, destination: str, kind: str) -> bool:
-        return any(
-            kind in service.icmp
-            for entry in self.between(source, destination)
+        return (source, destination, kind) in self._types
+
+    def between(self, source: str, destination: str) -> tuple[PolicyEntry, ...]:
+        return self._ways.get((source, destination), ())
+
+    @cached_property
+    def _ways(self) -> dict[tuple[str, str], tuple[PolicyEntry, ...]]:
+        found: dict[tuple[str, str], list[PolicyEntry]] = {}
+        for entry in self.firewall.entries:
+            found.setdefault((entry.source, entry.destination), []).append(entry)
+        return {way: tuple(entries) for way, entries in found.items()}
+
+    @cached_property
+    def _ranges(self) -> dict[tuple[str, str, str], tuple[Range, ...]]:
+        """Ranges of ports that are open on a way, by protocol, sorted and apart."""
+        found: dict[tuple[str, str, str], list[Range]] = {}
+        for entry in self.firewall.entries:
+            for service in self.firewall.services(entry):
+                for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
+                    found.setdefault((entry.source, entry.destination, protocol), []).extend(ranges)
+        return {key: merged(ranges) for key, ranges in found.items()}
+
+    @cached_property
+    def _types(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset(
+            (entry.source, entry.destination, kind)
+            for entry in self.firewall.entries
             for service in self.firewall.services(entry)
+            for kind in service.icmp
         )
 
-    def between(self, source: str, destination: str) -> list[PolicyEntry]:
-        entries = self.firewall.entries
-        return [one for one in entries if (one.source, one.destination) == (source, destination)]
+    def helper(self, source: str, protocol: str, port: int) -> str:
+        """The helper of flows from a network to a port, wherever they lead, as an expectation."""
+        ranges = self._helpers.get((source, protocol), ())
+        names = (name for (first, last), name in ranges if first <= port <= last)
+        return next((f"helper {name}" for name in names), "no helper")
+
+    @cached_property
+    def _helpers(self) -> dict[tuple[str, str], tuple[tuple[Range, str], ...]]:
+        """Ranges of ports that have a helper, by network and protocol."""
+        found: dict[tuple[str, str], dict[tuple[Range, str], None]] = {}
+        for entry in self.firewall.entries:
+            for service in self.firewall.services(entry):
+                if service.helper:
+                    protocol = HELPERS[service.helper]
+                    for one in service.tcp if protocol == "tcp" else service.udp:
+                        found.setdefault((entry.source, protocol), {})[one, service.helper] = None
+        return {key: tuple(ranges) for key, ranges in found.items()}
+
+    @cached_property
+    def forwarded(self) -> frozenset[tuple[Address, str, int]]:
+        """What port forwards take: virtual address, protocol and port."""
+        site = self.firewall.site
+        return frozenset(
+            (address, protocol, port)
+            for forward in site.port_forwards
+            if (address := site.forward_address(forward)) is not None
+            for protocol, ranges in (
+                ("tcp", site.services[forward.service].tcp),
+                ("udp", site.services[forward.service].udp),
+            )
+            for first, last in ranges
+            for port in range(first, last + 1)
+        )
 
     def closed(self, source: str, destination: str, protocol: str, near: int) -> int | None:
-        """A port that no entry lets through, as near as can be above the given one, or below."""
-        candidates = (*range(near + 1, min(near + 100, 65536)), *range(near - 1, max(near - 100, 0), -1))
-        return next((one for one in candidates if not self.lets(source, destination, protocol, one)), None)
+        """Find the next port above the given one that no entry lets through, or the next below."""
+        ranges = self._ranges.get((source, destination, protocol), ())
+        at = bisect_right(ranges, (near, _LAST_PORT)) - 1
+        first, last = ranges[at] if at >= 0 and ranges[at][1] >= near else (near, near)
+        return last + 1 if last < _LAST_PORT else first - 1 if first > 1 else None
+
+
+def merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Sort ranges, and make one of those that overlap or touch."""
+    found: list[Range] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return tuple(found)
 
 
 def ports_of(service: Service) -> Iterator[tuple[str, int]]:
