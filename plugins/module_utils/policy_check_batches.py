@@ -15,10 +15,10 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types impor
 _LIMIT = re.compile(
     r"(limit rate (?:over )?[0-9]+/(?:second|minute|hour|day|week))(?: burst [0-9]+ packets)?"
 )
-BURST = 1000
-"""More than a batch sends through one rule. Much more would overflow nft's nanoseconds at a rate per week."""
-MOST = 500
+MOST = 2000
 """Probes of one batch."""
+BURST = 2 * MOST
+"""More than a batch sends through one rule. Much more would overflow nft's nanoseconds at a rate per week."""
 
 
 @dataclass

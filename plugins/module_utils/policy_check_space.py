@@ -34,10 +34,11 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types impor
 )
 
 CLONE_NEWNET = 0x40000000
-# linux/if_packet.h, linux/in6.h
+# linux/if_packet.h, asm-generic/socket.h
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
-IPV6_HDRINCL = 36
+_SOL_PACKET, _PACKET_IGNORE_OUTGOING = 263, 23
+_SO_RCVBUFFORCE = 33
 _MARK = 0x88B5
 """An Ethernet type for local experiments (IEEE 802, table 9-1)."""
 _BUFFER = 1 << 24
@@ -135,10 +136,9 @@ class Space:
         marks = ["link add name mark0 type veth peer name mark1", "link set mark0 up", "link set mark1 up"]
         _run(["ip", "-batch", "-"], "\n".join([*marks, *links]))
         self._wire = self._open(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         with suppress(OSError):
-            # linux/socket.h: SO_RCVBUFFORCE, beyond net.core.rmem_max
-            self._wire.setsockopt(socket.SOL_SOCKET, 33, _BUFFER)
+            # what is sent is not to be read again; older kernels don't know how
+            self._wire.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self._enter(self._inside)
         for family, protocol in self._protocols:
             kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -168,6 +168,8 @@ class Space:
     def _open(self, family: int, kind: int, protocol: int) -> socket.socket:
         made = socket.socket(family, kind, protocol)
         self._sockets.append(made)
+        # beyond net.core.rmem_max: nothing may be lost before it is read
+        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         return made
 
     def _enter(self, namespace: int) -> None:

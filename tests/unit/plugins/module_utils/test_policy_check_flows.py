@@ -174,6 +174,6 @@ def test_bursts_are_made_large() -> None:
     text = "limit rate 1/second accept\n"
     text += "limit rate over 5/minute burst 3 packets drop\nlimit rate 1 mbytes/second"
     large = (
-        "limit rate 1/second burst 1000 packets accept\nlimit rate over 5/minute burst 1000 packets drop\n"
+        "limit rate 1/second burst 4000 packets accept\nlimit rate over 5/minute burst 4000 packets drop\n"
     )
     assert with_large_bursts(text) == f"{large}limit rate 1 mbytes/second"
