@@ -55,7 +55,7 @@ def check(space: Space, ruleset: str, probes: Sequence[Probe]) -> list[Row]:
 def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, Row]:
     """Load the table, send one batch, and return the rows by number."""
     text = ruleset if batch.limits else with_large_bursts(ruleset)
-    space.load("\n".join([text, *batch.setup]))
+    space.load("\n".join([text, *batch.setup]), fresh=batch.limits)
     fates = _converse(space, batch.probes)
     flows = ((probe.number, parse(opening(probe))) for probe in batch.probes)
     entries = space.conntrack.entries({number: packet for number, packet in flows if packet is not None})

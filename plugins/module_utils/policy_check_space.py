@@ -92,6 +92,7 @@ class Space:
         self._own: list[tuple[int, int, socket.socket]] = []
         self._output: dict[int, socket.socket] = {}
         self._sent: list[Packet] = []
+        self._text: str | None = None
 
     def __enter__(self) -> Space:
         self._home = self._namespace()
@@ -176,9 +177,15 @@ class Space:
         if _libc.setns(namespace, CLONE_NEWNET):
             raise SpaceError(f"cannot enter a network namespace: {os.strerror(ctypes.get_errno())}")
 
-    def load(self, text: str) -> None:
-        """Replace all tables by the text, in one transaction, and forget all flows."""
-        _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
+    def load(self, text: str, fresh: bool) -> None:
+        """Replace all tables by the text, in one transaction, and forget all flows.
+
+        The same text stays as it is, unless it has to be `fresh`, with limits that nobody has met yet.
+        """
+        if fresh or text != self._text:
+            self._text = None
+            _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
+            self._text = text
         self.conntrack.forget(self._sent)
         self._sent.clear()
         # they exist only once a table has put connection tracking to work
