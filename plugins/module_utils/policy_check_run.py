@@ -15,11 +15,10 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_batches imp
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows import (
     Conversation,
     converse,
-    number_of,
-    opening,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_judge import row
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants import mutants
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_numbered import number_of, opening
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_OF, parse
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_reasons import reason_for
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import Space, TableError

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows import MOST_REPEATS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_numbered import MOST_REPEATS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
     ICMP,
     ICMP_OF,

@@ -11,12 +11,9 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_batches imp
     batches,
     with_large_bursts,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows import (
-    converse,
-    number_of,
-    opening,
-)
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows import converse
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_judge import row
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_numbered import number_of, opening
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
     ACK,
     ICMP,
