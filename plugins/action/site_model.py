@@ -10,12 +10,27 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import HOST_VARIABLES, SITE_VARIABLES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
+    VARIABLE,
+    PolicyTest,
+    read_policy_tests,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import (
+    HOST_VARIABLES,
+    SITE_VARIABLES,
+    read_site,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
 
 _SHOWN = 20
+SPEC = {
+    "check_only": {"type": "bool", "default": False},
+    "policy_tests": {"type": "bool", "default": False},
+}
 
 
 class ActionModule(ActionBase):
@@ -29,16 +44,19 @@ class ActionModule(ActionBase):
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
-        _spec, arguments = self.validate_argument_spec({"check_only": {"type": "bool", "default": False}})
+        _spec, arguments = self.validate_argument_spec(SPEC)
         host = str(variables["inventory_hostname"])
         problems = Problems()
         hostvars, names = read_hostvars(variables["hostvars"], problems)
         played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
         directory = Path(inventory_directory(variables["hostvars"]) or self._loader.get_basedir())
+
+        def read_file(path: str) -> str:
+            return (directory / path).read_text("utf-8-sig")
+
+        tests = policy_tests(hostvars, problems, read_file)
         try:
-            site = load_site(
-                hostvars, names, problems, lambda path: (directory / path).read_text("utf-8-sig")
-            )
+            site = load_site(hostvars, names, problems, read_file)
         except SiteError as error:
             # no cause is chained: Ansible would print its text, the list, a second time and on every host
             if host != played[0]:
@@ -50,7 +68,10 @@ class ActionModule(ActionBase):
         if not arguments["check_only"]:
             if host not in site.hosts:
                 raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
-            result["ansible_facts"] = {"site_view": host_view(site, host)}
+            view = host_view(site, host)
+            if arguments["policy_tests"]:
+                view["policy_test"] = policy_test_view(site, host, tests)
+            result["ansible_facts"] = {"site_view": view}
         return result
 
 
@@ -70,6 +91,16 @@ def told(warnings: Sequence[str]) -> list[str]:
     ]
 
 
+def policy_tests(
+    hostvars: Mapping[str, Mapping[str, object]], problems: Problems, read_file: ReadFile
+) -> tuple[PolicyTest, ...]:
+    """Read the site's own tests. What is wrong with the rest of the inventory is told by others."""
+    if not any(VARIABLE in values for values in hostvars.values()):
+        return ()
+    site = read_site(hostvars, Problems(), Problems(), read_file)
+    return read_policy_tests(hostvars, site, problems)
+
+
 def read_hostvars(
     hostvars: Mapping[str, Mapping[str, object]], problems: Problems
 ) -> tuple[dict[str, dict[str, object]], dict[str, list[str]]]:
@@ -80,7 +111,7 @@ def read_hostvars(
         host, host_values = str(name), hostvars[name]
         values[host] = {}
         names[host] = [str(key) for key in host_values]
-        for key in SITE_VARIABLES + HOST_VARIABLES:
+        for key in (*SITE_VARIABLES, *HOST_VARIABLES):
             if key not in host_values:
                 continue
             try:

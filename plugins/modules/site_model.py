@@ -23,6 +23,13 @@ options:
       - Only check the inventory, and set no fact. Meant to be run once, before any host is touched.
     type: bool
     default: false
+  policy_tests:
+    description:
+      - Whether to give firewalls the section C(policy_test) as well, which takes some time where a policy has
+        thousands of entries. All other tasks find it in the fact, once it is set.
+    type: bool
+    default: false
+    version_added: 0.2.0
 extends_documentation_fragment: [ftfw.pair.attributes]
 attributes:
   action:
@@ -145,6 +152,11 @@ ansible_facts:
           returned: on firewalls
           type: dict
           sample: {helpers: [ftp], ruleset: "table inet ftfw {}\n"}
+        policy_test:
+          description: Options of M(ftfw.pair.policy_check), with the tests of the site and the derived ones.
+          returned: on firewalls, with O(policy_tests)
+          type: dict
+          sample: {interfaces: [], tests: []}
         host_network:
           description: Bridges of a hypervisor, and taps of its guests.
           returned: on hypervisors

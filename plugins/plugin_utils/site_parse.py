@@ -47,6 +47,7 @@ SITE_VARIABLES = (
     "site_pairs",
     "site_addresses",
     "site_policy",
+    "site_policy_tests",
     "site_services",
     "site_port_forwards",
     "site_source_nat",

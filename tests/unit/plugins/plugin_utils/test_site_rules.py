@@ -554,3 +554,9 @@ def test_misspelt_variable_name(lab: dict[str, dict[str, Any]]) -> None:
     assert raised.value.problems.lines() == [
         "fw-1: site_network: …: no variable of this collection has this name; did you mean site_networks?"
     ]
+
+
+def test_misspelt_name_of_the_tests(lab: dict[str, dict[str, Any]]) -> None:
+    names = {"fw-1": ["site_policy_test", "site_policy_tests"]}
+    with pytest.raises(SiteError, match=r"site_policy_test: .* did you mean site_policy_tests"):
+        load_site(lab, names)

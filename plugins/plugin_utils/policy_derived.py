@@ -1,0 +1,365 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of what is forwarded, derived from the policy: for each entry some that hit it, and some that miss.
+
+They are written from what the policy means, not from the rules that it becomes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, helper_type
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
+    Bench,
+    Case,
+    Options,
+    case,
+    ports_of,
+    types_of,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import ANY, PolicyEntry, Way
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address, Service
+
+Ends = tuple[Address, Address]
+"""Sender and receiver."""
+
+_GRE = 47
+_SOME_PORTS = (("tcp", 40001), ("udp", 40002))
+"""Ports of no service, for entries about any."""
+_SLOWEST = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_FASTEST = 200
+"""Packets a second of a limit that a burst of packets can meet."""
+_REPEAT = 20
+_STRANGE = {4: "source-quench", 6: "100"}
+"""An error that no rule speaks of: RFC 792, and one for experiments (RFC 4443, section 2.1)."""
+
+
+def forward_cases(bench: Bench) -> Iterator[Case]:
+    ways = bench.firewall.ways
+    for entry in bench.firewall.entries:
+        for way in bench.firewall.ways_of(entry):
+            for family in bench.families(*way):
+                yield from _hits(bench, entry, way, family)
+                yield from _misses(bench, entry, way, family)
+    for source, destination in ways:
+        for family in bench.families(source, destination):
+            yield from _flow(bench, source, destination, family)
+            yield from _sides(bench, source, destination, family)
+        for family in FAMILIES:
+            if family not in bench.families(source, destination):
+                yield from _lacking(bench, source, destination, family)
+    yield from _port_forwards(bench)
+
+
+def judged(
+    bench: Bench, name: str, way: Way, ends: Ends, more: Options, entry: PolicyEntry | None = None
+) -> Iterator[Case]:
+    """Expect what the policy says. Where an earlier entry than the given one decides, the test says so."""
+    found = bench.judge(way, *ends, more)
+    if found is None:
+        return
+    if entry is not None and found.entry is not None and found.entry != entry:
+        name = f"{name}, by {found.entry.place}"
+    if not found.accepts:
+        yield case(name, way[0], None, *ends, found.action, **more)
+        return
+    words = ["accept", bench.shown(*way, ends[0])]
+    if more["protocol"] in ("tcp", "udp"):
+        words.append(bench.helper(way[0], more["protocol"], more["port"], *ends))
+    yield case(name, *way, *ends, *words, **more)
+
+
+def _packets(bench: Bench, entry: PolicyEntry, family: int) -> Iterator[tuple[str, Service | None, Options]]:
+    """What an entry is about: the ends of its ranges of ports, and its ICMP requests."""
+    if entry.any_service:
+        # no port is special; ICMP's requests are all let in or none
+        for protocol, port in _SOME_PORTS:
+            yield f"{ANY}, {protocol}/{port}", None, {"protocol": protocol, "port": port}
+        yield f"{ANY}, protocol {_GRE}", None, {"protocol": str(_GRE)}
+        yield "echo-request", None, {"protocol": "icmp", "type": "echo-request"}
+    for service in bench.firewall.services(entry):
+        for protocol, port in ports_of(service):
+            yield f"{service.name}, {protocol}/{port}", service, {"protocol": protocol, "port": port}
+        for kind in types_of(service, family):
+            yield kind, service, {"protocol": "icmp", "type": kind}
+
+
+def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[Case]:
+    packets = list(_packets(bench, entry, family))
+    prefix = _prefix(entry, way)
+    for number, ends in enumerate(bench.ends(entry, way, family)):
+        said: set[str] = set()
+        for what, service, more in packets:
+            protocol = more["protocol"]
+            if number and protocol in said:
+                # of a further address one packet for each protocol
+                continue
+            said.add(protocol)
+            # a list has to be told apart from its neighbours
+            whose = "" if entry.sources is None else f" from {ends[0]}"
+            whose += "" if entry.destinations is None else f" to {ends[1]}"
+            name = f"{prefix}: {what}{whose}"
+            yield from judged(bench, name, way, ends, more, entry)
+            found = bench.judge(way, *ends, more)
+            if number or found is None or found.entry != entry or not entry.accepts:
+                continue
+            if protocol == "icmp":
+                if entry.limit is None:
+                    many = {**more, "repeat": _REPEAT}
+                    yield case(f"{name}, many at once", *way, *ends, "accept", **many)
+            elif service and service.helper in DIALOGS:
+                helper = bench.helper(way[0], protocol, more.get("port", 0), *ends)
+                if helper == f"helper {service.helper}":
+                    announced: Options = {**more, "packet": "expected", "helper": service.helper}
+                    yield case(f"{name}: what it announces", *way, *ends, "accept", **announced)
+        if not number and entry.accepts and entry.limit and is_slow(entry.limit):
+            yield from _limited(bench, entry, way, ends)
+
+
+def _prefix(entry: PolicyEntry, way: Way) -> str:
+    """Name an entry and the way that a test goes."""
+    return f"{entry.place}: {way[0]} to {way[1]}"
+
+
+def _limited(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends) -> Iterator[Case]:
+    family = ends[0].version
+    said: set[str] = set()
+    for _what, _service, more in _packets(bench, entry, family):
+        protocol = more["protocol"]
+        found = bench.judge(way, *ends, more)
+        if protocol in said or found is None or found.entry != entry:
+            continue
+        said.add(protocol)
+        name = f"{_prefix(entry, way)}: at most {entry.limit}, {more.get('type', protocol)}"
+        yield case(name, *way, *ends, "limited", **{**more, "repeat": _REPEAT})
+    if "icmp" in said:
+        for protocol, (port, others) in opened_ports(bench, way, family).items():
+            errors: Options = {"protocol": protocol, "port": port, "by": way[0], "repeat": _REPEAT}
+            name = f"{_prefix(entry, way)}: errors are not limited to {entry.limit}"
+            yield case(name, *way, *others, "accept", packet="related", **errors)
+            break
+
+
+def _misses(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[Case]:
+    ends = next(iter(bench.ends(entry, way, family)), None)
+    if ends is None:
+        return
+    for what, service, more in _packets(bench, entry, family):
+        protocol, port = more["protocol"], more.get("port")
+        name = f"{_prefix(entry, way)}: {service.name if service else ANY}"
+        if port is not None and service:
+            other = "udp" if protocol == "tcp" else "tcp"
+            near = bench.closed(way, protocol, port, *ends)
+            if near is not None:
+                options: Options = {"protocol": protocol, "port": near}
+                yield from judged(bench, f"{name}: not {protocol}/{near}", way, ends, options)
+            yield from _refused(
+                bench, f"{name}: not {other}/{port}", way, ends, {"protocol": other, "port": port}
+            )
+        if service or port:
+            what = f"{protocol}/{port}" if port is not None else f"{more['type']} of {name}"
+            yield from _elsewhere(bench, f"{_prefix(entry, way)}: {what}", way, ends, more)
+    yield from _outside(bench, entry, way, ends)
+
+
+def _refused(bench: Bench, name: str, way: Way, ends: Ends, more: Options) -> Iterator[Case]:
+    """A packet that the policy refuses; none for one that some entry lets in."""
+    found = bench.judge(way, *ends, more)
+    if found is not None and not found.accepts:
+        yield case(name, way[0], None, *ends, found.action, **more)
+
+
+def _elsewhere(bench: Bench, name: str, way: Way, ends: Ends, more: Options) -> Iterator[Case]:
+    """The same packet, to where the entry does not lead: back, and within a network."""
+    family = ends[0].version
+    yield from _refused(bench, f"{name} not the other way", (way[1], way[0]), (ends[1], ends[0]), more)
+    for side in way:
+        within_side = bench.host(side, family), bench.stranger(side, family)
+        yield from _refused(bench, f"{name} not within {side}", (side, side), within_side, more)
+
+
+def _outside(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends) -> Iterator[Case]:
+    """Addresses that are just not in an entry's lists, with one packet for each protocol."""
+    family = ends[0].version
+    strangers: list[tuple[str, Ends]] = []
+    if entry.sources is not None:
+        others = bench.outsiders(entry.sources, way[0], family)
+        strangers += [(f"not from {one}", (one, ends[1])) for one in others]
+    if entry.destinations is not None:
+        others = bench.outsiders(entry.destinations, way[1], family)
+        strangers += [(f"not to {one}", (ends[0], one)) for one in others]
+    for label, pair in strangers:
+        said: set[str] = set()
+        for what, _service, more in _packets(bench, entry, family):
+            if more["protocol"] not in said:
+                said.add(more["protocol"])
+                yield from judged(bench, f"{_prefix(entry, way)}: {what} {label}", way, pair, more)
+
+
+def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
+    """What belongs to a flow passes, and what only looks as if it did does not."""
+    sender, receiver = bench.host(source, family), bench.host(destination, family)
+    way = f"{source} to {destination}"
+    opened = opened_ports(bench, (source, destination), family)
+    for protocol, (port, ends) in opened.items():
+        there = source, None, *ends
+        back = destination, None, ends[1], ends[0]
+        one: Options = {"protocol": protocol, "port": port}
+        name = f"{way}, {protocol}"
+        yield case(f"{name}: later packets", *there, "accept", packet="established", **one)
+        yield case(f"{name}: an error about it", *there, "accept", packet="related", **one)
+        yield case(f"{name}: an error about a reply", *there, "accept", packet="related", by=source, **one)
+        strange: Options = {"packet": "related", "error": _STRANGE[family], **one}
+        yield case(f"{name}: not just any error", *there, "drop", **strange)
+        for apart in bench.apart:
+            yield case(f"{name}: no reply from {apart}", *there, "drop", packet="reply", by=apart, **one)
+            if bench.has(apart, family):
+                spoofed = source, None, bench.stranger(apart, family), ends[1]
+                yield case(f"{name}: no reply to {apart}", *spoofed, "drop", packet="reply", **one)
+        if bench.shut(destination, source, protocol, 40000, ends[1], ends[0]):
+            unasked: Options = {"protocol": protocol, "port": 40000, "source_port": port}
+            if protocol == "tcp":
+                unasked["flags"] = ["syn", "ack"]
+            yield case(f"{name}: no reply that nobody asked for", *back, "drop", **unasked)
+    if "tcp" in opened:
+        port, ends = opened["tcp"]
+        for flags in (
+            ["fin", "syn"],
+            ["syn", "rst"],
+            [],
+            ["fin", "psh", "urg"],
+            ["fin"],
+            ["ack"],
+            ["syn", "ack"],
+        ):
+            name = f"{way}, tcp: no flow begins with {' '.join(flags) or 'no flag'}"
+            yield case(name, source, None, *ends, "drop", protocol="tcp", port=port, flags=flags)
+    for protocol, (port, ends) in opened.items():
+        name = f"{way}, {protocol}: a foreign source is not translated"
+        more: Options = {"protocol": protocol, "port": port}
+        foreign = bench.stranger(destination, family), ends[1]
+        found = bench.judge((source, destination), *foreign, more)
+        if found is not None and found.accepts:
+            yield case(
+                name, source, destination, *foreign, bench.shown(source, destination, foreign[0]), **more
+            )
+    plain = sender, receiver
+    nowhere = source, None, sender, receiver
+    yield from _refused(
+        bench, f"{way}: not another protocol", (source, destination), plain, {"protocol": str(_GRE)}
+    )
+    yield case(f"{way}: not an error about nothing", *nowhere, "drop", protocol="icmp", type="time-exceeded")
+    # RFC 4620: node information queries are the other requests of ICMPv6 that conntrack knows
+    for kind in ("echo-request", "timestamp-request" if family == 4 else "139"):
+        more = {"protocol": "icmp", "type": kind}
+        yield from _refused(bench, f"{way}: not {kind}", (source, destination), plain, more)
+
+
+def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, Ends]]:
+    """One open port of each protocol, without helper and, if possible, limit; and who may use it."""
+    found: dict[str, tuple[int, Ends]] = {}
+    entries = sorted(bench.firewall.ways.get(way, ()), key=lambda entry: entry.limit is not None)
+    for entry in entries:
+        if len(found) == len(_SOME_PORTS):
+            break
+        if not entry.accepts or entry.window:
+            continue
+        for ends in bench.ends(entry, way, family)[:1]:
+            for _what, _service, more in _packets(bench, entry, family):
+                protocol = more["protocol"]
+                if "port" not in more or protocol in found:
+                    continue
+                judgement = bench.judge(way, *ends, more)
+                decides = judgement is not None and judgement.entry == entry
+                if decides and bench.helper(way[0], protocol, more["port"], *ends) == "no helper":
+                    found[protocol] = more["port"], ends
+    return {protocol: found[protocol] for protocol, _port in _SOME_PORTS if protocol in found}
+
+
+def _sides(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
+    """Networks that the policy does not speak of, above all management and replication."""
+    for other in bench.networks:
+        for protocol, (port, (sender, receiver)) in opened_ports(
+            bench, (source, destination), family
+        ).items():
+            more: Options = {"protocol": protocol, "port": port}
+            if bench.has(other, family):
+                ends = bench.host(other, family), bench.stranger(destination, family)
+                name = f"{other} to {destination}: not {protocol}/{port}"
+                yield from _refused(bench, name, (other, destination), ends, more)
+                listed = bench.host(other, family), receiver
+                if other != destination:
+                    yield from _refused(bench, f"{name} of {receiver}", (other, destination), listed, more)
+                ends = bench.host(source, family), bench.stranger(other, family)
+                name = f"{source} to {other}: not {protocol}/{port}"
+                yield from _refused(bench, name, (source, other), ends, more)
+                if other != source:
+                    ends = sender, ends[1]
+                    yield from _refused(bench, f"{name} from {sender}", (source, other), ends, more)
+
+
+def _lacking(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
+    for other in bench.families(source, destination):
+        for protocol, (port, _ends) in opened_ports(bench, (source, destination), other).items():
+            ends = source, None, bench.stranger(source, family), bench.stranger(destination, family)
+            name = f"{source} to {destination}: a family that they don't both have, {protocol}/{port}"
+            yield case(name, *ends, "drop", protocol=protocol, port=port)
+
+
+def _port_forwards(bench: Bench) -> Iterator[Case]:
+    site = bench.firewall.site
+    for forward in site.port_forwards:
+        target, virtual = site.forward_target(forward), site.forward_address(forward)
+        if target is None or virtual is None or site.forward_pair(forward) != bench.firewall.pair:
+            continue
+        source, (network, address) = forward.network, target
+        sender = bench.host(source, virtual.version)
+        shown = bench.shown(source, network, sender)
+        service = site.services[forward.service]
+        for protocol, port in ports_of(service):
+            name = f"{forward}, {protocol}/{port}"
+            more: Options = {"protocol": protocol, "port": port}
+            hit = source, network, sender, virtual
+            helper = _forward_helper(bench, service, protocol, port, source, sender, address)
+            found = bench.judge((source, network), sender, address, more)
+            if found is not None and (found.entry is None or found.accepts):
+                yield case(name, *hit, "accept", f"dnat to {address}", shown, helper, **more)
+            elif found is not None:
+                yield case(f"{name}, by {found.entry}", source, None, sender, virtual, found.action, **more)
+            near = next(
+                one
+                for one in (*range(port + 1, 65536), *range(port - 1, 0, -1))
+                if (virtual, protocol, one) not in bench.forwarded
+            )
+            miss = source, None, sender, virtual
+            yield case(f"{name}: not {protocol}/{near}", *miss, "drop", protocol=protocol, port=near)
+            other = "udp" if protocol == "tcp" else "tcp"
+            if (virtual, other, port) not in bench.forwarded:
+                yield case(f"{name}: not {other}", *miss, "drop", protocol=other, port=port)
+            if protocol == "tcp":
+                yield case(f"{name}: no flow begins with ack", *miss, "drop", flags=["ack"], **more)
+            direct = sender, address
+            yield from _refused(
+                bench, f"{name}: not around the virtual address", (source, network), direct, more
+            )
+            if network in bench.data:
+                inside = network, None, bench.stranger(network, virtual.version), virtual
+                yield case(f"{name}: not from {network}", *inside, "drop", **more)
+
+
+def _forward_helper(
+    bench: Bench, service: Service, protocol: str, port: int, source: str, *ends: Address
+) -> str:
+    """The helper that an entry gives a forwarded flow, which comes first, or the port forward's own."""
+    given = bench.helper(source, protocol, port, *ends)
+    if given == "no helper" and service.helper and HELPERS[service.helper] == protocol:
+        return f"helper {helper_type(service.helper)}"
+    return given
+
+
+def is_slow(limit: str) -> bool:
+    match = re.fullmatch(r"([0-9]+)/([a-z]+)", limit)
+    return match is not None and int(match[1]) / _SLOWEST[match[2]] <= _FASTEST

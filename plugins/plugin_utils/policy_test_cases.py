@@ -1,0 +1,413 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of a firewall have in common: its wires, who stands on them, and what is let through.
+
+A case is a test as the module policy_check takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range, covers
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_decisions import (
+    OTHER,
+    Decision,
+    Decisions,
+    place_of,
+    within,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
+    HELPERS,
+    ICMP_REQUESTS,
+    helper_type,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    FAMILIES,
+    Address,
+    Interface,
+    Prefix,
+    Service,
+    of_family,
+)
+
+Case = dict[str, Any]
+Options = dict[str, Any]
+"""A part of a case: what it says of its packets."""
+FIREWALL = "firewall"
+"""In the place of a network: the firewall itself."""
+_LAST_PORT = 65535
+_MOST_RANGES = 32
+"""Ranges of a list of addresses that are tested one by one."""
+_KINDS = {
+    family: {names[family]: kind for kind, names in ICMP_REQUESTS.items() if family in names}
+    for family in FAMILIES
+}
+"""The catalogue's ICMP requests, by the names that they have in packets of a family."""
+_MOST_HOSTS = 4096
+"""Addresses of a prefix that are looked at for one that nobody has."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A firewall with its wires. A network without a prefix of a family gets one, to be refused in."""
+
+    firewall: Firewall
+
+    @cached_property
+    def networks(self) -> tuple[str, ...]:
+        return tuple(interface.network for interface in self.firewall.host.interfaces)
+
+    @cached_property
+    def data(self) -> tuple[str, ...]:
+        """Networks with virtual routers of the pair."""
+        return tuple(name for name in self.networks if self.firewall.pair.routers_on(name))
+
+    @cached_property
+    def apart(self) -> tuple[str, ...]:
+        devices = set(self.firewall.apart)
+        return tuple(i.network for i in self.firewall.host.interfaces if i.name in devices)
+
+    def has(self, network: str, family: int) -> bool:
+        return bool(self.firewall.site.networks[network].prefixes_of_family(family))
+
+    def families(self, *networks: str) -> tuple[int, ...]:
+        """The families that all of these networks have."""
+        return tuple(family for family in FAMILIES if all(self.has(name, family) for name in networks))
+
+    def prefix(self, network: str, family: int) -> Prefix:
+        own = self.firewall.site.networks[network].prefixes_of_family(family)
+        if own:
+            return own[0]
+        number = self.networks.index(network)
+        # for benchmarks (RFC 2544), and for documentation (RFC 3849)
+        return ip_network(f"198.18.{number}.0/24" if family == 4 else f"2001:db8:ffff:{number:x}::/64")
+
+    def own(self, network: str, family: int) -> Address:
+        """The firewall's own address; of a family that the network lacks, the first of the prefix."""
+        interface = self.interface(network)
+        return (of_family(interface.addresses, family) or (self.prefix(network, family)[1],))[0]
+
+    def virtual(self, network: str, family: int) -> Address | None:
+        found = of_family(self.firewall.pair.virtual_addresses(network), family)
+        return found[0] if found else None
+
+    def interface(self, network: str) -> Interface:
+        return next(i for i in self.firewall.host.interfaces if i.network == network)
+
+    @cached_property
+    def _taken(self) -> frozenset[Address]:
+        site = self.firewall.site
+        return frozenset(
+            (
+                *(address for _host, interface in site.interfaces() for address in interface.addresses),
+                *(address.ip for _host, bridge in site.bridges() for address in bridge.addresses),
+                *(address for pair in site.pairs for address in pair.virtual_addresses()),
+                *(forward.host for forward in site.port_forwards if not isinstance(forward.host, str)),
+            )
+        )
+
+    def host(self, network: str, family: int) -> Address:
+        """Somebody on a network: a host that the site knows, or a stranger."""
+        return self._hosts.get((network, family)) or self.stranger(network, family)
+
+    def stranger(self, network: str, family: int) -> Address:
+        """An address of a network that nobody has."""
+        return self._strangers[network, family]
+
+    @cached_property
+    def _hosts(self) -> dict[tuple[str, int], Address]:
+        """The first host on each network that is no firewall, bridges before nodes."""
+        site = self.firewall.site
+        found: dict[tuple[str, int], Address] = {}
+        for _host, bridge in site.bridges():
+            for one in bridge.addresses:
+                found.setdefault((bridge.network, one.version), one.ip)
+        for host, interface in site.interfaces():
+            for address in interface.addresses if site.pair_of(host.name) is None else ():
+                found.setdefault((interface.network, address.version), address)
+        return found
+
+    @cached_property
+    def _strangers(self) -> dict[tuple[str, int], Address]:
+        return {(name, family): self._nobody(name, family) for name in self.networks for family in FAMILIES}
+
+    def _nobody(self, network: str, family: int) -> Address:
+        prefix = self.prefix(network, family)
+        last = min(prefix.num_addresses - 1, _MOST_HOSTS)
+        # from far inside, since low numbers are given away first
+        for place in (*range(min(200, last - 1), last), *range(1, min(200, last))):
+            if prefix[place] not in self._taken and prefix[place] != self.own(network, family):
+                return prefix[place]
+        return prefix[last - 1]
+
+    def device_views(self) -> list[dict[str, Any]]:
+        """The option `interfaces` of policy_check."""
+        site = self.firewall.site
+        views = []
+        for interface in self.firewall.host.interfaces:
+            network = site.networks[interface.network]
+            lacking = [family for family in FAMILIES if not self.has(network.name, family)]
+            more = [
+                f"{self.own(network.name, family)}/{self.prefix(network.name, family).prefixlen}"
+                for family in lacking
+            ]
+            virtual = self.firewall.pair.virtual_addresses(network.name)
+            views.append(
+                {
+                    "name": interface.name,
+                    "network": network.name,
+                    "prefixes": [
+                        *map(str, network.prefixes),
+                        *(str(self.prefix(network.name, family)) for family in lacking),
+                        *(
+                            f"{one}/{one.max_prefixlen}"
+                            for one, name in self._beyond.items()
+                            if name == network.name and not _is_special(one)
+                        ),
+                    ],
+                    "addresses": [
+                        *(str(network.on_link(address)) for address in interface.addresses),
+                        *(f"{address}/{address.max_prefixlen}" for address in virtual),
+                        *more,
+                    ],
+                }
+            )
+        return views
+
+    def shown(self, source: str, destination: str, sender: Address) -> str:
+        """How a sender looks on another network, as an expectation; it is known by its address."""
+        virtual = self.virtual(destination, sender.version)
+        if self.firewall.site.source_nat and virtual and source != destination:
+            for way in self._translated:
+                prefixes = self.firewall.site.networks[way[0]].prefixes_of_family(sender.version)
+                if way[1] == destination and any(sender in prefix for prefix in prefixes):
+                    return f"snat to {virtual}"
+        return "no snat"
+
+    @cached_property
+    def _translated(self) -> tuple[Way, ...]:
+        """The ways that something is let in on."""
+        ways = self.firewall.ways.items()
+        return tuple(way for way, entries in ways if any(entry.accepts for entry in entries))
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        return Decisions(self.firewall)
+
+    def judge(self, way: Way, sender: Address, receiver: Address, more: Options) -> Decision | None:
+        """What the policy says of a packet that begins a flow; None where the clock decides."""
+        protocol = str(more["protocol"])
+        if protocol == "icmp":
+            number = place_of(_KINDS[sender.version][more.get("type", "echo-request")])
+        elif protocol in ("tcp", "udp"):
+            number = more["port"]
+        else:
+            protocol, number = OTHER, 0
+        return self.decisions.judge(way, sender, receiver, protocol, number)
+
+    def shut(
+        self, source: str, destination: str, protocol: str, port: int, *ends: Address, family: int = 0
+    ) -> bool:
+        """Whether a port is surely closed, without a word."""
+        family = family or (ends[0].version if ends else self._any_family(source, destination))
+        sender, receiver = ends or (self.host(source, family), self.host(destination, family))
+        found = self.judge((source, destination), sender, receiver, {"protocol": protocol, "port": port})
+        return found is not None and found.action == "drop"
+
+    def _any_family(self, *networks: str) -> int:
+        return (self.families(*networks) or FAMILIES)[0]
+
+    def helper(self, source: str, protocol: str, port: int, *ends: Address) -> str:
+        """The helper of flows from a network to a port, wherever they lead, as an expectation."""
+        for (first, last), name, entry in self._helpers.get((source, protocol), ()):
+            if (
+                first <= port <= last
+                and within(entry.sources, ends[0])
+                and within(entry.destinations, ends[1])
+            ):
+                return f"helper {helper_type(name)}"
+        return "no helper"
+
+    @cached_property
+    def _helpers(self) -> dict[tuple[str, str], list[tuple[Range, str, PolicyEntry]]]:
+        """Ranges of ports that have a helper, by network and protocol, in the order of entries."""
+        found: dict[tuple[str, str], list[tuple[Range, str, PolicyEntry]]] = {}
+        for entry in self.firewall.entries:
+            sources = dict.fromkeys(source for source, _destination in self.firewall.ways_of(entry))
+            for service in self.firewall.services(entry) if entry.accepts else ():
+                if service.helper:
+                    protocol = HELPERS[service.helper]
+                    for one in service.tcp if protocol == "tcp" else service.udp:
+                        for source in sources:
+                            found.setdefault((source, protocol), []).append((one, service.helper, entry))
+        return found
+
+    def ends(self, entry: PolicyEntry, way: Way, family: int) -> list[tuple[Address, Address]]:
+        """Senders and receivers of an entry's packets: a pair for all, then one for each further address."""
+        senders = self._members(entry.sources, way[0], family)
+        receivers = self._members(entry.destinations, way[1], family)
+        if not senders or not receivers:
+            return []
+        return [
+            *((sender, receivers[0]) for sender in senders),
+            *((senders[0], receiver) for receiver in receivers[1:]),
+        ]
+
+    def _members(self, addresses: Addresses | None, network: str, family: int) -> list[Address]:
+        """Addresses of a list that can be on a network, or beyond it."""
+        if addresses is None:
+            return [self.host(network, family)]
+        found = [one for one in _samples(addresses, family) if self.place(one) == network]
+        # the one that is there anyhow is as good as any
+        own = [one for one in (self.host(network, family),) if within(addresses, one)]
+        return list(dict.fromkeys([*found, *own]))
+
+    def outsiders(self, addresses: Addresses, network: str, family: int) -> list[Address]:
+        """Addresses that are just not in a list; where there are none on the network, somebody on it."""
+        near = [one for one in _neighbours(addresses, family) if self.place(one) == network]
+        if not near:
+            near = [self.host(network, family), self.stranger(network, family)]
+        return [one for one in dict.fromkeys(near) if not within(addresses, one)]
+
+    def place(self, address: Address) -> str | None:
+        """The network that an address is reached by; None for one that no test can use."""
+        if address in self._own or _is_special(address):
+            return None
+        for network in self.networks:
+            for prefix in self.firewall.site.networks[network].prefixes_of_family(address.version):
+                if address in prefix:
+                    edges = (prefix[0], prefix[-1]) if address.version == 4 else (prefix[0],)
+                    return None if prefix.num_addresses > 2 and address in edges else network
+        return self._beyond.get(address)
+
+    @cached_property
+    def _own(self) -> frozenset[Address]:
+        interfaces = self.firewall.host.interfaces
+        return frozenset(
+            (
+                *(address for interface in interfaces for address in interface.addresses),
+                *self.firewall.pair.virtual_addresses(),
+            )
+        )
+
+    @cached_property
+    def _beyond(self) -> dict[Address, str]:
+        """Listed addresses that are on no network of the firewall, each behind the first it is used with."""
+        site = self.firewall.site
+        on_link = [prefix for name in self.networks for prefix in site.networks[name].prefixes]
+        found: dict[Address, str] = {}
+        for entry in self.firewall.entries:
+            for source, destination in self.firewall.ways_of(entry):
+                for addresses, network in ((entry.sources, source), (entry.destinations, destination)):
+                    if addresses is not None:
+                        for family in site.families((source, destination)):
+                            for one in (*_samples(addresses, family), *_neighbours(addresses, family)):
+                                found.setdefault(one, network)
+        return {
+            one: network
+            for one, network in found.items()
+            if not any(one in prefix for prefix in on_link if prefix.version == one.version)
+        }
+
+    @cached_property
+    def forwarded(self) -> frozenset[tuple[Address, str, int]]:
+        """What port forwards take: virtual address, protocol and port."""
+        site = self.firewall.site
+        return frozenset(
+            (address, protocol, port)
+            for forward in site.port_forwards
+            if (address := site.forward_address(forward)) is not None
+            for protocol, ranges in (
+                ("tcp", site.services[forward.service].tcp),
+                ("udp", site.services[forward.service].udp),
+            )
+            for first, last in ranges
+            for port in range(first, last + 1)
+        )
+
+    def closed(self, way: Way, protocol: str, near: int, sender: Address, receiver: Address) -> int | None:
+        """Find the next port above the given one that is not let through, or the next below."""
+        for step in (self.decisions.following, self.decisions.preceding):
+            port = step(way, protocol, near)
+            while port is not None and 0 < port <= _LAST_PORT:
+                found = self.judge(way, sender, receiver, {"protocol": protocol, "port": port})
+                if found is not None and not found.accepts:
+                    return port
+                port = step(way, protocol, port)
+        return None
+
+
+def _samples(addresses: Addresses, family: int) -> list[Address]:
+    """The first address of each range of a list, as far as they are few, and the last of all."""
+    ranges = addresses.of_family(family)
+    numbers = [first for first, _last in ranges[:_MOST_RANGES]] + [last for _first, last in ranges[-1:]]
+    usable = (_usable(number, family, ranges) for number in numbers)
+    return list(dict.fromkeys(usable))
+
+
+def _usable(number: int, family: int, ranges: Sequence[Range]) -> Address:
+    """The address, or a neighbour in the list where it is likely to be a network's own or its broadcast."""
+    inner = {0: 1, 255: -1}.get(number & 255, 0) if family == 4 else int(number & 0xFFFF == 0)
+    if inner and covers(ranges, [(number + inner, number + inner)]):
+        number += inner
+    return _address(number, family)
+
+
+def _neighbours(addresses: Addresses, family: int) -> list[Address]:
+    """What is just outside of the ends of a list."""
+    ranges = addresses.of_family(family)
+    last = (1 << (32 if family == 4 else 128)) - 1
+    numbers = [ranges[0][0] - 1, ranges[-1][1] + 1] if ranges else []
+    return [_address(number, family) for number in numbers if 0 <= number <= last]
+
+
+def _address(number: int, family: int) -> Address:
+    return IPv4Address(number) if family == 4 else IPv6Address(number)
+
+
+def _is_special(address: Address) -> bool:
+    """Whether no router forwards packets from or to it."""
+    zero = address.version == 4 and int(address) >> 24 == 0
+    special = (address.is_multicast, address.is_loopback, address.is_unspecified, address.is_link_local)
+    return zero or any(special) or address == IPv4Address("255.255.255.255")
+
+
+def ports_of(service: Service) -> Iterator[tuple[str, int]]:
+    """The first and the last port of each range, with its protocol."""
+    for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
+        for first, last in ranges:
+            for port in dict.fromkeys((first, last)):
+                yield protocol, port
+
+
+def types_of(service: Service, family: int) -> list[str]:
+    """The ICMP requests of a service that there are in a family, by their names there."""
+    return [ICMP_REQUESTS[kind][family] for kind in service.icmp if family in ICMP_REQUESTS.get(kind, {})]
+
+
+def case(
+    name: str,
+    source: str,
+    destination: str | None,
+    sender: object,
+    receiver: object,
+    *expected: str,
+    **more: Any,
+) -> Case:
+    """Make a test from network to network, where `destination` is where it has to come out."""
+    made: Case = {
+        "name": f"{name} (IPv{ip_address(str(receiver)).version})",
+        "from": source,
+        "source": str(sender),
+        "destination": str(receiver),
+        "expected": list(expected),
+        **more,
+    }
+    return made if destination is None else {**made, "to": destination}

@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tests of one firewall, those that its site has written and those that follow from its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived import forward_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_own import gate_cases, own_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_probe import probe_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import Bench, Case
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_written import written_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import PolicyTest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_firewall import SYNC_PORT
+
+
+def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest]) -> dict[str, Any] | None:
+    """Make the section policy_test of site_view: options of the module policy_check. None for no firewall."""
+    pair = site.pair_of(name)
+    if pair is None:
+        return None
+    firewall = Firewall(site, pair, site.hosts[name], site.hosts[pair.peer(name)], SYNC_PORT)
+    bench = Bench(firewall)
+    return {
+        "interfaces": bench.device_views(),
+        "tests": [*written_cases(bench, tests), *derived_cases(bench)],
+    }
+
+
+def derived_cases(bench: Bench) -> list[Case]:
+    """Derive tests; what several entries lead to is tested once."""
+    found: dict[str, Case] = {}
+    closed_gate = bench.firewall.pair.replication == "external"
+    for one in (*forward_cases(bench), *own_cases(bench), *probe_cases(bench)):
+        key = repr({key: value for key, value in one.items() if key != "name"})
+        found.setdefault(key, _with_open_gate(one) if closed_gate else one)
+    return [*found.values(), *(gate_cases(bench) if closed_gate else ())]
+
+
+def _with_open_gate(one: Case) -> Case:
+    """Open the gate, as the program pair-state does when the flows are there."""
+    return {**one, "setup": ["flush set inet ftfw gate", *one.get("setup", [])]}

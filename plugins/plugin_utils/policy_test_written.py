@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cases that a site's own tests (site_policy_tests) become for one firewall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_TYPES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS, helper_type
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
+    FIREWALL,
+    Bench,
+    Case,
+    case,
+    ports_of,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import PolicyTest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address
+
+
+def written_cases(bench: Bench, tests: Sequence[PolicyTest]) -> Iterator[Case]:
+    """A case for each port and family; of a range of ports its first and its last."""
+    for test in tests:
+        ends = [end for end in (test.source, test.destination) if end != FIREWALL]
+        if any(end not in bench.networks for end in ends):
+            continue
+        for family in test.families:
+            given = test.sender or test.receiver
+            if given is None and not all(bench.has(end, family) for end in ends):
+                continue
+            yield from _cases(bench, test, family)
+
+
+def _cases(bench: Bench, test: PolicyTest, family: int) -> Iterator[Case]:
+    sender = test.sender or _address(bench, test.source, test.destination, family)
+    receiver = test.receiver or _address(bench, test.destination, test.source, family)
+    if sender.version != family or receiver.version != family:
+        return
+    ends = test.source, test.destination, sender, receiver
+    ports = list(ports_of(test.service))
+    expected = [_kernels(word) for word in test.expected]
+    for protocol, port in ports:
+        name = f"{test}" if test.own_name and len(ports) == 1 else f"{test}: {protocol}/{port}"
+        yield case(name, *ends, *expected, protocol=protocol, port=port)
+    for kind in test.service.icmp:
+        type_ = ICMP_REQUESTS.get(kind, {}).get(family, kind)
+        if type_.isdigit() or type_ in ICMP_TYPES[family]:
+            name = f"{test}" if test.own_name else f"{test}: icmp/{kind}"
+            yield case(name, *ends, *expected, protocol="icmp", type=type_)
+
+
+def _kernels(word: str) -> str:
+    """Name a helper as connection tracking does."""
+    kind, _blank, name = word.partition(" ")
+    return f"{kind} {helper_type(name)}" if kind == "helper" else word
+
+
+def _address(bench: Bench, place: str, other: str, family: int) -> Address:
+    """Somebody on the network, or the firewall's address that the other network can reach."""
+    return bench.own(other, family) if place == FIREWALL else bench.host(place, family)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""playbooks/policy_test.yml over the lab's inventory: what it prints, and when it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SSH = {"from": "inside", "to": "outside", "service": "ssh"}
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Any:
+    def run(**variables: Any) -> tuple[int, str, dict[str, Any] | None]:
+        """Run it; return the exit code, what it printed and the document."""
+        document = tmp_path / "tests.json"
+        given = {"policy_test_json": str(document), **variables}
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("ansible-playbook")),
+                *("-i", "inventories/lab", "playbooks/policy_test.yml", "-e", json.dumps(given)),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return (
+            done.returncode,
+            done.stdout + done.stderr,
+            json.loads(document.read_text()) if document.exists() else None,
+        )
+
+    return run
+
+
+def test_the_lab_is_well(play: Any) -> None:
+    code, printed, document = play(site_policy_tests=[{**SSH, "expected": "accept", "name": "ours"}])
+    assert code == 0, printed
+    assert document["site"] == "lab"
+    assert document["tests"][0] == {
+        "name": "ours (IPv4)",
+        "expected": "accept",
+        "seen": "accept, snat to 192.168.0.100",
+        "ok": True,
+    }
+    assert f"{len(document['tests'])} tests, 0 failed" in printed
+
+
+def test_a_wrong_expectation_fails_the_run(play: Any) -> None:
+    code, printed, document = play(site_policy_tests=[{**SSH, "expected": "drop", "name": "ours"}])
+    assert code == 2
+    assert "tests failed: ours (IPv4)" in printed
+    assert [test["ok"] for test in document["tests"]].count(False) == 1
+
+
+def test_a_mistake_in_a_test_is_one_of_the_inventory(play: Any) -> None:
+    code, printed, document = play(site_policy_tests=[{**SSH, "from": "insde", "expected": "drop"}])
+    assert (code, document) == (2, None)
+    assert "all: site_policy_tests[0].from: insde: unknown network; did you mean inside?" in printed

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The derived tests of whole sites against the rules that are compiled for them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import read_policy_tests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import HOSTS, LAB
+
+HostVars = dict[str, dict[str, Any]]
+
+
+def lab() -> HostVars:
+    def load(path: str) -> dict[str, Any]:
+        loaded: dict[str, Any] = yaml.safe_load((LAB / path).read_text())
+        return loaded
+
+    shared = load("group_vars/all/site.yml")
+    return {host: {**copy.deepcopy(shared), **load(f"host_vars/{host}.yml")} for host in HOSTS}
+
+
+def with_site(**changes: Any) -> HostVars:
+    return {host: {**variables, **changes} for host, variables in lab().items()}
+
+
+def with_pair(**changes: Any) -> HostVars:
+    pairs = lab()["fw-1"]["site_pairs"]
+    return with_site(site_pairs={"ftfw": {**pairs["ftfw"], **changes}})
+
+
+def dual() -> HostVars:
+    """IPv6 on both data networks."""
+    hosts = lab()
+    for variables in hosts.values():
+        for place, (name, bridge) in enumerate((("outside", 0), ("inside", 2))):
+            prefix = f"2001:db8:{bridge}::"
+            variables["site_networks"][name]["prefixes"].append(f"{prefix}/64")
+            routers = variables["site_pairs"]["ftfw"]["virtual_routers"]
+            routers[name]["addresses"].append(f"{prefix}100")
+            for number, node in enumerate(("fw-1", "fw-2"), 1):
+                if variables is hosts[node]:
+                    variables["node_interfaces"][f"eth{place}"]["addresses"].append(f"{prefix}{number}")
+    return hosts
+
+
+FORWARDS = [{"to": "outside", "service": service, "host": "client"} for service in ("http", "ftp")]
+LIMITED = [
+    {"from": "inside", "to": "outside", "services": ["dns", "ssh"], "limit": "5/second"},
+    {"from": "outside", "to": "inside", "services": ["ping", "tftp"]},
+]
+SITES: dict[str, Callable[[], HostVars]] = {
+    "lab": lab,
+    "dual": dual,
+    "no source nat": lambda: with_site(site_source_nat="none"),
+    "port forwards": lambda: with_site(site_port_forwards=FORWARDS),
+    "limits, and no probe": lambda: with_site(site_policy=LIMITED, site_probes=None),
+    "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
+}
+
+
+def built(hostvars: HostVars) -> Site:
+    return load_site(
+        {host: {k: v for k, v in each.items() if v is not None} for host, each in hostvars.items()}
+    )
+
+
+@pytest.mark.parametrize("node", ["fw-1", "fw-2"])
+@pytest.mark.parametrize("name", SITES)
+def test_the_compiled_rules_pass_the_derived_tests(name: str, node: str) -> None:
+    site = built(SITES[name]())
+    view = policy_test_view(site, node, ())
+    assert view is not None
+    wires, probes = read(view["interfaces"], view["tests"])
+    with open_space(wires, probes) as space:
+        rows = check(space, host_view(site, node)["nftables"]["ruleset"], probes)
+    assert [row for row in rows if not row["ok"]] == []
+
+
+def test_the_tests_of_a_site_come_first() -> None:
+    hostvars = with_site(
+        site_policy_tests=[
+            {
+                "from": "inside",
+                "to": "outside",
+                "service": "ssh",
+                "expected": ["accept", "snat to 192.168.0.100"],
+            },
+            {"from": "inside", "to": "outside", "port": "tcp/25", "expected": "accept", "name": "wrong"},
+        ]
+    )
+    site = built(hostvars)
+    problems = Problems()
+    view = policy_test_view(site, "fw-1", read_policy_tests(hostvars, site, problems))
+    assert view is not None
+    assert problems.lines() == []
+    wires, probes = read(view["interfaces"], view["tests"])
+    with open_space(wires, probes) as space:
+        rows = check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
+    assert [row["name"] for row in rows if not row["ok"]] == ["wrong (IPv4)"]
+    assert rows[1]["seen"] == "drop"
+
+
+def test_no_change_of_the_labs_rules_goes_unnoticed() -> None:
+    site = built(lab())
+    view = policy_test_view(site, "fw-1", ())
+    assert view is not None
+    wires, probes = read(view["interfaces"], view["tests"])
+    with open_space(wires, probes) as space:
+        mutation = mutate(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
+    assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
+    # and the control: most of them are noticed, so the tests are no formality
+    assert mutation["noticed"] > mutation["mutants"] / 2

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests that follow from a policy: each entry has some that hit it and some that miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_report import report
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+
+HostVars = dict[str, dict[str, Any]]
+Change = Callable[[dict[str, object]], HostVars]
+FORWARD = {"to": "outside", "service": "http", "host": "client"}
+
+
+def view(hostvars: HostVars, host: str = "fw-1") -> dict[str, Any]:
+    found = policy_test_view(load_site(hostvars), host, ())
+    assert found is not None
+    return found
+
+
+def named(hostvars: HostVars, part: str) -> dict[str, list[str]]:
+    """Names of tests that have this part, with what they expect."""
+    return {test["name"]: test["expected"] for test in view(hostvars)["tests"] if part in test["name"]}
+
+
+@pytest.fixture
+def dual(changed: Change) -> HostVars:
+    """The lab with IPv6 on both data networks."""
+    return changed(
+        {
+            "all:site_networks.outside.prefixes": ["192.168.0.0/24", "2001:db8::/64"],
+            "all:site_networks.inside.prefixes": ["192.168.2.0/24", "2001:db8:2::/64"],
+            "all:site_pairs.ftfw.virtual_routers.outside.addresses": ["192.168.0.100", "2001:db8::100"],
+            "all:site_pairs.ftfw.virtual_routers.inside.addresses": ["192.168.2.100", "2001:db8:2::100"],
+            "fw-1:node_interfaces.eth0.addresses": ["192.168.0.1", "2001:db8::1"],
+            "fw-1:node_interfaces.eth1.addresses": ["192.168.2.1", "2001:db8:2::1"],
+            "fw-2:node_interfaces.eth0.addresses": ["192.168.0.2", "2001:db8::2"],
+            "fw-2:node_interfaces.eth1.addresses": ["192.168.2.2", "2001:db8:2::2"],
+        }
+    )
+
+
+def test_a_host_that_is_no_firewall_has_none(lab: HostVars) -> None:
+    assert policy_test_view(load_site(lab), "client", ()) is None
+
+
+@pytest.mark.parametrize("host", ["fw-1", "fw-2"])
+def test_the_module_takes_them_and_no_two_have_one_name(lab: HostVars, host: str) -> None:
+    found = view(lab, host)
+    _wires, probes = read(found["interfaces"], found["tests"])
+    assert len({probe.name for probe in probes}) == len(probes) > 200
+
+
+def test_devices_have_their_addresses_and_a_prefix_of_the_family_that_is_lacking(lab: HostVars) -> None:
+    [outside] = [one for one in view(lab)["interfaces"] if one["name"] == "eth0"]
+    assert outside == {
+        "name": "eth0",
+        "network": "outside",
+        "prefixes": ["192.168.0.0/24", "2001:db8:ffff::/64"],
+        "addresses": ["192.168.0.1/24", "192.168.0.100/32", "2001:db8:ffff::1/64"],
+    }
+
+
+def test_hits_and_misses_of_a_service(lab: HostVars) -> None:
+    snat = "snat to 192.168.0.100"
+    assert {
+        name.removesuffix(" (IPv4)"): expected
+        for name, expected in named(lab, "tcp/22").items()
+        if "site_policy" in name
+    } == {
+        "site_policy[0]: inside to outside: ssh, tcp/22": ["accept", snat, "no helper"],
+        "site_policy[0]: inside to outside: tcp/22 not the other way": ["drop"],
+        "site_policy[0]: inside to outside: tcp/22 not within inside": ["drop"],
+        "site_policy[0]: inside to outside: tcp/22 not within outside": ["drop"],
+    }
+    assert named(lab, "ssh: not") == {"site_policy[0]: inside to outside: ssh: not udp/22 (IPv4)": ["drop"]}
+    # the next port that is closed is that of another service as well, and tested once
+    assert named(lab, "not tcp/23") == {"site_policy[0]: inside to outside: ftp: not tcp/23 (IPv4)": ["drop"]}
+
+
+def test_helper_and_limit(lab: HostVars) -> None:
+    assert "helper ftp" in named(lab, "ftp, tcp/21")["site_policy[0]: inside to outside: ftp, tcp/21 (IPv4)"]
+    assert named(lab, "at most 1/second") == {
+        "site_policy[1]: inside to outside: at most 1/second, echo-request (IPv4)": ["limited"]
+    }
+
+
+def test_a_miss_is_no_hit_of_another_entry(changed: Change) -> None:
+    lab = changed(
+        {
+            "all:site_services": {"next": {"tcp": ["23-30"], "udp": [22]}},
+            "all:site_policy": [
+                {"from": "inside", "to": "outside", "services": ["ssh", "next"]},
+                {"from": "outside", "to": "inside", "services": ["ssh"]},
+            ],
+        }
+    )
+    assert list(named(lab, "ssh: not")) == ["site_policy[0]: inside to outside: ssh: not tcp/31 (IPv4)"]
+    assert not named(lab, "tcp/22 not the other way")
+    assert "site_policy[0]: inside to outside: next, tcp/30 (IPv4)" in named(lab, "next, tcp")
+
+
+def test_port_forwards(changed: Change) -> None:
+    lab = changed({"all:site_port_forwards": [FORWARD]})
+    # that nothing goes around the virtual address is already a miss of the entry that lets http out
+    name = "site_port_forwards[0]: http, tcp/80"
+    found = {key.removesuffix(" (IPv4)"): expected for key, expected in named(lab, name).items()}
+    assert found == {
+        name: ["accept", "dnat to 192.168.2.3", "no snat", "no helper"],
+        f"{name}: not tcp/81": ["drop"],
+        f"{name}: not udp": ["drop"],
+        f"{name}: no flow begins with ack": ["drop"],
+        f"{name}: not from inside": ["drop"],
+    }
+
+
+def test_both_families_where_both_networks_have_them(dual: HostVars) -> None:
+    name = "site_policy[0]: inside to outside: ssh, tcp/22"
+    assert named(dual, "ssh, tcp/22") == {
+        f"{name} (IPv4)": ["accept", "snat to 192.168.0.100", "no helper"],
+        f"{name} (IPv6)": ["accept", "snat to 2001:db8::100", "no helper"],
+    }
+    assert not named(dual, "a family that they don't both have")
+
+
+def test_a_family_that_they_lack_is_dropped(lab: HostVars) -> None:
+    found = named(lab, "a family that they don't both have")
+    assert found
+    assert all(expected == ["drop"] for expected in found.values())
+
+
+def test_without_source_nat_addresses_stay(changed: Change) -> None:
+    lab = changed({"all:site_source_nat": "none"})
+    assert named(lab, "ssh, tcp/22") == {
+        "site_policy[0]: inside to outside: ssh, tcp/22 (IPv4)": ["accept", "no snat", "no helper"]
+    }
+
+
+def test_the_gate_is_opened_first_and_tested_shut(changed: Change) -> None:
+    lab = changed({"all:site_pairs.ftfw.replication": "external"})
+    tests = view(lab)["tests"]
+    shut = [test for test in tests if "while the gate is shut" in test["name"]]
+    assert len(shut) >= 5
+    assert all("setup" not in test for test in shut)
+    opened = [test for test in tests if test not in shut]
+    assert all(test["setup"][0] == "flush set inet ftfw gate" for test in opened)
+
+
+def result(name: str, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"item": {"name": name, "site": "lab"}, "rows": list(rows), **more}
+
+
+GOOD = {"name": "a", "expected": "drop", "seen": "drop", "ok": True, "detail": ""}
+BAD = {"name": "b", "expected": "drop", "seen": "accept", "ok": False, "detail": ""}
+MISSED = {"chain": "forward", "line": 9, "rule": "accept", "change": "removed", "reason": ""}
+
+
+def test_a_report_names_what_failed() -> None:
+    found = report([result("fw-1", GOOD, BAD)])
+    assert found["problems"] == ["1 of 2 tests failed: b"]
+    assert [row[""] for row in found["rows"]] == ["ok", "FAILED"]
+    assert found["document"]["tests"][1] == {"name": "b", "expected": "drop", "seen": "accept", "ok": False}
+
+
+def test_a_report_of_several_pairs_says_whose_row_it_is() -> None:
+    assert [row["test"] for row in report([result("a-1", GOOD), result("b-1", GOOD)])["rows"]] == [
+        "a-1: a",
+        "b-1: a",
+    ]
+
+
+def test_a_report_lists_what_no_test_noticed() -> None:
+    excused = {**MISSED, "reason": "it is no mistake"}
+    mutation = {"mutants": 5, "refused": 1, "noticed": 2, "unnoticed": [MISSED, excused]}
+    found = report([result("fw-1", GOOD, mutation=mutation)])
+    assert found["problems"] == ["fw-1: 1 changes of the ruleset are noticed by no test"]
+    assert found["lines"] == [
+        "1 tests, 0 failed",
+        "fw-1: 5 mutants, 2 noticed, 1 not noticed, 1 that no packet can tell, 1 that nft refuses",
+        "NOT NOTICED  forward, line 9: removed: accept",
+    ]
+
+
+def test_nothing_tested_is_a_problem() -> None:
+    assert report([])["problems"] == ["nothing was tested"]
