@@ -307,11 +307,16 @@ def _neighbours(bench: Bench) -> Iterator[Case]:
     """Neighbour discovery of IPv6, which is no flow, and comes from the link itself."""
     for network in bench.networks:
         sender, own = bench.stranger(network, 6), bench.own(network, 6)
-        expected = "accept" if network in bench.data and bench.has(network, 6) else "drop"
+        expected = "accept" if bench.has(network, 6) else "drop"
+        virtual = bench.virtual(network, 6)
         for kind in ("nd-neighbor-solicit", "nd-neighbor-advert"):
             more: Options = {"protocol": "icmp", "type": kind}
             yield case(f"{network}: {kind}", network, None, sender, own, expected, **more)
             name = f"{network}: no {kind} from beyond"
             yield case(name, network, None, sender, own, "drop", hops=254, **more)
+            if virtual is not None:
+                # RFC 4861, section 7.3: who knows an address asks it alone whether it is still there
+                name = f"{network}: {kind} to {virtual}"
+                yield case(name, network, FIREWALL, sender, virtual, "accept", **more)
         more = {"protocol": "icmp", "type": "nd-router-advert"}
         yield case(f"{network}: no nd-router-advert", network, None, sender, own, "drop", **more)

@@ -73,21 +73,23 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
             ],
         ),
         (
-            # a virtual address may arrive before the flows that it serves: a reset would kill them
-            "to a virtual address nothing is opened, and nothing is refused aloud",
-            [
-                f"{IP[family]} daddr {one_of(addresses)} drop"
-                for family in families
-                if (addresses := of_family(virtual, family))
-            ],
-        ),
-        (
+            # before what is for a virtual address: whoever knows it asks it alone whether it is still there
+            # (RFC 4861, section 7.3)
             "neighbour discovery",
             [
                 f"iifname {quoted(names)} ip6 hoplimit 255 "
                 "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
                 for names in [firewall.with_family(6)]
                 if names
+            ],
+        ),
+        (
+            # a virtual address may arrive before the flows that it serves: a reset would kill them
+            "to a virtual address nothing is opened, and nothing is refused aloud",
+            [
+                f"{IP[family]} daddr {one_of(addresses)} drop"
+                for family in families
+                if (addresses := of_family(virtual, family))
             ],
         ),
         (

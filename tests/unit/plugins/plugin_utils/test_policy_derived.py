@@ -128,6 +128,12 @@ def test_both_families_where_both_networks_have_them(dual: HostVars) -> None:
     assert not named(dual, "a family that they don't both have")
 
 
+def test_neighbours_ask_a_virtual_address(dual: HostVars) -> None:
+    assert named(dual, "nd-neighbor-solicit to 2001:db8::100") == {
+        "outside: nd-neighbor-solicit to 2001:db8::100 (IPv6)": ["accept"]
+    }
+
+
 def test_a_family_that_they_lack_is_dropped(lab: HostVars) -> None:
     found = named(lab, "a family that they don't both have")
     assert found

@@ -144,6 +144,12 @@ def test_rules(changed: Change, changes: dict[str, object], rules: list[str]) ->
     check(text)
 
 
+def test_neighbours_may_ask_a_virtual_address(changed: Change) -> None:
+    lines = [line.strip() for line in ruleset(changed(DUAL)).splitlines()]
+    [asked] = [number for number, line in enumerate(lines) if "nd-neighbor-solicit" in line]
+    assert asked < lines.index("ip6 daddr { 2001:db8:2::100, 2001:db8::100 } drop")
+
+
 FLOWS = 'iifname "eth2" ip saddr 192.168.100.100 ip daddr 192.168.100.200 tcp dport 3782 accept'
 
 
