@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, helper_type
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
+    ERRORS,
     Bench,
     Case,
     Options,
@@ -212,6 +213,9 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
         yield case(f"{name}: later packets", *there, "accept", packet="established", **one)
         yield case(f"{name}: an error about it", *there, "accept", packet="related", **one)
         yield case(f"{name}: an error about a reply", *there, "accept", packet="related", by=source, **one)
+        for error in ERRORS[family]:
+            named: Options = {"packet": "related", "error": error, **one}
+            yield case(f"{name}: {error} about it", *there, "accept", **named)
         strange: Options = {"packet": "related", "error": _STRANGE[family], **one}
         yield case(f"{name}: not just any error", *there, "drop", **strange)
         for apart in bench.apart:

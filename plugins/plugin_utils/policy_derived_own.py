@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
+    ERRORS,
     FIREWALL,
     Bench,
     Case,
@@ -236,9 +237,11 @@ def _leases(bench: Bench) -> Iterator[Case]:
             yield case(f"leases on {network}", network, FIREWALL, sender, own, "accept", **_udp(67, 68))
         else:
             yield case(f"no leases on {network}", network, None, sender, own, "drop", **_udp(67, 68))
-        virtual = bench.virtual(network, 4)
-        if virtual is not None:
-            yield case(f"no leases for {virtual}", network, None, sender, virtual, "drop", **_udp(67, 68))
+        for side in bench.networks:
+            virtual = bench.virtual(side, 4)
+            if virtual is not None:
+                name = f"no leases for {virtual} on {network}"
+                yield case(name, network, None, sender, virtual, "drop", **_udp(67, 68))
 
 
 def _lacking(bench: Bench) -> Iterator[Case]:
@@ -265,6 +268,9 @@ def _sent(bench: Bench) -> Iterator[Case]:
                 label = f"{name} to {network}: {more['protocol']}"
                 yield case(label, *ends, "accept", "entry", "no snat", **more)
             yield case(f"{name} to {network}: an error", *ends, "accept", packet="related", **_tcp(81))
+            for error in ERRORS[family]:
+                about: Options = {"packet": "related", "error": error, **_tcp(81)}
+                yield case(f"{name} to {network}: {error}", *ends, "accept", **about)
             yield case(
                 f"{name} to {network}: not just any error",
                 *ends,

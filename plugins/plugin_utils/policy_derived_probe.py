@@ -50,7 +50,8 @@ def _running(bench: Bench, path: ProbePath) -> Iterator[Case]:
     ends = path.inside, None, path.client, path.server
     yield case(f"{name}: no broken ping", *ends, "drop", protocol="icmp", broken=True)
     other = "timestamp-request" if path.family == 4 else "mld-listener-query"
-    yield case(f"{name}: no {other}", *ends, "drop", protocol="icmp", type=other)
+    if path.family == 6 or _refuses_type(bench, path, other):
+        yield case(f"{name}: no {other}", *ends, "drop", protocol="icmp", type=other)
     yield from _foreign_pings(bench, path)
     yield from _forwards(bench, path)
 
@@ -67,6 +68,12 @@ def _closed(bench: Bench, path: ProbePath, protocol: str, port: int) -> int | No
         ),
         None,
     )
+
+
+def _refuses_type(bench: Bench, path: ProbePath, kind: str) -> bool:
+    way = path.inside, path.outside
+    found = bench.judge(way, path.client, path.server, {"protocol": "icmp", "type": kind})
+    return found is not None and found.action == "drop"
 
 
 def _lets(bench: Bench, path: ProbePath, port: int) -> bool:
@@ -113,7 +120,8 @@ def _forwards(bench: Bench, path: ProbePath) -> Iterator[Case]:
         more: Options = {"protocol": protocol, "port": port}
         name = f"while the probe runs: forwarded {protocol}/{port}"
         hit = outside, inside, path.server, path.virtual
-        yield case(name, *hit, "accept", f"dnat to {path.client}", "no snat", **more)
+        shown = bench.shown(outside, inside, path.server)
+        yield case(name, *hit, "accept", f"dnat to {path.client}", shown, **more)
         yield case(f"{name} of another host", outside, None, other, path.virtual, "drop", **more)
         direct = outside, None, path.server, path.client
         if bench.shut(outside, inside, protocol, port, path.server, path.client):

@@ -43,6 +43,11 @@ Options = dict[str, Any]
 FIREWALL = "firewall"
 """In the place of a network: the firewall itself."""
 _LAST_PORT = 65535
+ERRORS = {
+    4: ("destination-unreachable", "time-exceeded", "parameter-problem"),
+    6: ("destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem"),
+}
+"""ICMP errors that a flow needs (RFC 1122, section 3.2.2; RFC 4890, section 4.3.1)."""
 _MOST_RANGES = 32
 """Ranges of a list of addresses that are tested one by one."""
 _KINDS = {

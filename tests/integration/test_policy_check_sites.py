@@ -35,6 +35,10 @@ def with_site(**changes: Any) -> HostVars:
     return {host: {**variables, **changes} for host, variables in lab().items()}
 
 
+def dual_with(**changes: Any) -> HostVars:
+    return {host: {**variables, **changes} for host, variables in dual().items()}
+
+
 def with_pair(**changes: Any) -> HostVars:
     pairs = lab()["fw-1"]["site_pairs"]
     return with_site(site_pairs={"ftfw": {**pairs["ftfw"], **changes}})
@@ -60,12 +64,45 @@ LIMITED = [
     {"from": "inside", "to": "outside", "services": ["dns", "ssh"], "limit": "5/second"},
     {"from": "outside", "to": "inside", "services": ["ping", "tftp"]},
 ]
+OUT = {"from": "inside", "to": "outside"}
+BACK = {"from": "outside", "to": "inside"}
+ADDRESSES = {
+    "elsewhere": ["192.168.2.64/26", "198.51.100.0/24", "2001:db8:2:0:40::/80"],
+    "servers": ["192.168.0.4", "203.0.113.7", "2001:db8:0:0::4"],
+}
+ENTRIES: list[dict[str, Any]] = [
+    {**OUT, "services": ["ssh"], "sources": ["elsewhere"], "action": "drop", "counter": True},
+    {**OUT, "services": ["ssh", "ftp"], "sources": ["client", "elsewhere"], "destinations": ["omarine"]},
+    {**OUT, "services": ["smtp", "ping"], "destinations": ["servers"], "log": True, "counter": True},
+    {**OUT, "services": ["smtp", "ntp", "ping"], "action": "reject", "log": True},
+    {**OUT, "services": ["http"], "action": "drop", "counter": True},
+    {**OUT, "services": ["ipp"], "sources": ["elsewhere"], "limit": "1/second"},
+    {**OUT, "services": ["rdp"], "time": {"from": "08:00", "to": "17:30"}},
+    {**BACK, "services": "any", "sources": ["servers"], "action": "reject"},
+    {**BACK, "services": ["h323", "h323-ras", "sip"], "limit": "5/second"},
+]
+ANY: list[dict[str, Any]] = [
+    {**OUT, "services": ["smtp"], "action": "drop"},
+    {**OUT, "services": ["ping"], "limit": "1/second"},
+    {**OUT, "services": "any"},
+    {**BACK, "services": "any", "action": "reject"},
+]
+ALTERNATING: list[dict[str, Any]] = [
+    {**OUT, "services": [service], "action": action}
+    for service, action in zip(
+        ("ssh", "smtp", "http", "ntp", "https", "imap", "dns", "ldap", "ping", "pop3"),
+        ("accept", "drop", "accept", "reject") * 3,
+    )
+]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,
     "no source nat": lambda: with_site(site_source_nat="none"),
     "port forwards": lambda: with_site(site_port_forwards=FORWARDS),
     "limits, and no probe": lambda: with_site(site_policy=LIMITED, site_probes=None),
+    "entries": lambda: dual_with(site_addresses=ADDRESSES, site_policy=ENTRIES),
+    "any": lambda: dual_with(site_policy=ANY, site_port_forwards=FORWARDS[:0]),
+    "alternating": lambda: dual_with(site_policy=ALTERNATING),
     "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
 }
 

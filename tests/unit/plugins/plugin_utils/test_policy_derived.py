@@ -128,6 +128,56 @@ def test_both_families_where_both_networks_have_them(dual: HostVars) -> None:
     assert not named(dual, "a family that they don't both have")
 
 
+OUT = {"from": "inside", "to": "outside"}
+NAME = "site_policy[0]: inside to outside"
+
+
+def short(found: dict[str, list[str]]) -> dict[str, str]:
+    return {name.removesuffix(" (IPv4)"): expected[0] for name, expected in found.items()}
+
+
+@pytest.mark.parametrize("action", ["drop", "reject"])
+def test_an_entry_that_refuses_comes_before_one_that_accepts(changed: Change, action: str) -> None:
+    refusing = {**OUT, "services": ["ssh"], "action": action}
+    lab = changed({"all:site_policy": [refusing, {**OUT, "services": ["ssh", "http"]}]})
+    assert short(named(lab, "ssh, tcp/22")) == {f"{NAME}: ssh, tcp/22": action}
+    assert short(named(lab, "outside: http, tcp/80")) == {
+        "site_policy[1]: inside to outside: http, tcp/80": "accept"
+    }
+
+
+def test_addresses_inside_and_outside_of_a_list(changed: Change) -> None:
+    lab = changed(
+        {
+            "all:site_addresses": {"few": ["192.168.2.64/28", "198.51.100.8/31"]},
+            "all:site_policy": [{**OUT, "services": ["ssh"], "sources": ["few"]}],
+        }
+    )
+    found = {name: " ".join(expected[:2]) for name, expected in named(lab, "ssh, tcp/22").items()}
+    assert {name.removeprefix(NAME): seen for name, seen in found.items()} == {
+        ": ssh, tcp/22 from 192.168.2.64 (IPv4)": "accept snat to 192.168.0.100",
+        ": ssh, tcp/22 from 198.51.100.8 (IPv4)": "accept no snat",
+        ": ssh, tcp/22 from 198.51.100.9 (IPv4)": "accept no snat",
+        ": ssh, tcp/22 not from 192.168.2.63 (IPv4)": "drop",
+        ": ssh, tcp/22 not from 198.51.100.10 (IPv4)": "drop",
+    }
+    [inside] = [one for one in view(lab)["interfaces"] if one["network"] == "inside"]
+    assert {"198.51.100.8/32", "198.51.100.9/32", "198.51.100.10/32"} <= set(inside["prefixes"])
+
+
+def test_any_service(changed: Change) -> None:
+    lab = changed({"all:site_policy": [{**OUT, "services": "any"}]})
+    assert short(named(lab, f"{NAME}: any, p")) == {f"{NAME}: any, protocol 47": "accept"}
+    assert set(short(named(lab, "no flow begins with")).values()) == {"drop"}
+    assert not named(lab, "not another protocol")
+
+
+def test_the_clock_is_not_tested(changed: Change) -> None:
+    window = {"from": "08:00", "to": "17:00"}
+    lab = changed({"all:site_policy": [{**OUT, "services": ["rdp"], "time": window}]})
+    assert [name for name in named(lab, "tcp/3389") if "inside to outside: rdp, tcp/3389" in name] == []
+
+
 def test_neighbours_ask_a_virtual_address(dual: HostVars) -> None:
     assert named(dual, "nd-neighbor-solicit to 2001:db8::100") == {
         "outside: nd-neighbor-solicit to 2001:db8::100 (IPv6)": ["accept"]
