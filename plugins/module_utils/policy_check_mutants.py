@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A ruleset with one mistake: each rule removed, or without one of its matches, and each drop policy lost.
 
+A set, in a rule or named, lacks one of its elements; a map from two interfaces has the way back as well.
 Works on the text, line by line, for tables as the policy compiler writes them and as nft lists them. A match
 that is not known here stays; a mutant that nft refuses is skipped by whoever loads it.
 """
@@ -45,7 +46,14 @@ _PORTS = {
 """What such a match says beside its value; a rule for a port becomes one for the protocol."""
 _COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
 _TOKEN = re.compile(r'"[^"]*"(?:-"[^"]*")?|\{[^}]*\}|\([^)]*\)|[^\s]+')
-_CHAIN = re.compile(r"\s*chain (\S+) \{")
+_BLOCK = re.compile(r"\s*(chain|set|map) (\S+) \{")
+_OPENS = re.compile(
+    r"\s*(table|chain|set|map|ct helper|ct timeout|ct expectation|counter|limit|quota|flowtable)\b[^{]*\{\s*$"
+)
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_WAY = re.compile(r'("[^"]*") \. ("[^"]*") : ((?:jump|goto) [^\s,}]+)')
+_MOST_ELEMENTS = 32
+"""Elements of a set that are taken away one by one."""
 _HEAD = re.compile(r"\s*type \S+ hook ")
 
 
@@ -65,21 +73,37 @@ class Mutant:
 
 def mutants(ruleset: str) -> Iterator[Mutant]:
     """Make each mutant of a text in turn."""
-    lines = re.sub(r"\\\n\s*", "", ruleset).splitlines()
-    chain = ""
+    lines = list(_joined(re.sub(r"\\\n\s*", "", ruleset).splitlines()))
+    block, in_chain = "", False
     for index, line in enumerate(lines):
-        begun = _CHAIN.match(line)
+        begun = _BLOCK.match(line)
         if begun:
-            chain = begun[1]
+            block, in_chain = begun[2], begun[1] == "chain"
             continue
         rule = line.strip()
         if rule == "}":
-            chain = ""
-        if not chain or not rule or rule.startswith(("#", "}")):
+            block = ""
+        if not block or not rule or rule.startswith(("#", "}")):
             continue
-        for change, changed in _changes(rule):
+        changes = _changes(rule) if in_chain else _without_elements(rule)
+        for change, changed in changes:
             text = "\n".join([*lines[:index], changed, *lines[index + 1 :], ""])
-            yield Mutant(chain, index + 1, rule, change, text)
+            yield Mutant(block, index + 1, rule, change, text)
+
+
+def _joined(lines: list[str]) -> Iterator[str]:
+    """Put what stands in braces on one line, and leave empty ones, so that each line keeps its number."""
+    held: list[str] = []
+    for line in lines:
+        if held or (line.rstrip().endswith("{") and not _OPENS.match(line)):
+            held.append(line if not held else line.strip())
+            if line.strip().startswith("}"):
+                yield " ".join(held)
+                yield from [""] * (len(held) - 1)
+                held = []
+        else:
+            yield line
+    yield from held
 
 
 def _changes(rule: str) -> Iterator[tuple[str, str]]:
@@ -95,6 +119,28 @@ def _changes(rule: str) -> Iterator[tuple[str, str]]:
         kept = [*tokens[:start], *([rest] if rest else []), *tokens[end:]]
         if rest != match:
             yield f"without {match}", " ".join(kept)
+    yield from _without_elements(rule)
+    yield from _with_a_way_back(rule)
+
+
+def _without_elements(rule: str) -> Iterator[tuple[str, str]]:
+    """Take one of several elements away; of many only some, the last among them."""
+    for braces in _BRACES.finditer(rule):
+        elements = [one.strip() for one in braces[1].split(",")]
+        places = range(len(elements)) if len(elements) > 1 else range(0)
+        for place in (*places[: _MOST_ELEMENTS - 1], *places[_MOST_ELEMENTS - 1 :][-1:]):
+            kept = ", ".join(elements[:place] + elements[place + 1 :])
+            changed = f"{rule[: braces.start(1)]} {kept} {rule[braces.end(1) :]}"
+            yield f"without element {elements[place]}", changed
+
+
+def _with_a_way_back(rule: str) -> Iterator[tuple[str, str]]:
+    """Add the way back to a map from an interface and another one, where it has none."""
+    ways = {(way[1], way[2]): way[3] for way in _WAY.finditer(rule)}
+    for (source, destination), verdict in ways.items():
+        if (destination, source) not in ways:
+            element = f"{destination} . {source} : {verdict}"
+            yield f"with element {element}", rule.replace("vmap {", f"vmap {{ {element},", 1)
 
 
 def matches(tokens: list[str]) -> list[tuple[int, int]]:

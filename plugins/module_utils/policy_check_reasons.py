@@ -84,7 +84,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "forward",
-        "removed|without [io]ifname .*",
+        "removed|without ([io]ifname|element) .*",
         "[io]ifname .* meta nfproto ipv[46] drop",
         "a packet has two interfaces, and where both lack the family the other rule drops it",
     ),
@@ -93,6 +93,12 @@ REASONS: tuple[Reason, ...] = (
         "removed",
         "ct state invalid drop",
         "each rule that accepts a flow asks for its state, and invalid is none of them",
+    ),
+    Reason(
+        "forward",
+        "with element .* : jump .*_pings",
+        r"iifname \. oifname vmap .*",
+        "the chain only drops pings over a limit, and no entry lets any pass on the way back",
     ),
     Reason(
         "forward",

@@ -15,7 +15,7 @@ def made(rule: str) -> list[str]:
     """The rules that one rule becomes; an empty one where it is removed."""
     found = []
     for mutant in mutants(f"{HEAD}        {rule}\n{TAIL}"):
-        if mutant.change != "policy accept":
+        if mutant.change != "policy accept" and " element " not in mutant.change:
             found.append(mutant.text.splitlines()[3].strip())
     return found
 
@@ -67,6 +67,53 @@ def test_rules(rule: str, expected: list[str]) -> None:
     assert made(rule) == expected
 
 
+def changed(text: str) -> dict[str, str]:
+    """What happens to elements, with the line that it happens on."""
+    found = mutants(text)
+    return {
+        one.change: " ".join(one.text.splitlines()[one.line - 1].split())
+        for one in found
+        if " element " in one.change
+    }
+
+
+def test_elements_of_a_rule() -> None:
+    assert changed(f"{HEAD}        tcp dport {{ 1, 2-3 }} accept\n{TAIL}") == {
+        "without element 1": "tcp dport { 2-3 } accept",
+        "without element 2-3": "tcp dport { 1 } accept",
+    }
+
+
+def test_elements_on_several_lines() -> None:
+    text = f"{HEAD}        tcp dport {{\n            1, 2,\n            3\n        }} accept\n{TAIL}"
+    found = list(mutants(text))
+    assert [mutant.line for mutant in found if mutant.change == "removed"] == [4]
+    assert changed(text)["without element 3"] == "tcp dport { 1, 2 } accept"
+
+
+def test_elements_of_a_named_set() -> None:
+    text = "table inet t {\n    set s {\n        type ipv4_addr\n        elements = {\n"
+    text += "            192.0.2.1,\n            192.0.2.9\n        }\n    }\n}\n"
+    assert changed(text) == {
+        "without element 192.0.2.1": "elements = { 192.0.2.9 }",
+        "without element 192.0.2.9": "elements = { 192.0.2.1 }",
+    }
+
+
+def test_of_many_elements_some_are_taken() -> None:
+    numbers = ", ".join(map(str, range(1, 1001)))
+    found = changed(f"{HEAD}        tcp dport {{ {numbers} }} accept\n{TAIL}")
+    assert len(found) == 32
+    assert "without element 1000" in found
+
+
+def test_a_way_is_added() -> None:
+    rule = 'iifname . oifname vmap { "a" . "b" : jump a_to_b }'
+    [(change, line)] = changed(f"{HEAD}        {rule}\n{TAIL}").items()
+    assert change == 'with element "b" . "a" : jump a_to_b'
+    assert line == 'iifname . oifname vmap { "b" . "a" : jump a_to_b, "a" . "b" : jump a_to_b }'
+
+
 def test_a_policy_is_lost() -> None:
     [policy] = mutants(HEAD + TAIL)
     assert (policy.chain, policy.change) == ("forward", "policy accept")
@@ -98,6 +145,7 @@ def test_each_reason_is_an_argument(reason: object) -> None:
     [
         ("forward", "removed", "ct state established accept", False),
         ("forward", "without ct state new", "tcp dport 22 ct state new accept", True),
+        ("inside_to_outside", "without ct state new", "udp dport 53 ct state new accept", True),
         ("input", "without ct state new", "tcp dport 22 ct state new accept", False),
         ("prerouting", "removed", "meta l4proto tcp ct event set new", True),
         ("forward", "without tcp dport 22", "tcp dport 22 ct state new accept", False),
