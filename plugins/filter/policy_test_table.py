@@ -22,6 +22,10 @@ options:
     type: list
     elements: dict
     required: true
+  only_failed:
+    description: Whether only the tests that failed become rows of the table.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -42,8 +46,8 @@ _value:
 """
 
 
-def policy_test_table(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return report(results)
+def policy_test_table(results: Sequence[Mapping[str, Any]], only_failed: bool = False) -> dict[str, Any]:
+    return report(results, only_failed)
 
 
 class FilterModule:

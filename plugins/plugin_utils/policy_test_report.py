@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.plugin_utils.report import CHECK_COLUMNS, CHECK_KEYS, check_rows
 
 
-def report(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def report(results: Sequence[Mapping[str, Any]], only_failed: bool = False) -> dict[str, Any]:
     """Turn results of policy_check, each with a firewall's view as `item`, into what `report` takes."""
     several = len(results) > 1
     rows = [
@@ -34,9 +34,10 @@ def report(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for name, unnoticed in missed.items()
         if unnoticed
     ]
+    shown = [row for row in rows if not (only_failed and row["ok"])]
     return {
         "columns": ["test" if column == "check" else column for column in CHECK_COLUMNS],
-        "rows": [{"test" if key == "check" else key: row[key] for key in row} for row in check_rows(rows)],
+        "rows": [{"test" if key == "check" else key: row[key] for key in row} for row in check_rows(shown)],
         "lines": [
             f"{len(rows)} tests, {len(failed)} failed",
             *(line for name, mutation in mutations.items() for line in _mutation(name, mutation)),

@@ -21,11 +21,12 @@ def play(tmp_path: Path) -> Any:
     def run(**variables: Any) -> tuple[int, str, dict[str, Any] | None]:
         """Run it; return the exit code, what it printed and the document."""
         document = tmp_path / "tests.json"
+        playbook = variables.pop("playbook", "policy_test")
         given = {"policy_test_json": str(document), **variables}
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
-                *("-i", "inventories/lab", "playbooks/policy_test.yml", "-e", json.dumps(given)),
+                *("-i", "inventories/lab", f"playbooks/{playbook}.yml", "-e", json.dumps(given)),
             ],
             cwd=ROOT,
             env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp")},
@@ -66,3 +67,30 @@ def test_a_mistake_in_a_test_is_one_of_the_inventory(play: Any) -> None:
     code, printed, document = play(site_policy_tests=[{**SSH, "from": "insde", "expected": "drop"}])
     assert (code, document) == (2, None)
     assert "all: site_policy_tests[0].from: insde: unknown network; did you mean inside?" in printed
+
+
+@pytest.mark.parametrize("playbook", ["site", "policy"])
+def test_a_policy_that_fails_is_not_applied(play: Any, playbook: str) -> None:
+    wrong = [{**SSH, "expected": "drop", "name": "ours"}]
+    code, printed, _document = play(playbook=playbook, site_policy_tests=wrong)
+    assert code == 2
+    assert "tests failed: ours (IPv4)" in printed
+    plays = [line for line in printed.splitlines() if line.startswith("PLAY [")]
+    assert "Send packets through the policy" in plays[-1]
+
+
+def test_where_it_cannot_run_it_says_what_to_do(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # nft is in /usr/sbin
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    code, printed, _document = play()
+    assert code == 2
+    assert "nft: is not installed" in printed
+    assert "-e policy_test_host=HOST" in printed
+    assert "-e policy_test_first=false" in printed
+
+
+def test_whoever_wants_no_test_says_so(play: Any) -> None:
+    wrong = [{**SSH, "expected": "drop", "name": "ours"}]
+    code, printed, _document = play(policy_test_first=False, site_policy_tests=wrong)
+    assert code == 0, printed
+    assert "ours" not in printed

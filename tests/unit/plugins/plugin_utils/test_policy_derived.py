@@ -223,6 +223,12 @@ def test_a_report_names_what_failed() -> None:
     assert found["document"]["tests"][1] == {"name": "b", "expected": "drop", "seen": "accept", "ok": False}
 
 
+def test_a_report_of_what_failed_alone() -> None:
+    found = report([result("fw-1", GOOD, BAD)], only_failed=True)
+    assert [row["test"] for row in found["rows"]] == ["b"]
+    assert found["lines"] == ["2 tests, 1 failed"]
+
+
 def test_a_report_of_several_pairs_says_whose_row_it_is() -> None:
     assert [row["test"] for row in report([result("a-1", GOOD), result("b-1", GOOD)])["rows"]] == [
         "a-1: a",
