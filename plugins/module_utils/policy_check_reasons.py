@@ -41,6 +41,12 @@ REASONS: tuple[Reason, ...] = (
         "it decides what conntrackd is told, and nothing about a packet",
     ),
     Reason(
+        ".*_to_.*",
+        ".*",
+        '.* log prefix "[^"]*"',
+        "it writes into the log, and decides nothing about a packet",
+    ),
+    Reason(
         "prerouting",
         "without ct state new",
         ".* ct helper set .*",

@@ -93,19 +93,28 @@ def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[C
     prefix = _prefix(entry, way)
     for number, ends in enumerate(bench.ends(entry, way, family)):
         said: set[str] = set()
+        begun: set[str] = set()
         for what, service, more in packets:
             protocol = more["protocol"]
             if number and protocol in said:
                 # of a further address one packet for each protocol
                 continue
-            said.add(protocol)
+            found = bench.judge(way, *ends, more)
+            decides = found is not None and found.entry == entry
+            # a packet that an earlier entry decides about tells nothing of this one
+            said |= {protocol} if decides else set()
             # a list has to be told apart from its neighbours
             whose = "" if entry.sources is None else f" from {ends[0]}"
             whose += "" if entry.destinations is None else f" to {ends[1]}"
             name = f"{prefix}: {what}{whose}"
             yield from judged(bench, name, way, ends, more, entry)
-            found = bench.judge(way, *ends, more)
-            if number or found is None or found.entry != entry or not entry.accepts:
+            if number or not decides:
+                continue
+            if protocol == "tcp" and protocol not in begun and entry.action != "drop":
+                begun.add(protocol)
+                label = f"{prefix}: tcp/{more['port']} without a beginning"
+                yield case(label, way[0], None, *ends, "drop", **more, flags=["ack"])
+            if not entry.accepts:
                 continue
             if protocol == "icmp":
                 if entry.limit is None:
