@@ -94,3 +94,10 @@ def test_whoever_wants_no_test_says_so(play: Any) -> None:
     code, printed, _document = play(policy_test_first=False, site_policy_tests=wrong)
     assert code == 0, printed
     assert "ours" not in printed
+
+
+def test_rules_that_a_site_has_in_their_place_are_tested(play: Any) -> None:
+    mute = "{{ site_view.nftables.ruleset | replace('ip protocol 112 accept', 'ip protocol 112 drop') }}"
+    code, printed, _document = play(nftables_ruleset=mute)
+    assert code == 2
+    assert "tests failed: VRRP on inside: from the peer (IPv4)" in printed
