@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
@@ -40,8 +41,19 @@ class Outcome:
     """Whether the change waits for its confirmation."""
 
 
-def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool, diff: bool) -> Outcome:
-    """Replace the table. With `confirm` the old one comes back after these seconds, and at a reboot."""
+def present(
+    nft: Nft,
+    keeper: Keeper,
+    source: Source,
+    confirm: int = 0,
+    check: bool = False,
+    diff: bool = False,
+    refusal: Callable[[], str | None] = lambda: None,
+) -> Outcome:
+    """Replace the table. With `confirm` the old one comes back after these seconds, and at a reboot.
+
+    `refusal` is asked before anything is changed: why it must not be.
+    """
     loaded, pending = keeper.loaded(), keeper.pending()
     # nobody has changed anything since, or what is looked at is as it was
     untouched = bool(loaded.text) and 0 < loaded.generation == generation()
@@ -55,6 +67,9 @@ def present(nft: Nft, keeper: Keeper, source: Source, confirm: int, check: bool,
         if diff:
             outcome.before, outcome.after = _shown(old), _shown(source)
     else:
+        why = refusal()
+        if why is not None:
+            raise RulesetError(why)
         _load(nft, keeper, source, confirm, check, outcome, loaded if known else None)
         # long lists are compared only for those who look
         if diff and known and old is not None and loaded.text == old.digest:

@@ -18,6 +18,7 @@ def argument_spec() -> dict[str, Any]:
             "table": {"type": "str", "required": True},
             "state": {"type": "str", "default": "present", "choices": ["present", "confirmed", "absent"]},
             "confirm": {"type": "int", "default": 0},
+            "lockout": {"type": "str", "default": "refused", "choices": ["refused", "allowed"]},
             "path": {"type": "path", "default": "/etc/ftfw/ruleset.nft"},
             "runtime": {"type": "path", "default": "/run/nft-ruleset"},
         },

@@ -61,6 +61,14 @@ options:
       - The old rules are those at O(path) or, where there is no such file, those in the kernel.
     type: int
     default: 0
+  lockout:
+    description:
+      - Whether a text is refused that would not let the controller in again. Where the controller has come by
+        ssh, a new connection as its own is tried with the text, in a network namespace.
+      - What other tables would do to it is not looked at.
+    type: str
+    default: refused
+    choices: [refused, allowed]
   path:
     description: The file that the node loads at boot, by C(nft --file). It replaces the table as a whole.
     type: path
@@ -118,10 +126,12 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
     present,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, KeepError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_lockout import refusal, session
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft, NftError
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_options import argument_spec
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import ListingError
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import TextError, read
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, TextError, read
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import SpaceError
 
 
 def main() -> None:
@@ -142,9 +152,15 @@ def main() -> None:
                     outcome = confirmed(keeper, source, module.check_mode)
                 else:
                     outcome = present(
-                        nft, keeper, source, given["confirm"], module.check_mode, bool(module._diff)
+                        nft,
+                        keeper,
+                        source,
+                        given["confirm"],
+                        module.check_mode,
+                        bool(module._diff),
+                        lambda: lockout(source) if given["lockout"] == "refused" else None,
                     )
-    except (TextError, NftError, ListingError, KeepError, RulesetError) as error:
+    except (TextError, NftError, ListingError, KeepError, RulesetError, SpaceError) as error:
         module.fail_json(msg=f"table {nft.address}: {error}")
     except OSError as error:
         module.fail_json(msg=f"table {nft.address}: {error}")
@@ -155,6 +171,15 @@ def main() -> None:
         changes=outcome.changes,
         waits=outcome.waits,
         diff={"before": outcome.before, "after": outcome.after},
+    )
+
+
+def lockout(source: Source) -> str | None:
+    """Why the text would lock the controller out; None if it would not."""
+    who = session()
+    why = refusal(source, who) if who else None
+    return (
+        f"it would lock the controller out, {why}; mend the rules, or set lockout: allowed" if why else None
     )
 
 
