@@ -35,6 +35,18 @@ def helpers_of_flows(helper: str) -> tuple[str, ...]:
     return _HANDED_ON.get(helper, (helper,))
 
 
+_MODULES = {"ras": ("nf_conntrack_h323", "nf_nat_h323"), "snmp": ("nf_conntrack_snmp", "nf_nat_snmp_basic")}
+_WITHOUT_NAT = ("netbios-ns", "sane")
+"""What these announce has no address, so NAT has nothing to change in it."""
+
+
+def helper_modules(helper: str) -> tuple[str, ...]:
+    """The kernel's modules for a helper (net/netfilter, net/ipv4/netfilter), or built into it."""
+    word = helper.replace("-", "_")
+    both = (f"nf_conntrack_{word}", f"nf_nat_{word}")
+    return _MODULES.get(helper, both[:1] if helper in _WITHOUT_NAT else both)
+
+
 ICMP_REQUESTS: dict[str, dict[int, str]] = {
     "echo-request": {4: "echo-request", 6: "echo-request"},
     "timestamp-request": {4: "timestamp-request"},

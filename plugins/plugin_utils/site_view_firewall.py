@@ -10,6 +10,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import F
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_interfaces
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import render_ruleset
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import compile_policy
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helper_modules
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Host,
@@ -67,7 +68,11 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "gate": gate_interfaces(firewall),
             "paths": [_path(link) for link in firewall.links],
         },
-        "nftables": {"helpers": sorted(policy.helpers), "ruleset": render_ruleset(policy)},
+        "nftables": {
+            "helpers": sorted(policy.helpers),
+            "modules": sorted({module for helper in policy.helpers for module in helper_modules(helper)}),
+            "ruleset": render_ruleset(policy),
+        },
     }
 
 

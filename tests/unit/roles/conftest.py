@@ -108,7 +108,7 @@ SITE_VIEW: dict[str, Any] = {
             },
         ],
     },
-    "nftables": {"ruleset": "table inet ftfw {\n}\n"},
+    "nftables": {"ruleset": "table inet ftfw {\n}\n", "modules": ["nf_conntrack_ftp", "nf_nat_ftp"]},
 }
 
 

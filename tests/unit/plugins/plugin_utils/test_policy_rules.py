@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helper_modules
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
 
@@ -324,7 +325,21 @@ def test_without_source_nat_there_is_none(changed: Change) -> None:
 def test_helpers_are_there_only_when_used(changed: Change) -> None:
     hostvars = changed({"all:site_policy.0.services": ["http"], "all:site_probes": None})
     assert "helper" not in ruleset(hostvars)
-    assert host_view(load_site(hostvars), "fw-1")["nftables"]["helpers"] == []
+    view = host_view(load_site(hostvars), "fw-1")["nftables"]
+    assert (view["helpers"], view["modules"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("helper", "modules"),
+    [
+        ("ftp", ("nf_conntrack_ftp", "nf_nat_ftp")),
+        ("netbios-ns", ("nf_conntrack_netbios_ns",)),
+        ("ras", ("nf_conntrack_h323", "nf_nat_h323")),
+        ("snmp", ("nf_conntrack_snmp", "nf_nat_snmp_basic")),
+    ],
+)
+def test_modules_of_a_helper(helper: str, modules: tuple[str, ...]) -> None:
+    assert helper_modules(helper) == modules
 
 
 def test_table_replaces_itself(lab: dict[str, dict[str, Any]]) -> None:
