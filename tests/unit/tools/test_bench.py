@@ -50,7 +50,8 @@ def test_the_readme_has_the_figures_of_the_run_that_is_kept(bench: dict[str, Any
     text = (ROOT / "docs/bench.json").read_text()
     kept = load(json.loads(text))
     assert [case.name for case in kept.cases if case.ok is False] == []
-    assert {case.name for case in kept.cases} == set(bench["FIGURES"])
+    # a figure may be newer than the run
+    assert {case.name for case in kept.cases} <= set(bench["FIGURES"])
     table = bench["table"]
     readme = (ROOT / "README.md").read_text()
     assert table.put(readme, table.table(json.loads(text))) == readme
