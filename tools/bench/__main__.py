@@ -3,7 +3,7 @@
 
     python tools/bench keep PROFILE            keep what the roles have written as PROFILE
     python tools/bench run [--trials N] [--measure NAME]... [--profile NAME]...
-    python tools/bench table FILE              put the table of docs/bench.json into a Markdown file
+    python tools/bench publish                 keep a run in docs/bench.json, and its table in README.md
 
 ./ftfw bench calls both; see docs/bench.md.
 """
@@ -174,7 +174,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     keep = verbs.add_parser("keep")
     keep.add_argument("profile_kept", choices=OURS)
-    verbs.add_parser("table").add_argument("file", type=Path)
+    verbs.add_parser("publish").add_argument("--run", type=Path, default=ROOT / "reports/bench.json")
     run = verbs.add_parser("run")
     run.add_argument("--trials", type=int, help="of each measure; by default 7 of most")
     run.add_argument("--drawn", type=int, default=2, help="trials whose packets are drawn over time")
@@ -183,8 +183,8 @@ def main() -> int:
     run.add_argument("--output", type=Path, default=ROOT / "reports/bench.json")
     chosen = parser.parse_args()
 
-    if chosen.verb == "table":
-        table.write(chosen.file, json.loads((ROOT / "docs/bench.json").read_text()))
+    if chosen.verb == "publish":
+        table.publish(chosen.run, ROOT / "docs/bench.json", ROOT / "README.md")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     lab = Lab(f"ftfw-{chosen.lab}")

@@ -116,6 +116,9 @@ FIGURES = {
     "burst_100k_dropped": Figure(
         "Burst of 100,000 new entries in 3 s: those that the primary has not made", "entries"
     ),
+    "burst_100k_flaps": Figure(
+        "Burst of 100,000 new entries in 3 s: takeovers for nothing", "takeovers", limit=at_most(0, "default")
+    ),
     "two_holders_ms": Figure(
         "Split brain, healed: until one node holds the virtual addresses", "ms", limit=at_most(300)
     ),

@@ -71,6 +71,7 @@ def burst(lab: Lab, profile: str, primary: str) -> Trial:
     hook = "type filter hook input priority 0"
     drop = f"table inet bench {{ chain input {{ {hook}; tcp dport 80 tcp flags syn drop; }}; }}"
     lab.run("server", f"nft '{drop}'; ip address replace 192.168.0.4/24 dev eth0")
+    start = time.time()
     try:
         lab.copy("client", LOAD, "/root/load.py")
         lab.run("client", f"python3 /root/load.py burst {BURST} 3")
@@ -88,6 +89,7 @@ def burst(lab: Lab, profile: str, primary: str) -> Trial:
         {
             "burst_100k_missing": len(missing & passed),
             "burst_100k_dropped": len(wanted - passed),
+            "burst_100k_flaps": takeovers(lab, start),
         }
     )
 
@@ -108,11 +110,15 @@ def flaps(lab: Lab, profile: str, primary: str) -> Trial:
     start = time.time()
     loops = 'for i in 1 2 3 4 5 6 7 8; do timeout 60 sh -c "while :; do :; done" & done; wait'
     lab.run("client", loops, check=False)
+    return Trial({"busy_flaps": takeovers(lab, start)})
+
+
+def takeovers(lab: Lab, start: float) -> int:
+    """How often a VRRP instance has become master since then (seconds since the epoch), on either node."""
     said = [
-        lab.run(node, f"journalctl -u keepalived --since @{int(start)} --no-pager -q -o cat")
-        for node in NODES
+        lab.run(node, f"journalctl -u keepalived --since @{start:.3f} --no-pager -q -o cat") for node in NODES
     ]
-    return Trial({"busy_flaps": sum(text.count("Entering MASTER STATE") for text in said)})
+    return sum(text.count("Entering MASTER STATE") for text in said)
 
 
 def split(lab: Lab, profile: str, primary: str) -> Trial:

@@ -31,6 +31,8 @@ ADDRESSES = {
     "fw-2": {"outside_local": "192.168.0.2", "inside_local": "192.168.2.2", "sync_local": "192.168.100.200"},
 }
 PROFILES = (*FOREIGN, *OURS)
+PRIORITY = "/run/systemd/system/conntrackd.service.d/90-bench.conf"
+"""Gives conntrackd the real-time priority that it takes where nobody forbids it."""
 UNITS = "keepalived conntrackd pair-state pair-guard pair-path"
 
 
@@ -85,6 +87,7 @@ class Profiles:
                 f"chmod 700 {FILES['transition']} 2>/dev/null; nft -f {FILES['ruleset.nft']}"
                 " && conntrack -F 2>/dev/null; rm -f /run/pair-state/state.json",
             )
+            self._let_have_priority(node, profile not in OURS)
             if profile in OURS:
                 self.lab.run(node, "nft -f -", text="\n".join(self.probe).replace("SECONDS", "36000") + "\n")
                 self.lab.run(node, "systemctl start conntrackd pair-state pair-guard pair-path")
@@ -99,6 +102,11 @@ class Profiles:
         primary = self.lab.primary()
         self.lab.wait("the transitions are over", lambda: self._settled(profile), 30)
         return primary
+
+    def _let_have_priority(self, node: str, wanted: bool) -> None:
+        text = "[Service]\nRestrictRealtime=no\nNice=0\nCapabilityBoundingSet=~\n"
+        write = f"mkdir -p $(dirname {PRIORITY}) && cat > {PRIORITY}" if wanted else f"rm -f {PRIORITY}"
+        self.lab.run(node, f"{write}; systemctl daemon-reload", text=text)
 
     def _settled(self, profile: str) -> bool:
         if profile not in OURS:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of README.md, made from a result document."""
+"""The run that is kept in docs/bench.json, and the table of README.md that is made of it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ ROWS = {
     "crash_100k_resets": "flows that are reset",
     "switchover_udp_lost": "packets lost in a planned switchover, of 1,000 a second",
 }
-BEGIN, END = "<!-- made by `python tools/bench table` -->", "<!-- end -->"
+BEGIN, END = "<!-- made by `python tools/bench publish` -->", "<!-- end -->"
 
 
 def table(document: dict[str, Any]) -> str:
@@ -35,5 +36,8 @@ def put(text: str, made: str) -> str:
     return f"{before}{BEGIN}\n\n{made}\n\n{END}{rest.split(END, 1)[1]}"
 
 
-def write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(put(path.read_text(), table(document)))
+def publish(run: Path, kept: Path, readme: Path) -> None:
+    """Keep the figures of a run, without what was drawn of it, and put its table into the README."""
+    document = {**json.loads(run.read_text()), "timelines": []}
+    kept.write_text(json.dumps(document, indent=1) + "\n")
+    readme.write_text(put(readme.read_text(), table(document)))

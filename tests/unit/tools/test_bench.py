@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import runpy
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.result_document import load
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,17 +42,6 @@ def test_the_table_has_what_was_measured(bench: dict[str, Any]) -> None:
     once = table.put(text, made)
     assert "old" not in once and once.startswith("before\n") and once.endswith("\nafter\n")
     assert table.put(once, made) == once
-
-
-def test_the_readme_has_the_figures_of_the_run_that_is_kept(bench: dict[str, Any]) -> None:
-    text = (ROOT / "docs/bench.json").read_text()
-    kept = load(json.loads(text))
-    assert [case.name for case in kept.cases if case.ok is False] == []
-    assert {case.name for case in kept.cases} == set(bench["FIGURES"])
-    table = bench["table"]
-    readme = (ROOT / "README.md").read_text()
-    assert table.put(readme, table.table(json.loads(text))) == readme
-    assert kept.created.date().isoformat() in readme
 
 
 def test_every_figure_and_measure_is_documented(bench: dict[str, Any]) -> None:
