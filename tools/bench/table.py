@@ -38,6 +38,10 @@ def put(text: str, made: str) -> str:
 
 def publish(run: Path, kept: Path, readme: Path) -> None:
     """Keep the figures of a run, without what was drawn of it, and put its table into the README."""
+    text = readme.read_text()
+    if BEGIN not in text or END not in text:
+        raise SystemExit(f"{readme}: there is no place for the table; write the lines {BEGIN} and {END}")
     document = {**json.loads(run.read_text()), "timelines": []}
+    new = put(text, table(document))
     kept.write_text(json.dumps(document, indent=1) + "\n")
-    readme.write_text(put(readme.read_text(), table(document)))
+    readme.write_text(new)

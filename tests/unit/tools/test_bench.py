@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import runpy
 import sys
@@ -42,6 +43,25 @@ def test_the_table_has_what_was_measured(bench: dict[str, Any]) -> None:
     once = table.put(text, made)
     assert "old" not in once and once.startswith("before\n") and once.endswith("\nafter\n")
     assert table.put(once, made) == once
+
+
+def test_publishing_needs_a_place_for_the_table(bench: dict[str, Any], tmp_path: Path) -> None:
+    table = bench["table"]
+    cases = [
+        {"name": name, "profile": profile, "median": 1, "worst": 1}
+        for name in table.ROWS
+        for profile in table.PROFILES
+    ]
+    run, kept, readme = (tmp_path / name for name in ("run.json", "kept.json", "README.md"))
+    run.write_text(json.dumps({"cases": cases, "timelines": [1]}))
+    readme.write_text("no marks\n")
+    with pytest.raises(SystemExit, match="no place for the table"):
+        table.publish(run, kept, readme)
+    assert not kept.exists()
+    readme.write_text(f"{table.BEGIN}\n{table.END}\n")
+    table.publish(run, kept, readme)
+    assert json.loads(kept.read_text()) == {"cases": cases, "timelines": []}
+    assert table.table({"cases": cases}) in readme.read_text()
 
 
 def test_every_figure_and_measure_is_documented(bench: dict[str, Any]) -> None:
