@@ -76,8 +76,9 @@ class ActionModule(ActionBase):
 
 
 def inventory_directory(hostvars: Mapping[str, Mapping[str, object]]) -> str | None:
-    """Find the directory that paths in site_addresses start from: that of the first host which has them."""
-    holders = (hostvars[name] for name in hostvars if "site_addresses" in hostvars[name])
+    """Find the directory that paths of files start from: that of the first host which has some."""
+    having = ("site_addresses", "site_fragments")
+    holders = (hostvars[name] for name in hostvars if any(key in hostvars[name] for key in having))
     found = next(holders, {}).get("inventory_dir")
     return str(found) if found else None
 

@@ -5,17 +5,16 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import explain
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import Listing, parse_listing
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source
 
 LARGE = 10_000
 """Elements from which on a set is known by its text alone: nft takes seconds to list it."""
-_ERROR = re.compile(r"^[^\s:]*:(\d+):\d+-\d+: Error: (.*)$", re.MULTILINE)
 _END = "#"
 
 
@@ -103,13 +102,8 @@ class Nft:
     def _check(self, done: subprocess.CompletedProcess[str], text: str = "", added: int = 0) -> None:
         if not done.returncode:
             return
-        match = _ERROR.search(done.stderr)
-        if match is None:
-            raise NftError(0, " ".join(done.stderr.split()) or f"nft ends with code {done.returncode}")
-        line = max(0, int(match[1]) - added)
-        lines = text.splitlines()
-        told = f": {lines[line - 1].strip()[:200]}" if 0 < line <= len(lines) else ""
-        raise NftError(line if text else 0, f"nft refuses it, {match[2]}{told}")
+        line, reason = explain(done.stderr, text, added)
+        raise NftError(line, reason or f"nft ends with code {done.returncode}")
 
 
 def large_sets(source: Source) -> frozenset[str]:

@@ -20,6 +20,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_conntrack import Conntrack
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import explain
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
     ETHERTYPE,
     Packet,
@@ -162,7 +163,7 @@ class Space:
             yield f"link set {wire.device} addrgenmode none"
             yield f"link set {wire.device} arp off up"
             for address in wire.addresses:
-                yield f"address add {address} dev {wire.device}{' nodad' if ':' in address else ''}"
+                yield f"address add {address} dev {wire.device}{_flags(address)}"
             for prefix in wire.prefixes:
                 yield f"route replace {prefix} dev {wire.device}"
 
@@ -184,7 +185,7 @@ class Space:
         """
         if fresh or text != self._text:
             self._text = None
-            _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
+            _load(text)
             self._text = text
         self.conntrack.forget(self._sent)
         self._sent.clear()
@@ -239,6 +240,12 @@ class Space:
         raise SpaceError("the wires are dead: a frame did not come back")
 
 
+def _flags(address: str) -> str:
+    """As keepalived adds it: a virtual address of IPv6 is no source of what the node itself begins."""
+    virtual = " preferred_lft 0" if address.endswith("/128") else ""
+    return f" nodad{virtual}" if ":" in address else ""
+
+
 def _mac(number: int) -> str:
     return f"02:00:00:00:00:{number + 1:02x}"
 
@@ -289,6 +296,13 @@ def _write(settings: dict[str, int]) -> None:
             Path("/proc/sys/net", key).write_text(f"{value}\n")
 
 
+def _load(text: str) -> None:
+    try:
+        _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
+    except SpaceError as error:
+        raise TableError(explain(str(error), text, added=1)[1]) from error
+
+
 def _run(command: list[str], text: str) -> None:
     try:
         done = subprocess.run(
@@ -299,4 +313,4 @@ def _run(command: list[str], text: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise SpaceError(f"{command[0]}: had no answer after {_SECONDS} s") from error
     if done.returncode:
-        raise (TableError if command[0] == "nft" else SpaceError)(f"{command[0]}: {done.stderr.strip()}")
+        raise SpaceError(f"{command[0]}: {done.stderr.strip()}")

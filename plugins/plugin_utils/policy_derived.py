@@ -254,6 +254,11 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
         name = f"{way}, {protocol}: a foreign source is not translated"
         more: Options = {"protocol": protocol, "port": port}
         foreign = bench.stranger(destination, family), ends[1]
+        if family == 6 and bench.firewall.site.reverse_path == "strict":
+            yield case(
+                f"{way}, {protocol}: not from a foreign source", source, None, *foreign, "drop", **more
+            )
+            continue
         found = bench.judge((source, destination), *foreign, more)
         if found is not None and found.accepts:
             yield case(
@@ -337,6 +342,7 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
             more: Options = {"protocol": protocol, "port": port}
             hit = source, network, sender, virtual
             helper = _forward_helper(bench, service, protocol, port, source, sender, address)
+            own = _forward_helper(bench, service, protocol, port, network, sender, address)
             found = bench.judge((source, network), sender, address, more)
             if found is not None and (found.entry is None or found.accepts):
                 yield case(name, *hit, "accept", f"dnat to {address}", shown, helper, **more)
@@ -359,8 +365,14 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
                 bench, f"{name}: not around the virtual address", (source, network), direct, more
             )
             if network in bench.data:
-                inside = network, None, bench.stranger(network, virtual.version), virtual
-                yield case(f"{name}: not from {network}", *inside, "drop", **more)
+                neighbour = bench.stranger(network, virtual.version)
+                if forward.hairpin:
+                    back = f"snat to {bench.virtual(network, virtual.version)}"
+                    ends, words = (network, network, neighbour, virtual), (f"dnat to {address}", back, own)
+                    yield case(f"{name}: from {network}", *ends, "accept", *words, **more)
+                else:
+                    inside = network, None, neighbour, virtual
+                    yield case(f"{name}: not from {network}", *inside, "drop", **more)
 
 
 def _forward_helper(

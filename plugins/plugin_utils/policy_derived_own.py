@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
     ERRORS,
@@ -324,5 +325,11 @@ def _neighbours(bench: Bench) -> Iterator[Case]:
                 # RFC 4861, section 7.3: who knows an address asks it alone whether it is still there
                 name = f"{network}: {kind} to {virtual}"
                 yield case(name, network, FIREWALL, sender, virtual, "accept", **more)
+        if bench.has(network, 6):
+            # RFC 4862, section 5.4: who wants an address asks for it without having one
+            everyone = IPv6Address(int(IPv6Address("ff02::1:ff00:0")) | int(own) & 0xFFFFFF)
+            more = {"protocol": "icmp", "type": "nd-neighbor-solicit"}
+            ends = network, FIREWALL, IPv6Address("::"), everyone
+            yield case(f"{network}: somebody wants {own}", *ends, "accept", **more)
         more = {"protocol": "icmp", "type": "nd-router-advert"}
         yield case(f"{network}: no nd-router-advert", network, None, sender, own, "drop", **more)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import begin, end
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Block
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink, pair_links
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath, find_path
@@ -101,6 +103,14 @@ class Firewall:
     def services(self, entry: PolicyEntry) -> list[Service]:
         """None for an entry about any service."""
         return [] if entry.any_service else [self.site.services[name] for name in entry.services]
+
+    def fragments(self, place: str) -> tuple[Block, ...]:
+        """What the site has written itself for a place, between marks that tell where it stands there."""
+        return tuple(
+            Block(begin(one.where), (one.text, f"# {end(one.where)}"))
+            for one in self.site.fragments
+            if one.place == place and one.pair in (None, self.pair.name)
+        )
 
     def instances(self) -> Iterator[tuple[VirtualRouter, int]]:
         return ((router, family) for router in self.pair.routers for family in router.families())

@@ -103,6 +103,8 @@ class Table:
     chains: tuple[Chain | Verdicts, ...]
     sets: tuple[Set | Ranges, ...] = ()
     counters: tuple[Counter, ...] = ()
+    own: tuple[Block, ...] = ()
+    """What a site has written itself: sets, objects and chains."""
 
 
 def blocks(*commented: tuple[str, list[str]]) -> tuple[Block, ...]:
@@ -158,6 +160,7 @@ def render_ruleset(table: Table) -> str:
     sections = [_counter(one) for one in table.counters]
     sections += [_helper(name, *of) for name, of in sorted(table.helpers.items())]
     sections += [_ranges(one) if isinstance(one, Ranges) else _set(one) for one in table.sets]
+    sections += [_block(block) for block in table.own]
     sections += [_chain(chain) for chain in table.chains if chain.needed]
     for index, section in enumerate(sections):
         if index:
@@ -210,6 +213,10 @@ def _chain(chain: Chain | Verdicts) -> list[str]:
             f"{_INDENT}type {chain.type} hook {chain.hook} priority {chain.priority}; policy {chain.policy};",
         ]
     for block in chain.blocks:
-        lines += ["", f"{_INDENT}# {block.comment}"] if len(lines) > 1 else [f"{_INDENT}# {block.comment}"]
-        lines += [f"{_INDENT}{line}" for rule in block.rules for line in rule.splitlines()]
+        lines += [""] if len(lines) > 1 else []
+        lines += [f"{_INDENT}{line}" if line else "" for line in _block(block)]
     return [*lines, "}"]
+
+
+def _block(block: Block) -> list[str]:
+    return [f"# {block.comment}", *(line for rule in block.rules for line in rule.splitlines())]

@@ -40,11 +40,23 @@ def untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
     )
 
 
+def reverse_path(firewall: Firewall) -> tuple[Block, ...]:
+    """Drop what is sent by somebody who is not behind this device (RFC 3704); RFC 4862 has senders without one."""
+    key = {"strict": "saddr . iif", "loose": "saddr"}.get(firewall.site.reverse_path)
+    rule = f"ip6 saddr != :: fib {key} oif missing drop"
+    return blocks(
+        (
+            "what comes in where its answer would not go out (the kernel sees to that for IPv4: rp_filter)",
+            [rule] if key and firewall.with_family(6) else [],
+        )
+    )
+
+
 def own_input(firewall: Firewall) -> tuple[Block, ...]:
     virtual = firewall.pair.virtual_addresses()
     families = [family for family in FAMILIES if firewall.with_family(family)]
     dhcp = [interface.name for interface in firewall.host.interfaces if interface.dhcp]
-    return blocks(
+    before = blocks(
         ("the firewall itself", ['iifname "lo" accept']),
         ("an address that stands apart answers on its own link only", list(_strong_host(firewall))),
         ("VRRP from the peer", _vrrp(firewall)),
@@ -83,6 +95,8 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
                 if names
             ],
         ),
+    )
+    after = blocks(
         (
             # a virtual address may arrive before the flows that it serves: a reset would kill them
             "to a virtual address nothing is opened, and nothing is refused aloud",
@@ -97,6 +111,7 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
             [f"iifname {quoted(dhcp)} meta nfproto ipv4 udp sport 67 udp dport 68 accept"] if dhcp else [],
         ),
     )
+    return before + firewall.fragments("input") + after
 
 
 def _vrrp(firewall: Firewall) -> list[str]:

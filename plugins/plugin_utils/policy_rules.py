@@ -37,7 +37,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     ports,
     quoted,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import own_input, untracked
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import own_input, reverse_path, untracked
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_destination_nat,
     probe_forward,
@@ -55,6 +55,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps impo
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
+    MASQUERADE,
     Service,
     of_family,
 )
@@ -73,6 +74,12 @@ class Forwarded:
     outgoing: str
     virtual: str
     target: str
+    hairpin: bool
+
+    @property
+    def asked_from(self) -> str:
+        """Devices behind which it can be asked for."""
+        return quoted([self.incoming, self.outgoing] if self.hairpin else [self.incoming])
 
 
 def compile_policy(firewall: Firewall) -> Table:
@@ -94,7 +101,10 @@ def compile_policy(firewall: Firewall) -> Table:
                 "prerouting",
                 "raw",
                 "accept",
-                untracked(firewall, "iifname") + gate_blocks(firewall),
+                untracked(firewall, "iifname")
+                + gate_blocks(firewall)
+                + reverse_path(firewall)
+                + firewall.fragments("raw_prerouting"),
             ),
             Chain("raw_output", "filter", "output", "raw", "accept", untracked(firewall, "oifname")),
             Chain(
@@ -103,7 +113,7 @@ def compile_policy(firewall: Firewall) -> Table:
                 "prerouting",
                 "dstnat",
                 "accept",
-                _destination_nat(firewall, forwards),
+                firewall.fragments("nat_prerouting") + _destination_nat(firewall, forwards),
             ),
             Chain(
                 "prerouting",
@@ -111,7 +121,7 @@ def compile_policy(firewall: Firewall) -> Table:
                 "prerouting",
                 "filter",
                 "accept",
-                events() + _helpers(firewall, forwards),
+                events() + _helpers(firewall, forwards) + firewall.fragments("prerouting"),
             ),
             Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
             *([REFUSED] if uses_refused(entries.values()) else []),
@@ -125,10 +135,18 @@ def compile_policy(firewall: Firewall) -> Table:
                 "drop",
                 _forward(firewall, forwards, helpers, pings, entries),
             ),
-            Chain("nat_postrouting", "nat", "postrouting", "srcnat", "accept", _source_nat(firewall)),
+            Chain(
+                "nat_postrouting",
+                "nat",
+                "postrouting",
+                "srcnat",
+                "accept",
+                firewall.fragments("nat_postrouting") + _source_nat(firewall, forwards),
+            ),
         ),
         gate_sets(firewall) + probe_sets(firewall) + entry_sets(firewall),
         entry_counters(firewall),
+        firewall.fragments("table"),
     )
 
 
@@ -148,6 +166,7 @@ def _port_forwards(firewall: Firewall) -> list[Forwarded]:
                 firewall.device(network),
                 str(virtual),
                 str(address),
+                forward.hairpin,
             )
         )
     return found
@@ -159,7 +178,7 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
             (
                 forward.comment,
                 [
-                    f'iifname "{forward.incoming}" {IP[forward.family]} daddr {forward.virtual} '
+                    f"iifname {forward.asked_from} {IP[forward.family]} daddr {forward.virtual} "
                     f"{protocol} dport {ports(ranges)} dnat {IP[forward.family]} to {forward.target}"
                     for protocol, ranges in ports_by_protocol([forward.service])
                 ],
@@ -176,7 +195,7 @@ def _helpers(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]
     for forward in forwards:
         if forward.service.helper:
             # destination NAT has the hook before this one: the packet has its new address
-            matches = f'iifname "{forward.incoming}" {IP[forward.family]} daddr {forward.target}'
+            matches = f"iifname {forward.asked_from} {IP[forward.family]} daddr {forward.target}"
             found.append((f"{forward.comment}: helper", [f"{matches} {helper_rule(forward.service)}"]))
     found.append(("the probe, while it runs: helper", probe_helpers(firewall)))
     return blocks(*found)
@@ -198,7 +217,7 @@ def _forward(
         for direction in ("iifname", "oifname")
     ]
     expecting = {name for helper in helpers for name in helpers_of_flows(helper)}
-    return blocks(
+    before = blocks(
         (
             "management and replication stand apart",
             [f"iifname {apart} drop", f"oifname {apart} drop"] if firewall.apart else [],
@@ -220,34 +239,42 @@ def _forward(
         ),
         # before the entries, which may drop or refuse it
         ("the probe, while it runs", probe_forward(firewall)),
+    )
+    after = blocks(
         ("site_policy, by the networks of a packet", dispatch(firewall, entries)),
         *((forward.comment, _forwarded(forward)) for forward in forwards),
     )
+    return before + firewall.fragments("forward") + after
 
 
 def _forwarded(forward: Forwarded) -> list[str]:
     return [
-        f'iifname "{forward.incoming}" oifname "{forward.outgoing}" '
+        f'iifname {forward.asked_from} oifname "{forward.outgoing}" '
         f"{IP[forward.family]} daddr {forward.target} {protocol} dport {ports(ranges)} ct status dnat "
         f"{OPENS if protocol == 'tcp' else 'ct state new'} accept"
         for protocol, ranges in ports_by_protocol([forward.service])
     ]
 
 
-def _source_nat(firewall: Firewall) -> tuple[Block, ...]:
-    if not firewall.site.source_nat:
-        return ()
+def _source_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
     found = []
     for source, destination in firewall.ways:
         if not any(entry.accepts for entry in firewall.ways[source, destination]):
             continue
-        virtual = firewall.pair.virtual_addresses(destination)
-        rules = [
-            f'oifname "{firewall.device(destination)}" {IP[family]} saddr {one_of(prefixes)} '
-            f"snat {IP[family]} to {addresses[0]}"
-            for family in FAMILIES
-            if (prefixes := firewall.site.networks[source].prefixes_of_family(family))
-            and (addresses := of_family(virtual, family))
-        ]
+        rules = []
+        for family in FAMILIES:
+            prefixes = firewall.site.networks[source].prefixes_of_family(family)
+            shown = firewall.site.shown_as(firewall.pair, destination, family)
+            if prefixes and shown is not None:
+                matches = f'oifname "{firewall.device(destination)}" {IP[family]} saddr {one_of(prefixes)}'
+                to = MASQUERADE if shown == MASQUERADE else f"snat {IP[family]} to {shown}"
+                rules.append(f"{matches} {to}")
         found.append((f"{source} shows itself to {destination} as the pair", rules))
+    found.append(("of a port forward seen from its own network the answers come by way of the pair", []))
+    for family, device in dict.fromkeys((one.family, one.outgoing) for one in forwards if one.hairpin):
+        network = next(i.network for i in firewall.host.interfaces if i.name == device)
+        prefixes = firewall.site.networks[network].prefixes_of_family(family)
+        virtual = of_family(firewall.pair.virtual_addresses(network), family)[0]
+        matches = f'oifname "{device}" {IP[family]} saddr {one_of(prefixes)} ct status dnat'
+        found[-1][1].append(f"{matches} snat {IP[family]} to {virtual}")
     return blocks(*found)

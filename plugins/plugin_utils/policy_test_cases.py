@@ -30,6 +30,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
+    MASQUERADE,
     Address,
     Interface,
     Prefix,
@@ -188,12 +189,13 @@ class Bench:
 
     def shown(self, source: str, destination: str, sender: Address) -> str:
         """How a sender looks on another network, as an expectation; it is known by its address."""
-        virtual = self.virtual(destination, sender.version)
-        if self.firewall.site.source_nat and virtual and source != destination:
+        site, family = self.firewall.site, sender.version
+        shown = site.shown_as(self.firewall.pair, destination, family)
+        if shown is not None and source != destination:
             for way in self._translated:
-                prefixes = self.firewall.site.networks[way[0]].prefixes_of_family(sender.version)
+                prefixes = site.networks[way[0]].prefixes_of_family(family)
                 if way[1] == destination and any(sender in prefix for prefix in prefixes):
-                    return f"snat to {virtual}"
+                    return f"snat to {self.own(destination, family) if shown == MASQUERADE else shown}"
         return "no snat"
 
     @cached_property

@@ -23,11 +23,14 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import (
     host_addresses,
     no_file,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import read_fragments
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import read_source_nat
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pairs import read_pair
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import read_entry
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import ANY
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    REVERSE_PATHS,
     Bridge,
     Guest,
     Host,
@@ -51,6 +54,8 @@ SITE_VARIABLES = (
     "site_services",
     "site_port_forwards",
     "site_source_nat",
+    "site_reverse_path",
+    "site_fragments",
     "site_filter_bridges",
     "site_probes",
 )
@@ -86,11 +91,13 @@ def read_site(
         port_forwards=tuple(
             _port_forward(i, value) for i, value in enumerate(shared["site_port_forwards"].items())
         ),
-        source_nat=shared["site_source_nat"].choice("virtual_address", "none") != "none",
+        source_nat=read_source_nat(shared["site_source_nat"]),
+        reverse_path=shared["site_reverse_path"].choice(*REVERSE_PATHS) or "strict",
         filter_bridges=shared["site_filter_bridges"].boolean(False),
         hosts=hosts,
         probes=_probes(shared["site_probes"]) if shared["site_probes"].given else None,
         addresses=addresses,
+        fragments=read_fragments(shared["site_fragments"], read_file),
     )
 
 
@@ -172,7 +179,7 @@ def _ports(value: Value) -> tuple[int, int] | None:
 
 
 def _port_forward(index: int, value: Value) -> PortForward:
-    fields = value.section("to", "address", "service", "host", required=["to", "service", "host"])
+    fields = value.section("to", "address", "service", "host", "hairpin", required=["to", "service", "host"])
     host = fields["host"].text() or ""
     literal = re.fullmatch(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", host)
     return PortForward(
@@ -181,6 +188,7 @@ def _port_forward(index: int, value: Value) -> PortForward:
         address=fields["address"].address(),
         service=fields["service"].text() or "",
         host=(fields["host"].address() or "") if literal else host,
+        hairpin=fields["hairpin"].boolean(False),
     )
 
 

@@ -14,6 +14,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
     check_on_link,
     known_network,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import check_fragments
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import check_source_nat
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_variable_names, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_checks import (
     check_data_network,
@@ -67,6 +69,8 @@ def load_site(
     _check_vrids(site, problems)
     check_policy(site, problems, warnings)
     _check_port_forwards(site, problems)
+    check_source_nat(site, problems, warnings)
+    check_fragments(site, problems)
     check_probes(site, problems)
     if problems:
         raise SiteError(problems)
@@ -280,7 +284,8 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
             SITE, f"{key}.host", forward.host, "is not in the inventory", nearest(forward.host, site.hosts)
         )
         return
-    if site.forward_target(forward) is None:
+    target = site.forward_target(forward)
+    if target is None:
         pair, address = site.forward_pair(forward), site.forward_address(forward)
         family = address.version if address else 4
         names = [
@@ -295,3 +300,14 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
             f"has no IPv{family} address on another network of the pair",
             f"name a host on {' or '.join(names) or 'one'}",
         )
+    elif forward.hairpin:
+        network, address = target
+        pair = site.forward_pair(forward)
+        if pair is not None and not of_family(pair.virtual_addresses(network), address.version):
+            problems.add(
+                SITE,
+                f"{key}.hairpin",
+                True,
+                f"answers go back by network {network}, which has no virtual address of IPv{address.version}",
+                "give a virtual router there one",
+            )

@@ -83,6 +83,8 @@ class Profile:
 PROFILES = {"default": Profile(0.07, "wanted"), "fast": Profile(0.01, "required")}
 REPLICATIONS = ("direct", "external")
 PREEMPTIONS = ("never", "when_synced")
+REVERSE_PATHS = {"off": 0, "strict": 1, "loose": 2}
+"""With the kernel's number for it (rp_filter, Documentation/networking/ip-sysctl.rst)."""
 
 FIRST_PRIORITY = 250
 """Of the preferred node. A backup waits (256 - priority)/256 of the advert interval longer (RFC 9568, section
@@ -139,18 +141,61 @@ class Service:
     helper: str | None = None
 
 
+VIRTUAL_ADDRESS, MASQUERADE, NO_NAT = "virtual_address", "masquerade", "none"
+SOURCE_NATS = (VIRTUAL_ADDRESS, MASQUERADE, NO_NAT)
+
+
+@dataclass(frozen=True)
+class SourceNat:
+    """Whom networks see when somebody beyond the pair sends: one of SOURCE_NATS, or virtual addresses."""
+
+    elsewhere: str = VIRTUAL_ADDRESS
+    """For networks that are not named."""
+    networks: Mapping[str, str | tuple[Address, ...]] = field(default_factory=dict)
+
+    def of(self, network: str) -> str | tuple[Address, ...]:
+        return self.networks.get(network, self.elsewhere)
+
+
 @dataclass(frozen=True)
 class PortForward:
-    """A service on a virtual address that a host behind the pair answers; `host` is a name or an address."""
+    """A service on a virtual address that a host behind the pair answers; `host` is a name or an address.
+
+    With `hairpin` the host's own network reaches it by that address, too.
+    """
 
     index: int
     network: str
     address: Address | None
     service: str
     host: str | Address
+    hairpin: bool = False
 
     def __str__(self) -> str:
         return f"site_port_forwards[{self.index}]: {self.service}"
+
+
+FRAGMENT_PLACES = (
+    "table",
+    "raw_prerouting",
+    "nat_prerouting",
+    "prerouting",
+    "input",
+    "forward",
+    "nat_postrouting",
+)
+"""Chains of the ruleset that a fragment can stand in, and the table itself."""
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """Rules in nft's own words; `where` names the entry of the inventory, and the file if there is one."""
+
+    where: str
+    place: str
+    text: str
+    pair: str | None = None
+    """None for the firewalls of all pairs."""
 
 
 @dataclass(frozen=True)
@@ -226,12 +271,15 @@ class Site:
     policy: tuple[PolicyEntry, ...]
     services: Mapping[str, Service]
     port_forwards: tuple[PortForward, ...]
-    source_nat: bool
+    source_nat: SourceNat
     filter_bridges: bool
     hosts: Mapping[str, Host]
     probes: Probes | None = None
     addresses: Mapping[str, Addresses] = field(default_factory=dict)
     """What site_addresses names."""
+    fragments: tuple[Fragment, ...] = ()
+    reverse_path: str = "strict"
+    """One of REVERSE_PATHS: which senders of an interface are believed."""
     warnings: tuple[str, ...] = ()
     """What is probably not meant, one line each; the site can be built all the same."""
 
@@ -249,6 +297,14 @@ class Site:
         ways = dict.fromkeys(way for entry in self.policy if entry.accepts for way in entry.ways())
         found = ((way, self.pair_between(way)) for way in ways)
         return {way: pair for way, pair in found if pair is not None}
+
+    def shown_as(self, pair: Pair, network: str, family: int) -> Address | str | None:
+        """Whom a network sees instead of a sender beyond: an address, MASQUERADE, or None for the sender."""
+        nat = self.source_nat.of(network)
+        if nat == MASQUERADE:
+            return MASQUERADE if self.networks[network].prefixes_of_family(family) else None
+        chosen = pair.virtual_addresses(network) if nat == VIRTUAL_ADDRESS else nat
+        return next(iter(of_family(chosen, family)), None) if isinstance(chosen, tuple) else None
 
     def pair_between(self, way: Way) -> Pair | None:
         return next((p for p in self.pairs if all(p.routers_on(name) for name in way)), None)

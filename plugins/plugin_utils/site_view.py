@@ -112,7 +112,7 @@ def _bridge(site: Site, bridge: Bridge) -> View:
 
 def _return_routes(site: Site, bridge: Bridge) -> list[View]:
     """Without source NAT a grounded bridge needs the way back to the networks behind the pair."""
-    if site.source_nat or not bridge.addresses:
+    if not bridge.addresses:
         return []
     routes = []
     for (source, destination), pair in site.ways_let_in().items():
@@ -121,7 +121,7 @@ def _return_routes(site: Site, bridge: Bridge) -> list[View]:
         virtual = pair.virtual_addresses(bridge.network)
         for prefix in site.networks[source].prefixes:
             gateways = of_family(virtual, prefix.version)
-            if gateways:
+            if gateways and site.shown_as(pair, destination, prefix.version) is None:
                 routes.append({"destination": str(prefix), "gateway": str(gateways[0])})
     return [route for index, route in enumerate(routes) if route not in routes[:index]]
 

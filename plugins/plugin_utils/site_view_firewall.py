@@ -13,6 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import comp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helper_modules
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    REVERSE_PATHS,
     Host,
     Interface,
     Pair,
@@ -67,6 +68,10 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "preempt": pair.preempt,
             "gate": gate_interfaces(firewall),
             "paths": [_path(link) for link in firewall.links],
+        },
+        "firewall_kernel": {
+            "rp_filter": REVERSE_PATHS[site.reverse_path],
+            "ipv6_forwarding": bool(set(firewall.data) & set(firewall.with_family(6))),
         },
         "nftables": {
             "helpers": sorted(policy.helpers),

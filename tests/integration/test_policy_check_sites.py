@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import TableError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import read_policy_tests
@@ -60,6 +61,12 @@ def dual() -> HostVars:
 
 
 FORWARDS = [{"to": "outside", "service": service, "host": "client"} for service in ("http", "ftp")]
+FRAGMENTS = [
+    {"place": "table", "text": "chain own {\n    ip saddr 198.51.100.1 drop\n}"},
+    {"place": "forward", "text": "jump own"},
+    {"place": "input", "text": "ip saddr 198.51.100.1 drop"},
+]
+HAIRPINS = [{**forward, "hairpin": True} for forward in FORWARDS]
 LIMITED = [
     {"from": "inside", "to": "outside", "services": ["dns", "ssh"], "limit": "5/second"},
     {"from": "outside", "to": "inside", "services": ["ping", "tftp"]},
@@ -99,6 +106,12 @@ SITES: dict[str, Callable[[], HostVars]] = {
     "dual": dual,
     "no source nat": lambda: with_site(site_source_nat="none"),
     "port forwards": lambda: with_site(site_port_forwards=FORWARDS),
+    "masquerade": lambda: dual_with(site_source_nat="masquerade", site_reverse_path="loose"),
+    "source nat by network": lambda: dual_with(
+        site_source_nat={"outside": ["2001:db8:0::100"]}, site_port_forwards=FORWARDS
+    ),
+    "fragments": lambda: with_site(site_fragments=FRAGMENTS),
+    "hairpin": lambda: with_site(site_port_forwards=HAIRPINS),
     "limits, and no probe": lambda: with_site(site_policy=LIMITED, site_probes=None),
     "entries": lambda: dual_with(site_addresses=ADDRESSES, site_policy=ENTRIES),
     "any": lambda: dual_with(site_policy=ANY, site_port_forwards=FORWARDS[:0]),
@@ -123,6 +136,18 @@ def test_the_compiled_rules_pass_the_derived_tests(name: str, node: str) -> None
     with open_space(wires, probes) as space:
         rows = check(space, host_view(site, node)["nftables"]["ruleset"], probes)
     assert [row for row in rows if not row["ok"]] == []
+
+
+def test_an_error_in_a_fragment_is_told_by_the_sites_own_line() -> None:
+    site = built(with_site(site_fragments=[{"place": "forward", "text": "# mine\nip saddr 10.0.0.1 acept"}]))
+    view = policy_test_view(site, "fw-1", ())
+    assert view is not None
+    wires, probes = read(view["interfaces"], view["tests"])
+    with (
+        pytest.raises(TableError, match=r"^site_fragments\[0\] line 2: nft refuses it, .*: ip saddr 10"),
+        open_space(wires, probes) as space,
+    ):
+        check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
 
 
 def test_the_tests_of_a_site_come_first() -> None:

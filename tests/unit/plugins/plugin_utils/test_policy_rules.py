@@ -322,6 +322,74 @@ def test_without_source_nat_there_is_none(changed: Change) -> None:
     assert "snat" not in ruleset(changed({"all:site_source_nat": "none"}))
 
 
+def test_masquerade_shows_the_nodes_own_address(changed: Change) -> None:
+    text = ruleset(changed({"all:site_source_nat": {"outside": "masquerade"}}))
+    assert 'oifname "eth0" ip saddr 192.168.2.0/24 masquerade' in text
+    assert "snat" not in text
+    check(text)
+
+
+def test_source_nat_can_name_an_address_of_a_network(changed: Change) -> None:
+    changes = {
+        "all:site_pairs.ftfw.virtual_routers.outside.addresses": ["192.168.0.100", "192.168.0.101"],
+        "all:site_source_nat": {"outside": "192.168.0.101"},
+        "all:site_port_forwards": [],
+    }
+    assert 'oifname "eth0" ip saddr 192.168.2.0/24 snat ip to 192.168.0.101' in ruleset(changed(changes))
+    elsewhere = {**changes, "all:site_source_nat": {"inside": "virtual_address"}}
+    assert "snat" not in ruleset(changed(elsewhere))
+
+
+def test_fragments_stand_at_their_places(changed: Change) -> None:
+    fragments = [
+        {"place": "table", "text": "set trusted {\n    type ipv4_addr\n    elements = { 192.168.2.9 }\n}"},
+        {"place": "input", "text": "\t# node exporter\n\ttcp dport 9100 ip saddr @trusted accept\n"},
+        {"place": "forward", "text": "ip saddr @trusted accept", "pair": "ftfw"},
+        {"place": "raw_prerouting", "text": "udp dport 1 drop"},
+        {"place": "nat_prerouting", "text": "tcp dport 8080 redirect to :80"},
+        {"place": "prerouting", "text": "meta mark set 1"},
+        {"place": "nat_postrouting", "text": "ip saddr 10.0.0.1 accept"},
+    ]
+    text = ruleset(changed({"all:site_fragments": fragments}))
+    assert "# fragment: site_fragments[1]\n        # node exporter\n        tcp dport 9100" in text
+    chains = {part.split(" ", 1)[0]: part for part in text.split("\n    chain ")}
+    for fragment in fragments[1:]:
+        assert str(fragment["text"]).split("\n")[-1].strip() in chains[str(fragment["place"])]
+    lines = [line.strip() for line in text.splitlines()]
+    # what a fragment says of forwarding comes before the entries, and of input before virtual addresses are shut
+    assert lines.index("ip saddr @trusted accept") < lines.index("# site_policy, by the networks of a packet")
+    check(text)
+
+
+def test_a_hairpin_leads_back_by_way_of_the_pair(changed: Change) -> None:
+    forward = {"to": "outside", "service": "http", "host": "client", "hairpin": True}
+    text = ruleset(changed({"all:site_port_forwards": [forward]}))
+    lines = [line.strip() for line in text.splitlines()]
+    both = 'iifname { "eth0", "eth1" }'
+    assert f"{both} ip daddr 192.168.0.100 tcp dport 80 dnat ip to 192.168.2.3" in lines
+    assert 'oifname "eth1" ip saddr 192.168.2.0/24 ct status dnat snat ip to 192.168.2.100' in lines
+    assert any(line.startswith(f'{both} oifname "eth1" ip daddr 192.168.2.3 tcp dport 80') for line in lines)
+    check(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "rule"),
+    [
+        ("strict", "ip6 saddr != :: fib saddr . iif oif missing drop"),
+        ("loose", "ip6 saddr != :: fib saddr oif missing drop"),
+        ("off", None),
+    ],
+)
+def test_the_reverse_path_of_ipv6_is_checked_by_the_rules(
+    changed: Change, word: str, rule: str | None
+) -> None:
+    text = ruleset(changed({**DUAL, "all:site_reverse_path": word}))
+    lines = [line.strip() for line in text.splitlines() if "fib saddr" in line]
+    assert lines == ([] if rule is None else [rule])
+    check(text)
+    assert "fib saddr" not in ruleset(changed({"all:site_reverse_path": word}))
+
+
 def test_helpers_are_there_only_when_used(changed: Change) -> None:
     hostvars = changed({"all:site_policy.0.services": ["http"], "all:site_probes": None})
     assert "helper" not in ruleset(hostvars)

@@ -311,6 +311,67 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_port_forwards[0].address: 192.168.0.1: is no virtual address on network outside; "
         "those are: 192.168.0.100",
     ),
+    "port forward of a family that the host's network lacks": (
+        {
+            "all:site_networks.outside.prefixes": ["192.168.0.0/24", "2001:db8::/64"],
+            "all:site_pairs.ftfw.virtual_routers.outside.addresses": ["192.168.0.100", "2001:db8::100"],
+            "fw-1:node_interfaces.eth0.addresses": ["192.168.0.1", "2001:db8::1"],
+            "fw-2:node_interfaces.eth0.addresses": ["192.168.0.2", "2001:db8::2"],
+            "all:site_port_forwards": [{**FORWARD, "address": "2001:db8::100"}],
+        },
+        "all: site_port_forwards[0].host: client: has no IPv6 address on another network of the pair; "
+        "name a host on one",
+    ),
+    "source NAT that there is not": (
+        {"all:site_source_nat": {"outside": "snat"}},
+        "all: site_source_nat.outside: snat: is unknown; known are: masquerade, none, virtual_address",
+    ),
+    "source NAT left empty": (
+        {"all:site_source_nat": {"outside": []}},
+        "all: site_source_nat.outside: []: is empty; write virtual_address, masquerade, none, "
+        "or virtual addresses",
+    ),
+    "source NAT to an unknown network": (
+        {"all:site_source_nat": {"outsid": "masquerade"}},
+        "all: site_source_nat.outsid: outsid: unknown network; did you mean outside?",
+    ),
+    "source NAT of a family that the network lacks": (
+        {"all:site_source_nat": {"outside": ["192.168.0.100", "2001:db8::100"]}},
+        "all: site_source_nat.outside: 2001:db8::100: network outside has no prefix of IPv6; "
+        "leave it out, or give the network a prefix of that family",
+    ),
+    "source NAT to another address": (
+        {"all:site_source_nat": {"outside": "192.168.0.1"}},
+        "all: site_source_nat.outside: 192.168.0.1: is no virtual address on network outside; "
+        "those are: 192.168.0.100",
+    ),
+    "fragment at no place": (
+        {"all:site_fragments": [{"place": "output", "text": "accept"}]},
+        "all: site_fragments[0].place: output: is unknown; did you mean input?",
+    ),
+    "fragment without text": (
+        {"all:site_fragments": [{"place": "input"}]},
+        "all: site_fragments[0]: {place: input}: needs either text or file; "
+        "write the rules, or name a file that has them",
+    ),
+    "fragment whose braces don't match": (
+        {"all:site_fragments": [{"place": "input", "text": "accept\ntcp dport { 22, 23 accept\n"}]},
+        "all: site_fragments[0]: line 2: a { is not closed; add the }; "
+        "braces and quotes end where they began",
+    ),
+    "fragment whose file is not there": (
+        {"all:site_fragments": [{"place": "input", "file": "own.nft"}]},
+        "all: site_fragments[0].file: own.nft: the file can't be read: No such file or directory; "
+        "name a text file, from the inventory's directory on",
+    ),
+    "fragment for another pair": (
+        {"all:site_fragments": [{"place": "input", "text": "accept", "pair": "ftfv"}]},
+        "all: site_fragments[0].pair: ftfv: unknown pair; did you mean ftfw?",
+    ),
+    "reverse path": (
+        {"all:site_reverse_path": "strickt"},
+        "all: site_reverse_path: strickt: is unknown; did you mean strict?",
+    ),
     "port forwarded twice": (
         {"all:site_port_forwards": [FORWARD, FORWARD]},
         "all: site_port_forwards[1].service: http: site_port_forwards[0] already takes tcp port 80 of "
