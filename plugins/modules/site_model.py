@@ -15,7 +15,7 @@ description:
     key and the value, and says what is wrong and what would be right. A site-wide variable has C(all) in the
     place of the host.
   - What is probably not meant, such as an entry of C(site_policy) that is never reached, is a warning.
-  - Files that C(site_addresses) names are read from the directory of the inventory on.
+  - Files that C(site_addresses) and C(site_fragments) name are read from the directory of the inventory on.
   - Runs on the controller, connects to no host and changes nothing.
 options:
   check_only:
