@@ -10,6 +10,7 @@ from typing import Any
 
 import cases
 import load_cases
+import policy_cases
 from lab import Lab
 from profiles import OURS, PROFILES
 
@@ -51,6 +52,10 @@ MEASURES = (
     Measure("routed", partial(cases.established_only, routed=True), ("default",)),
     Measure("cost", load_cases.cost, PROFILES),
     Measure("flaps", load_cases.flaps, OURS, 3),
+    Measure("policy_compile", partial(policy_cases.speed, "compile"), ("default",), 3),
+    Measure("policy_apply", partial(policy_cases.speed, "apply"), ("default",), 3),
+    Measure("policy_forward", partial(policy_cases.speed, "forward"), ("default",), 3),
+    Measure("policy_reload", policy_cases.reloads, ("default",), 3),
 )
 
 
@@ -152,5 +157,39 @@ FIGURES = {
     "cost_requests_per_s_with": Figure("HTTP requests per second, with replication", "requests/s", "higher"),
     "cost_requests_per_s_without": Figure(
         "HTTP requests per second, without replication", "requests/s", "higher"
+    ),
+    "policy_compile_5000_s": Figure("Policy of 5,000 entries: to compile", "s", limit=at_most(2, "default")),
+    "policy_compile_growth": Figure(
+        "Policy of 5,000 entries: time for each entry, to that of a policy of 500",
+        "times",
+        limit=at_most(1.5, "default"),
+    ),
+    "policy_apply_ratio": Figure(
+        "Table with 100,000 prefixes: nft_ruleset, to a bare nft of the same text",
+        "times",
+        limit=at_most(1.3, "default"),
+    ),
+    "policy_apply_diff_ratio": Figure(
+        "Table with 100,000 prefixes: nft_ruleset with a diff, to a bare nft of the same text",
+        "times",
+        limit=at_most(3, "default"),
+    ),
+    "policy_unchanged_ratio": Figure(
+        "Table with 100,000 prefixes that is there already: nft_ruleset, to a bare nft of the same text", "times"
+    ),
+    "policy_unchanged_changes": Figure(
+        "Table that is there already: changes of the kernel's rules", "changes", limit=at_most(0, "default")
+    ),
+    "policy_forward_ratio": Figure(
+        "New flows through 1,000 services: time, to that through 10", "times", limit=at_most(1.2, "default")
+    ),
+    "policy_forward_linear_ratio": Figure(
+        "New flows through a rule for each of 1,000 services: time, to that through 10 in a set", "times"
+    ),
+    "policy_reload_lost": Figure(
+        "50 reloads of the ruleset: packets lost of a UDP stream of 1 kHz",
+        "packets",
+        limit=at_most(0, "default"),
+        every=True,
     ),
 }

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trials of a policy: what it costs to compile, to load and to forward through, and to load it often."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cases import UDP, Trial, listener
+from lab import SERVER, Lab, LabError
+from probe import Probe, flow
+
+SPEED = Path(__file__).parent / "policy_speed.py"
+COLLECTIONS = Path(__file__).parents[2] / ".ansible/collections"
+RELOADS = 50
+
+
+def speed(what: str, lab: Lab, profile: str, primary: str) -> Trial:
+    """Without the pair: on this machine, in a network namespace of its own."""
+    namespace = [] if what == "compile" else ["unshare", "--net"]
+    done = subprocess.run(
+        [*namespace, sys.executable, str(SPEED), what],
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LabError(f"{SPEED.name} {what}: {done.stderr.strip()[-400:]}")
+    return Trial(json.loads(done.stdout))
+
+
+def reloads(lab: Lab, profile: str, primary: str) -> Trial:
+    """The primary's ruleset is loaded anew RELOADS times while a UDP stream of 1 kHz passes each way."""
+    server = Probe(lab, "server", [], [listener("udp", SERVER, UDP)])
+    client = Probe(lab, "client", [flow("udp", "udp", SERVER, UDP)], [])
+    time.sleep(1)
+    reload_ = "systemctl reload ftfw-nftables.service"
+    lab.run(primary, f"i=0; while [ $i -lt {RELOADS} ]; do {reload_} || exit 1; i=$((i + 1)); done")
+    time.sleep(1)
+    seen = client.collect()
+    server.collect()
+    return Trial({"policy_reload_lost": max(seen["udp"]["up"]["lost"], seen["udp"]["down"]["lost"])})

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Times what a policy costs: to compile, to load, and to forward through. Prints one line of JSON.
+
+    python policy_speed.py compile             needs no rights
+    unshare --net python policy_speed.py apply|forward
+"""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import present
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
+LAB = Path(__file__).parents[2] / "inventories/lab"
+HOSTS = ("omarine", "fw-1", "fw-2", "client")
+OUT = {"from": "inside", "to": "outside"}
+FEW, MANY = 500, 5000
+"""Entries of a policy."""
+PREFIXES = 100_000
+ROUNDS = 5
+SERVICES = 1000
+FIRST_PORT, STEP = 10_000, 2
+"""Services have ports that don't touch, so that they are as many in the ruleset."""
+USED = range(0, SERVICES, SERVICES // 10)
+"""The services that packets are sent to: ten, from the first entries to the last."""
+SENDERS = 2000
+"""Source ports; a flow is one of these and one service."""
+
+
+def site(policy: list[dict[str, Any]], services: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The lab's variables with another policy."""
+
+    def load(path: str) -> dict[str, Any]:
+        loaded: dict[str, Any] = yaml.safe_load((LAB / path).read_text())
+        return loaded
+
+    shared = load("group_vars/all/site.yml")
+    shared |= {"site_policy": policy, "site_services": services}
+    shared.pop("site_probes")
+    return {host: {**copy.deepcopy(shared), **load(f"host_vars/{host}.yml")} for host in HOSTS}
+
+
+def compiled(policy: list[dict[str, Any]], services: dict[str, Any]) -> str:
+    text: str = host_view(load_site(site(policy, services)), "fw-1")["nftables"]["ruleset"]
+    return text
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compile_policies() -> dict[str, float]:
+    """A policy of FEW and of MANY entries, each with lists, services and an action of its own."""
+    services = {f"s{number}": {"tcp": [FIRST_PORT + STEP * number]} for number in range(SERVICES)}
+    policies = {
+        count: [
+            {
+                **OUT,
+                "services": [f"s{number % SERVICES}", "https"],
+                "sources": [f"10.{number >> 8}.{number & 255}.0/24"],
+                "action": ("accept", "drop", "reject")[number % 3],
+            }
+            for number in range(count)
+        ]
+        for count in (FEW, MANY)
+    }
+    taken: dict[int, list[float]] = {FEW: [], MANY: []}
+    for _round in range(3):
+        for count, policy in policies.items():
+            taken[count].append(timed(lambda policy=policy: compiled(policy, services)))
+    few, many = (statistics.median(taken[count]) for count in (FEW, MANY))
+    return {"policy_compile_5000_s": many, "policy_compile_growth": many / few / (MANY / FEW)}
+
+
+def table(last: int) -> str:
+    """A table with a set of PREFIXES, of which one is another one each time."""
+    numbers = [0x0B000000 + 32 * number for number in range(PREFIXES - 1)] + [0x0A000000 + 32 * last]
+    elements = ",\n".join(
+        f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/28" for number in numbers
+    )
+    return (
+        "table inet ftfw {\n    set blocked {\n        type ipv4_addr\n        flags interval\n"
+        f"        elements = {{ {elements} }}\n    }}\n\n    chain forward {{\n"
+        "        type filter hook forward priority filter; policy drop;\n\n"
+        "        ip saddr @blocked drop\n        ct state established accept\n    }\n}\n"
+    )
+
+
+def apply_table() -> dict[str, float]:
+    """A bare `nft -f` of a text, nft_ruleset without and with a diff, and a text that is there already."""
+    taken: dict[str, list[float]] = {"bare": [], "apply": [], "diff": [], "unchanged": []}
+    changes = 0
+    with tempfile.TemporaryDirectory() as folder:
+        nft = Nft("inet", "ftfw")
+        keeper = Keeper("inet", "ftfw", Path(folder, "ruleset.nft"), Path(folder, "run"))
+        for number in range(ROUNDS):
+            bare, plain, differing = (table(3 * number + one) for one in range(3))
+            script = f"table inet ftfw\ndelete table inet ftfw\n{bare}"
+            taken["bare"].append(timed(lambda script=script: nft_file(script)))
+            # what follows finds its own table, as it always does but for the first time
+            with keeper.locked():
+                present(nft, keeper, read(bare, "inet", "ftfw"))
+                for name, text, diff in (("apply", plain, False), ("diff", differing, True)):
+                    taken[name].append(
+                        timed(
+                            lambda text=text, diff=diff: present(
+                                nft, keeper, read(text, "inet", "ftfw"), diff=diff
+                            )
+                        )
+                    )
+                before = generation()
+                taken["unchanged"].append(
+                    timed(lambda: present(nft, keeper, read(differing, "inet", "ftfw")))
+                )
+                changes += generation() - before
+    medians = {name: statistics.median(all_) for name, all_ in taken.items()}
+    return {
+        "policy_apply_ratio": medians["apply"] / medians["bare"],
+        "policy_apply_diff_ratio": medians["diff"] / medians["bare"],
+        "policy_unchanged_ratio": medians["unchanged"] / medians["bare"],
+        "policy_unchanged_changes": changes,
+    }
+
+
+def nft_file(text: str) -> None:
+    subprocess.run(["nft", "--file", "-"], input=text, text=True, check=True)
+
+
+def forward() -> dict[str, float]:
+    """New UDP flows to ten services: of a policy of ten, of one of SERVICES, and of one rule for each."""
+    ten, many = ruleset(USED), ruleset(range(SERVICES))
+    several = re.compile(r"udp dport \{[^}]*\} ct state new accept")
+    assert several.search(ten)
+    chain = "\n".join(f"udp dport {port(number)} ct state new accept" for number in range(SERVICES))
+    texts = {"ten": ten, "many": many, "linear": several.sub(lambda _match: chain, ten, count=1)}
+    taken: dict[str, list[float]] = {name: [] for name in texts}
+    with wires() as client:
+        with in_namespace(client):
+            senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _number in range(SENDERS)]
+        for _round in range(ROUNDS):
+            for name, text in texts.items():
+                nft_file(f"flush ruleset\n{text}")
+                subprocess.run(["conntrack", "-F"], check=True, capture_output=True)
+                before = forwarded()
+                taken[name].append(timed(lambda: send(senders)))
+                if forwarded() - before < SENDERS * len(USED):
+                    raise SystemExit(f"{name}: only {forwarded() - before} packets were forwarded")
+    medians = {name: statistics.median(all_) for name, all_ in taken.items()}
+    return {
+        "policy_forward_ratio": medians["many"] / medians["ten"],
+        "policy_forward_linear_ratio": medians["linear"] / medians["ten"],
+    }
+
+
+def port(number: int) -> int:
+    return FIRST_PORT + STEP * number
+
+
+def ruleset(numbers: range) -> str:
+    """A policy of one service an entry; every other one of those that nobody uses is refused."""
+    services = {f"s{number}": {"udp": [port(number)]} for number in numbers}
+    policy = [
+        {**OUT, "services": [f"s{number}"], "action": "drop" if number % 2 else "accept"}
+        for number in numbers
+    ]
+    return compiled(policy, services)
+
+
+def send(senders: list[socket.socket]) -> None:
+    """One packet of each flow; in a namespace it goes through the firewall before sendto returns."""
+    for number in USED:
+        to = ("192.168.0.3", port(number))
+        for sender in senders:
+            sender.sendto(b"x", to)
+
+
+def forwarded() -> int:
+    listed = json.loads(
+        subprocess.run(
+            ["ip", "-json", "-statistics", "link", "show", "eth0"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
+    packets: int = listed[0]["stats64"]["tx"]["packets"]
+    return packets
+
+
+@contextmanager
+def wires() -> Iterator[int]:
+    """Give this namespace a client on eth1 and a server on eth0, whose namespaces go with it.
+
+    Yields the process that holds the client's.
+    """
+    with ExitStack() as stack:
+        client, server = (stack.enter_context(holder()) for _end in range(2))
+        lines = ["link set lo up"]
+        for device, own, pid in (("eth1", "192.168.2.1", client), ("eth0", "192.168.0.1", server)):
+            lines.append(f"link add {device} type veth peer name eth0 netns {pid}")
+            lines += [f"address add {own}/24 dev {device}", f"link set {device} up"]
+        batch(lines)
+        for pid, address, gateway in (
+            (client, "192.168.2.3", "192.168.2.1"),
+            (server, "192.168.0.3", "192.168.0.1"),
+        ):
+            with in_namespace(pid):
+                batch(
+                    [
+                        f"address add {address}/24 dev eth0",
+                        "link set lo up",
+                        "link set eth0 up",
+                        f"route add default via {gateway}",
+                    ]
+                )
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
+        yield client
+
+
+@contextmanager
+def holder() -> Iterator[int]:
+    """A process in a network namespace of its own."""
+    process = subprocess.Popen(["unshare", "--net", "sleep", "600"])
+    try:
+        own = os.readlink("/proc/self/ns/net")
+        end = time.monotonic() + 10
+        while os.readlink(f"/proc/{process.pid}/ns/net") == own:
+            if time.monotonic() > end:
+                raise SystemExit("no network namespace")
+            time.sleep(0.01)
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def in_namespace(pid: int) -> Iterator[None]:
+    with open("/proc/self/ns/net") as home, open(f"/proc/{pid}/ns/net") as there:
+        enter(there.fileno())
+        try:
+            yield
+        finally:
+            enter(home.fileno())
+
+
+def enter(namespace: int) -> None:
+    """setns(2); Python has it from 3.12 on."""
+    if _libc.setns(namespace, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def batch(lines: list[str]) -> None:
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
+
+
+if __name__ == "__main__":
+    what = {"compile": compile_policies, "apply": apply_table, "forward": forward}[sys.argv[1]]
+    print(json.dumps(what()))
