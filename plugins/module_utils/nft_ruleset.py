@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Loaded
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import LARGE, Nft, large_sets
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import LARGE, Nft, NftError, large_sets
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import (
     Listing,
     differs,
@@ -71,11 +70,12 @@ def present(
         if why is not None:
             raise RulesetError(why)
         _load(nft, keeper, source, confirm, check, outcome, loaded if known else None)
+        run_time = {item.name for item in parse_listing(outcome.after) if item.keeps_elements}
         # long lists are compared only for those who look
         if diff and known and old is not None and loaded.text == old.digest:
             outcome.before, outcome.after = _shown(old), _shown(source)
         if known and old is not None and (diff or not large_sets(source) | large_sets(old)):
-            outcome.changes += _element_changes(old, source)
+            outcome.changes += _element_changes(old, source, run_time)
     if outcome.waits:
         return outcome
     if not keeper.keeps(source.text):
@@ -116,10 +116,13 @@ def _load(
         outcome.changes += [change.words for change in changes] + ["load the text"]
         outcome.loses = [change.loses for change in changes if change.loses]
         text = transaction(nft.address, changes, source.without(set(kept)))
-        outcome.waits = confirm > 0
-        if confirm and not check:
-            keeper.arm(source.digest, way_back(nft, old, current, source, wanted), confirm)
-        nft.load(text, source, check=check)
+        outcome.waits = confirm > 0 and not check
+        if check:
+            nft.load(text, source, check=True)
+        elif confirm:
+            _load_for_a_time(nft, keeper, source, confirm, text, way_back(nft, old, current, source, wanted))
+        else:
+            nft.load(text, source)
         number += 1
     outcome.before, outcome.after = (current.text if current else ""), wanted.text
     if check:
@@ -129,6 +132,22 @@ def _load(
     keeper.remember(told, nft.look(wanted))
     if not large:
         keeper.remember(replace(told, seen=keeper.seen()))
+    keeper.tell()
+
+
+def _load_for_a_time(
+    nft: Nft, keeper: Keeper, source: Source, seconds: int, text: str, rollback: str
+) -> None:
+    """Load a transaction whose way back is armed before. Where nft refuses it, all is as before."""
+    before = keeper.pending()
+    pending = keeper.arm(source.digest, rollback, seconds)
+    try:
+        nft.load(text, source)
+    except NftError:
+        keeper.withdraw(pending, before)
+        raise
+    if before:
+        keeper.end(before)
 
 
 def kept_source(nft: Nft, keeper: Keeper) -> Source | None:
@@ -162,11 +181,17 @@ def confirmed(keeper: Keeper, source: Source, check: bool) -> Outcome:
     pending = keeper.pending()
     if pending is None and keeper.keeps(source.text):
         return Outcome()
-    if pending is None or pending.text != source.digest or pending.until < time.time():
+    if pending is None or pending.text != source.digest:
         what = "another change waits" if pending and pending.text != source.digest else "nothing waits"
         raise RulesetError(
             f"{what} for its confirmation: it was not confirmed in time, and the old rules are back, "
             "or the node was restarted. Apply the text again"
+        )
+    loaded = keeper.loaded()
+    same = loaded.generation == generation() or not loaded.seen or loaded.seen == keeper.seen()
+    if loaded.text != source.digest or not same:
+        raise RulesetError(
+            "the kernel's table is not the one that waits: somebody has changed it since. Apply the text again"
         )
     outcome = Outcome([f"write {keeper.path}"], keeper.kept() or "", source.text)
     if not check:
@@ -206,12 +231,16 @@ def _shown(source: Source | None) -> str:
     return "".join([*parts, source.text[position:]])
 
 
-def _element_changes(old: Source, source: Source) -> list[str]:
-    """What is new in the text of each set, and what is gone."""
+def _element_changes(old: Source, source: Source, run_time: set[str]) -> list[str]:
+    """What is new in the text of each set, and what is gone; sets of the run time keep what they have."""
     before = old.listed()
     told = []
     for name, new in source.listed().items():
         if name not in before:
+            continue
+        if name in run_time:
+            same = new == before[name]
+            told += [] if same else [f"{name}: keeps what is in it; the text's elements come with the next boot"]
             continue
         for word, items in (("added", new - before[name]), ("removed", before[name] - new)):
             if items:

@@ -46,11 +46,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Pending:
-    """A change that waits for its confirmation: its text's digest, the timer, and when that comes."""
+    """A change that waits for its confirmation: its text's digest, and the timer that takes it back."""
 
     text: str
     unit: str
-    until: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,8 @@ class Keeper:
     table: str
     path: Path
     runtime: Path
+    after: str = ""
+    """A shell command that is run whenever the table was loaded, also by the timer."""
 
     @property
     def folder(self) -> Path:
@@ -128,12 +129,13 @@ class Keeper:
         return Pending(**known) if known else None
 
     def arm(self, text_digest: str, rollback: str, seconds: int) -> Pending:
-        """Have the old rules come back after these seconds, unless `disarm` comes first."""
+        """Have the old rules come back after these seconds, unless `disarm` or `withdraw` comes first.
+
+        The timer of a change before this one goes on: its script finds that it is not waited for any more.
+        """
         if not SYSTEMD.is_dir():
             raise KeepError("only systemd can put the old rules back, and it does not run this node")
-        before = self.pending()
-        now = time.time()
-        pending = Pending(text_digest, f"nft-ruleset-{self.family}-{self.table}-{now:.0f}", now + seconds)
+        pending = Pending(text_digest, f"nft-ruleset-{self.family}-{self.table}-{time.monotonic_ns()}")
         self.prepare(pending, rollback)
         timer = ["--on-active", str(seconds), "--timer-property=AccuracySec=100ms", "--unit", pending.unit]
         done = subprocess.run(
@@ -143,45 +145,74 @@ class Keeper:
                 "--collect",
                 *timer,
                 "/bin/sh",
-                str(self.folder / "rollback"),
+                str(self.script(pending)),
             ],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            (self.folder / "pending.json").unlink()
+            self._forget_script(pending)
             raise KeepError(f"no timer can be set, so nothing was changed: {done.stderr.strip()}")
-        if before and before.unit != pending.unit:
-            _stop(before.unit)
+        self.wait_for(pending)
         return pending
+
+    def script(self, pending: Pending) -> Path:
+        """What the timer of a change runs."""
+        return self.folder / f"{pending.unit}.sh"
+
+    def wait_for(self, pending: Pending) -> None:
+        """Let a change be the one that waits."""
+        _write(self.folder / "pending.json", json.dumps(asdict(pending)), 0o600)
+
+    def withdraw(self, pending: Pending, before: Pending | None) -> None:
+        """A change could not be loaded: the one before it, if any, is the one that waits again."""
+        if before:
+            self.wait_for(before)
+        else:
+            (self.folder / "pending.json").unlink(missing_ok=True)
+        self.end(pending)
+
+    def end(self, pending: Pending) -> None:
+        """Stop the timer of a change that nobody waits for any more."""
+        _stop(pending.unit)
+        self._forget_script(pending)
+
+    def _forget_script(self, pending: Pending) -> None:
+        for path in (self.script(pending), self.script(pending).with_suffix(".nft")):
+            path.unlink(missing_ok=True)
 
     def prepare(self, pending: Pending, rollback: str) -> None:
         """Write what the timer runs. It fails into the text of the boot, which replaces the whole table."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder, boot = shlex.quote(str(self.folder)), shlex.quote(str(self.path))
+        own = f"{pending.unit}.sh {pending.unit}.nft"
         script = f"""#!/bin/sh
 # Puts back the table {self.family} {self.table}, unless the change was confirmed.
 cd {folder} || exit 1
 exec 9>lock
 flock 9
-grep -q '"unit": "{pending.unit}"' pending.json || exit 0
-nft --file rollback.nft || nft --file {boot}
+grep -qs '"unit": "{pending.unit}"' pending.json || {{ rm -f {own}; exit 0; }}
+nft --file {pending.unit}.nft || nft --file {boot}
 code=$?
-rm -f pending.json rollback.nft loaded.json digests look
+rm -f pending.json {own} loaded.json digests look
+{self.after}
 echo "the change of table {self.family} {self.table} was not confirmed in time: the old rules are back" >&2
 exit $code
 """
-        _write(self.folder / "rollback", script, 0o700)
-        _write(self.folder / "rollback.nft", rollback, 0o600)
-        _write(self.folder / "pending.json", json.dumps(asdict(pending)), 0o600)
+        _write(self.script(pending), script, 0o700)
+        _write(self.script(pending).with_suffix(".nft"), rollback, 0o600)
 
     def disarm(self) -> None:
         pending = self.pending()
-        for name in ("pending.json", "rollback.nft", "rollback"):
-            (self.folder / name).unlink(missing_ok=True)
+        (self.folder / "pending.json").unlink(missing_ok=True)
         if pending:
-            _stop(pending.unit)
+            self.end(pending)
+
+    def tell(self) -> None:
+        """The table was loaded: whoever has something to do then does it. That it fails is its own matter."""
+        if self.after:
+            subprocess.run(["/bin/sh", "-c", self.after], capture_output=True, check=False, timeout=30)
 
 
 def boot_text(family: str, table: str, text: str) -> str:

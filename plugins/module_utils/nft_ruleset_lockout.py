@@ -21,6 +21,7 @@ from pathlib import Path
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import TCP
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import SpaceError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import (
     ACCEPT,
     FIREWALL,
@@ -53,9 +54,13 @@ def session() -> Session | None:
     if told is None:
         return None
     client, _client_port, server, port = told.split()
+    # a link-local address says its device
+    device = client.partition("%")[2]
     client, server = (one.partition("%")[0] for one in (client, server))
-    routes = json.loads(_run("ip", "-json", "route", "get", client))
-    device = str(routes[0]["dev"])
+    if not device:
+        # by the table that answers of this address go by
+        routes = json.loads(_run("ip", "-json", "route", "get", client, "from", server))
+        device = str(routes[0]["dev"])
     if device == "lo":
         return None
     links = json.loads(_run("ip", "-json", "address", "show", "dev", device))
@@ -133,4 +138,7 @@ def _environments() -> Iterator[Mapping[str, str]]:
 
 
 def _run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SpaceError(f"the controller's way can't be found: {' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

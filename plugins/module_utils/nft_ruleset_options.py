@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-FAMILIES = ["ip", "ip6", "inet", "arp", "bridge", "netdev"]
+FAMILIES = ["ip", "ip6", "inet", "arp", "bridge"]
 
 
 def argument_spec() -> dict[str, Any]:
@@ -19,6 +19,7 @@ def argument_spec() -> dict[str, Any]:
             "state": {"type": "str", "default": "present", "choices": ["present", "confirmed", "absent"]},
             "confirm": {"type": "int", "default": 0},
             "lockout": {"type": "str", "default": "refused", "choices": ["refused", "allowed"]},
+            "after": {"type": "str", "default": ""},
             "path": {"type": "path", "default": "/etc/ftfw/ruleset.nft"},
             "runtime": {"type": "path", "default": "/run/nft-ruleset"},
         },

@@ -40,6 +40,12 @@ class Item:
         return self.kind in _SETS and any(flag in _RUN_TIME for words in flags for flag in words)
 
     @property
+    def policy(self) -> str | None:
+        """What a base chain does with a packet that no rule has decided about; None for other chains."""
+        found = (line.partition("; policy ")[2] for line in self.lines if line.startswith("type "))
+        return next((words.rstrip(";") for words in found if words), None) if self.kind == "chain" else None
+
+    @property
     def definition(self) -> tuple[str, ...]:
         """What can't be changed while it is there: of a chain its hook, of anything else all of it."""
         if self.kind != "chain":
@@ -153,6 +159,15 @@ def plan(
         if item.kind in _SETS and item not in gone + other and item.name not in kept
     ]
     changes = [Change(f"flush table {address}", "take all rules away")]
+    changes += [
+        # a text that says nothing of the policy would leave the old one in force
+        Change(
+            f"add chain {address} {item.name} {{ policy {new[item.key].policy}; }}",
+            f"give chain {item.name} the policy {new[item.key].policy}",
+        )
+        for item in current.items
+        if item not in gone + other and item.kind == "chain" and item.policy != new[item.key].policy
+    ]
     changes += [
         Change(f"flush map {address} {item.name}", f"empty map {item.name}")
         for item in gone + other + emptied

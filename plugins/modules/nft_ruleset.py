@@ -12,7 +12,8 @@ author: The ftfw.pair authors (@ftfw-pair)
 description:
   - Replaces a table by a text, in one transaction, and keeps the text for the next boot. What the new text no
     longer has is taken away. Named counters keep their counts, and sets with the flag C(timeout) or
-    C(dynamic) what came into them at run time. Other tables are not touched.
+    C(dynamic) what came into them at run time: elements that the text has for these come with the next boot.
+    Other tables are not touched.
   - Changes nothing when the text is the one that was loaded last, and the kernel has what it had then.
   - With O(confirm) the old rules come back by themselves, unless the change is confirmed in time. A node that
     reboots meanwhile has its old rules.
@@ -41,7 +42,7 @@ options:
     description: The family of the table.
     type: str
     default: inet
-    choices: [ip, ip6, inet, arp, bridge, netdev]
+    choices: [ip, ip6, inet, arp, bridge]
   table:
     description: The name of the table.
     type: str
@@ -69,6 +70,12 @@ options:
     type: str
     default: refused
     choices: [refused, allowed]
+  after:
+    description:
+      - A shell command that is run whenever the table was loaded, also when the old rules come back. It is for a
+        program that puts elements into a set of the run time, and has to do so again where that was made anew.
+    type: str
+    default: ""
   path:
     description: The file that the node loads at boot, by C(nft --file). It replaces the table as a whole.
     type: path
@@ -139,9 +146,12 @@ def main() -> None:
     given = module.params
     if given["confirm"] < 0:
         module.fail_json(msg=f"confirm: {given['confirm']}: is no number of seconds; use 0 or more")
-    program = module.get_bin_path("nft", required=True, opt_dirs=["/usr/sbin"])
+    program = module.get_bin_path("nft", required=not module.check_mode, opt_dirs=["/usr/sbin"])
+    if program is None:
+        # what would be installed before this
+        module.exit_json(changed=True, changes=["load the text"], waits=False)
     nft = Nft(given["family"], given["table"], program)
-    keeper = Keeper(nft.family, nft.table, Path(given["path"]), Path(given["runtime"]))
+    keeper = Keeper(nft.family, nft.table, Path(given["path"]), Path(given["runtime"]), given["after"])
     try:
         with keeper.locked():
             if given["state"] == "absent":

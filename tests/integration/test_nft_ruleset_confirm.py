@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
     present,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Pending
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft, NftError
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, read
 from ansible_collections.ftfw.pair.tests.integration.test_nft_ruleset import FIRST, SECOND, blocks
 from pyroute2 import netns
@@ -28,8 +28,9 @@ class Untimed(Keeper):
     """A keeper whose timer never comes by itself."""
 
     def arm(self, text_digest: str, rollback: str, seconds: int) -> Pending:
-        pending = Pending(text_digest, f"test-{time.time():.6f}", time.time() + seconds)
+        pending = Pending(text_digest, f"test-{time.monotonic_ns()}")
         self.prepare(pending, rollback)
+        self.wait_for(pending)
         return pending
 
 
@@ -53,8 +54,13 @@ class Node:
     def table(self) -> str:
         return blocks(self("--stateless", "list", "table", "inet", "ftfw"))
 
+    def script(self) -> Path:
+        pending = self.keeper.pending()
+        assert pending is not None
+        return self.keeper.script(pending)
+
     def timer_comes(self) -> int:
-        script = self.keeper.folder / "rollback"
+        script = self.script()
         return subprocess.run(["sh", str(script)], capture_output=True, check=False).returncode
 
 
@@ -90,7 +96,7 @@ def test_what_nobody_confirms_is_taken_back(node: Node) -> None:
 def test_what_is_confirmed_stays(node: Node, tmp_path: Path) -> None:
     node.present(FIRST)
     node.present(SECOND, confirm=60)
-    late = (node.keeper.folder / "rollback").read_text()
+    late = node.script().read_text()
     wanted = node.table()
     assert node.confirmed(SECOND).changes
     assert node.confirmed(SECOND).changes == []
@@ -134,6 +140,44 @@ def test_where_the_way_back_fails_the_text_of_the_boot_is_loaded(node: Node) -> 
     node.present(FIRST)
     before = node.table()
     node.present(SECOND, confirm=60)
-    (node.keeper.folder / "rollback.nft").write_text("delete chain inet ftfw gone_already\n")
+    node.script().with_suffix(".nft").write_text("delete chain inet ftfw gone_already\n")
     assert node.timer_comes() == 0
     assert node.table() == before
+
+
+def test_what_nft_refuses_leaves_the_change_before_it_waiting(node: Node) -> None:
+    """The kernel refuses a list of many elements only when it gets them: nothing may wait for that text."""
+    node.present(FIRST)
+    before = node.table()
+    node.present(SECOND, confirm=60)
+    waiting, table = node.keeper.pending(), node.table()
+    many = ", ".join(f"10.{number >> 8}.{number & 255}.0/24" for number in range(11_000))
+    overlapping = SECOND.replace("192.0.2.0/24, 203.0.113.1", f"{many}, 10.0.0.0/8")
+    with pytest.raises(NftError):
+        node.present(overlapping, confirm=60)
+    assert node.keeper.pending() == waiting
+    assert node.table() == table
+    assert sorted(path.suffix for path in node.keeper.folder.glob("test-*")) == [".nft", ".sh"]
+    assert node.timer_comes() == 0
+    assert node.table() == before
+    assert list(node.keeper.folder.glob("test-*")) == []
+
+
+def test_what_is_in_the_kernel_no_more_is_not_confirmed(node: Node) -> None:
+    node.present(FIRST)
+    node.present(SECOND, confirm=60)
+    node("--file", str(node.keeper.path))
+    with pytest.raises(RulesetError, match="somebody has changed it since"):
+        node.confirmed(SECOND)
+    assert node.keeper.kept() == FIRST
+
+
+def test_whoever_has_to_know_of_a_load_is_told_also_by_the_timer(node: Node, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    node = replace(node, keeper=replace(node.keeper, after=f"echo loaded >>{told}"))
+    node.present(FIRST)
+    node.present(FIRST)
+    assert told.read_text() == "loaded\n", "what is there already is not loaded"
+    node.present(SECOND, confirm=60)
+    assert node.timer_comes() == 0
+    assert told.read_text() == "loaded\n" * 3
