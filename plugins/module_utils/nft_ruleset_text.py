@@ -107,12 +107,23 @@ def read(text: str, family: str, table: str) -> Source:
     return Source(text, tuple(reader.elements))
 
 
-class _Reader:
-    """Goes through a text once, from statement to statement."""
+def read_inner(text: str) -> None:
+    """Check a text that is to stand inside of a chain or a table: TextError if it ends more than it begins."""
+    around = "table inet any { chain any {"
+    reader = _Reader(f"{around} {text}", ("table", "inet", "any"), floor=2)
+    reader.run()
 
-    def __init__(self, text: str, ours: tuple[str, str, str]) -> None:
+
+class _Reader:
+    """Goes through a text once, from statement to statement.
+
+    `floor` is how many blocks are open when the text has come to its end, and never fewer from then on.
+    """
+
+    def __init__(self, text: str, ours: tuple[str, str, str], floor: int = 0) -> None:
         self.text = text
         self.ours = ours
+        self.floor = floor
         self.elements: list[Elements] = []
         self.blocks: list[tuple[str, ...]] = []
         """The words before each brace that is open now."""
@@ -137,11 +148,11 @@ class _Reader:
                 position = self.open(match.start()) or position
             elif match.lastgroup == "close":
                 self.statement(match.start())
-                if not self.blocks:
+                if len(self.blocks) <= self.floor:
                     raise self.error(match.start(), "a } that closes nothing; take it away")
                 self.blocks.pop()
         self.statement(len(self.text))
-        if self.blocks:
+        if len(self.blocks) > self.floor:
             raise self.error(len(self.text), "a { is not closed; add the }")
         if not self.seen:
             raise TextError(0, f"there is no table in the text; write {' '.join(self.ours)} {{ … }}")

@@ -67,5 +67,6 @@ def flow_keys(probe: Probe) -> set[object]:
     elif probe.protocol == ICMP_OF[probe.family]:
         here, there = (str(probe.source), probe.source_port), (str(probe.destination), 0)
     else:
-        here, there = str(probe.source), str(probe.destination)
+        # without ports address translation can't tell two apart that have one end in common
+        return {(probe.protocol, str(probe.source)), (probe.protocol, str(probe.destination))}
     return {(probe.protocol, here, there), (probe.protocol, there, here)}

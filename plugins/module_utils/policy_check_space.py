@@ -60,6 +60,8 @@ SYSCTLS = {
     "ipv4/icmp_ratemask": 0,
     "ipv4/icmp_ratelimit": 0,
     "ipv6/icmp/ratelimit": 0,
+    # a bitmap of types: none of those that tell of a refusal
+    "ipv6/icmp/ratemask": 255,
     "ipv6/conf/default/accept_dad": 0,
     "ipv6/conf/default/accept_ra": 0,
 }
@@ -74,6 +76,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class SpaceError(Exception):
     """The namespaces can't be had."""
+
+
+class CommandError(SpaceError):
+    """A command has failed; what it has written is there."""
+
+    def __init__(self, program: str, stderr: str) -> None:
+        super().__init__(f"{program}: {stderr}")
+        self.stderr = stderr
 
 
 class TableError(SpaceError):
@@ -299,8 +309,8 @@ def _write(settings: dict[str, int]) -> None:
 def _load(text: str) -> None:
     try:
         _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
-    except SpaceError as error:
-        raise TableError(explain(str(error), text, added=1)[1]) from error
+    except CommandError as error:
+        raise TableError(explain(error.stderr, text, added=1)[1]) from error
 
 
 def _run(command: list[str], text: str) -> None:
@@ -313,4 +323,4 @@ def _run(command: list[str], text: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise SpaceError(f"{command[0]}: had no answer after {_SECONDS} s") from error
     if done.returncode:
-        raise SpaceError(f"{command[0]}: {done.stderr.strip()}")
+        raise CommandError(command[0], done.stderr.strip())

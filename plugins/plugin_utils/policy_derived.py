@@ -67,7 +67,7 @@ def judged(
     if not found.accepts:
         yield case(name, way[0], None, *ends, found.action, **more)
         return
-    words = ["accept", bench.shown(*way, ends[0])]
+    words = ["accept", bench.shown(*way, *ends)]
     if more["protocol"] in ("tcp", "udp"):
         words.append(bench.helper(way[0], more["protocol"], more["port"], *ends))
     yield case(name, *way, *ends, *words, **more)
@@ -335,17 +335,18 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
             continue
         source, (network, address) = forward.network, target
         sender = bench.host(source, virtual.version)
-        shown = bench.shown(source, network, sender)
         service = site.services[forward.service]
         for protocol, port in ports_of(service):
             name = f"{forward}, {protocol}/{port}"
             more: Options = {"protocol": protocol, "port": port}
             hit = source, network, sender, virtual
             helper = _forward_helper(bench, service, protocol, port, source, sender, address)
-            own = _forward_helper(bench, service, protocol, port, network, sender, address)
             found = bench.judge((source, network), sender, address, more)
             if found is not None and (found.entry is None or found.accepts):
-                yield case(name, *hit, "accept", f"dnat to {address}", shown, helper, **more)
+                yield case(name, *hit, "accept", f"dnat to {address}", "no snat", helper, **more)
+                if service.helper in DIALOGS and HELPERS[service.helper] == protocol:
+                    announced: Options = {**more, "packet": "expected", "helper": service.helper}
+                    yield case(f"{name}: what it announces", *hit, "accept", **announced)
             elif found is not None:
                 yield case(f"{name}, by {found.entry}", source, None, sender, virtual, found.action, **more)
             near = next(
@@ -368,6 +369,7 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
                 neighbour = bench.stranger(network, virtual.version)
                 if forward.hairpin:
                     back = f"snat to {bench.virtual(network, virtual.version)}"
+                    own = _forward_helper(bench, service, protocol, port, network, neighbour, address)
                     ends, words = (network, network, neighbour, virtual), (f"dnat to {address}", back, own)
                     yield case(f"{name}: from {network}", *ends, "accept", *words, **more)
                 else:
@@ -378,11 +380,10 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
 def _forward_helper(
     bench: Bench, service: Service, protocol: str, port: int, source: str, *ends: Address
 ) -> str:
-    """The helper that an entry gives a forwarded flow, which comes first, or the port forward's own."""
-    given = bench.helper(source, protocol, port, *ends)
-    if given == "no helper" and service.helper and HELPERS[service.helper] == protocol:
+    """The port forward's own helper, which comes first, or that which an entry gives the flow."""
+    if service.helper and HELPERS[service.helper] == protocol:
         return f"helper {helper_type(service.helper)}"
-    return given
+    return bench.helper(source, protocol, port, *ends)
 
 
 def is_slow(limit: str) -> bool:

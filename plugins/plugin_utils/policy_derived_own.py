@@ -92,14 +92,20 @@ def _closed(bench: Bench, network: str, family: int) -> Iterator[Case]:
         if address is None:
             continue
         for port in (22, 179, PATH_PORT, FLOWS_PORT):
+            if (address, "tcp", port) in bench.forwarded:
+                continue
             yield case(
                 f"{network}: tcp/{port} of {address}", network, None, sender, address, "drop", **_tcp(port)
             )
         for flags in (["ack"], ["syn", "ack"]):
+            if (address, "tcp", 22) in bench.forwarded:
+                continue
             name = f"{network}: {' '.join(flags)} to {address}"
             yield case(name, network, None, sender, address, "drop", **_tcp(22), flags=flags)
         leases = [(67, 68)] if family == 6 else [(67, _CLOSED), (_CLOSED, 68)]
         for source_port, port in ((53, 40000), *leases):
+            if (address, "udp", port) in bench.forwarded:
+                continue
             name = f"{network}: udp/{port} of {address}"
             yield case(name, network, None, sender, address, "drop", **_udp(source_port, port))
 
@@ -190,8 +196,11 @@ def _management(bench: Bench) -> Iterator[Case]:
             trusted = _hypervisors(bench, network, family)
             sender = trusted[0] if trusted else stranger
             name = f"management from {network}"
-            yield case(f"{name}: ssh", network, FIREWALL, sender, own, "accept", **_tcp(22))
-            yield case(f"{name}: ping", network, FIREWALL, sender, own, "accept", **_PING)
+            # hypervisors alone may log in, and of this family there is none
+            shut = not trusted and any(_hypervisors(bench, network, other) for other in FAMILIES)
+            there = (None if shut else FIREWALL), sender, own, "drop" if shut else "accept"
+            yield case(f"{name}: ssh", network, *there, **_tcp(22))
+            yield case(f"{name}: ping", network, *there, **_PING)
             yield case(f"{name}: nothing else", network, None, sender, own, "drop", **_tcp(23))
             kind = _OTHER_TYPE[family]
             yield case(f"{name}: no {kind}", network, None, sender, own, "drop", protocol="icmp", type=kind)
@@ -326,10 +335,10 @@ def _neighbours(bench: Bench) -> Iterator[Case]:
                 name = f"{network}: {kind} to {virtual}"
                 yield case(name, network, FIREWALL, sender, virtual, "accept", **more)
         if bench.has(network, 6):
-            # RFC 4862, section 5.4: who wants an address asks for it without having one
-            everyone = IPv6Address(int(IPv6Address("ff02::1:ff00:0")) | int(own) & 0xFFFFFF)
             more = {"protocol": "icmp", "type": "nd-neighbor-solicit"}
-            ends = network, FIREWALL, IPv6Address("::"), everyone
-            yield case(f"{network}: somebody wants {own}", *ends, "accept", **more)
+            # RFC 4862, section 5.4: who wants an address asks for it without having one
+            for asks, whom in (("::", "ff02::1"), ("fe80::a", str(own)), ("fe80::a", str(virtual or own))):
+                ends = network, FIREWALL, IPv6Address(asks), IPv6Address(whom)
+                yield case(f"{network}: {asks} looks for {whom}", *ends, "accept", **more)
         more = {"protocol": "icmp", "type": "nd-router-advert"}
         yield case(f"{network}: no nd-router-advert", network, None, sender, own, "drop", **more)

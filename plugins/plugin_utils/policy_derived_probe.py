@@ -120,23 +120,27 @@ def _forwards(bench: Bench, path: ProbePath) -> Iterator[Case]:
         more: Options = {"protocol": protocol, "port": port}
         name = f"while the probe runs: forwarded {protocol}/{port}"
         hit = outside, inside, path.server, path.virtual
-        shown = bench.shown(outside, inside, path.server)
-        yield case(name, *hit, "accept", f"dnat to {path.client}", shown, **more)
+        yield case(name, *hit, "accept", f"dnat to {path.client}", "no snat", **more)
         yield case(f"{name} of another host", outside, None, other, path.virtual, "drop", **more)
         direct = outside, None, path.server, path.client
         if bench.shut(outside, inside, protocol, port, path.server, path.client):
             yield case(f"{name}, around the virtual address", *direct, "drop", **more)
         miss = outside, None, path.server, path.virtual
         yield case(
-            f"{name}: not the next port", *miss, "drop", protocol=protocol, port=_next(path, protocol, port)
+            f"{name}: not the next port",
+            *miss,
+            "drop",
+            protocol=protocol,
+            port=_next(bench, path, protocol, port),
         )
         if protocol == "tcp":
             yield case(f"{name}, no beginning", *miss, "drop", flags=["ack"], **more)
 
 
-def _next(path: ProbePath, protocol: str, port: int) -> int:
+def _next(bench: Bench, path: ProbePath, protocol: str, port: int) -> int:
     taken = {number for name, number in path.probes.forwards() if name == protocol}
-    return next(one for one in range(port + 1, 65536) if one not in taken)
+    others = {number for at, name, number in bench.forwarded if (at, name) == (path.virtual, protocol)}
+    return next(one for one in range(port + 1, 65536) if one not in taken | others)
 
 
 def _not_running(bench: Bench, path: ProbePath) -> Iterator[Case]:

@@ -78,7 +78,7 @@ def entry_counters(firewall: Firewall) -> tuple[Counter, ...]:
 
 
 def entry_helpers(firewall: Firewall) -> list[Commented]:
-    """Helpers for the control connections that entries let in, and for no others."""
+    """Helpers for the control connections from an entry's networks to its ports, wherever they lead."""
     found = []
     for entry in firewall.entries:
         services = [service for service in firewall.services(entry) if service.helper]

@@ -43,7 +43,8 @@ def untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
 def reverse_path(firewall: Firewall) -> tuple[Block, ...]:
     """Drop what is sent by somebody who is not behind this device (RFC 3704); RFC 4862 has senders without one."""
     key = {"strict": "saddr . iif", "loose": "saddr"}.get(firewall.site.reverse_path)
-    rule = f"ip6 saddr != :: fib {key} oif missing drop"
+    # of a link the kernel knows the way whatever the address; an interface may have no such address itself
+    rule = f"ip6 saddr != {{ ::, fe80::/10 }} fib {key} oif missing drop"
     return blocks(
         (
             "what comes in where its answer would not go out (the kernel sees to that for IPv4: rp_filter)",

@@ -108,6 +108,14 @@ def compile_policy(firewall: Firewall) -> Table:
             ),
             Chain("raw_output", "filter", "output", "raw", "accept", untracked(firewall, "oifname")),
             Chain(
+                "helpers_of_forwards",
+                "filter",
+                "prerouting",
+                "mangle",
+                "accept",
+                _forward_helpers(forwards),
+            ),
+            Chain(
                 "nat_prerouting",
                 "nat",
                 "prerouting",
@@ -121,7 +129,7 @@ def compile_policy(firewall: Firewall) -> Table:
                 "prerouting",
                 "filter",
                 "accept",
-                events() + _helpers(firewall, forwards) + firewall.fragments("prerouting"),
+                events() + _helpers(firewall) + firewall.fragments("prerouting"),
             ),
             Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
             *([REFUSED] if uses_refused(entries.values()) else []),
@@ -189,16 +197,31 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
     )
 
 
-def _helpers(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
+def _helpers(firewall: Firewall) -> tuple[Block, ...]:
     """Helpers are set explicitly: the kernel's automatic assignment by port is off, and was unsafe."""
-    found = entry_helpers(firewall)
-    for forward in forwards:
-        if forward.service.helper:
-            # destination NAT has the hook before this one: the packet has its new address
-            matches = f"iifname {forward.asked_from} {IP[forward.family]} daddr {forward.target}"
-            found.append((f"{forward.comment}: helper", [f"{matches} {helper_rule(forward.service)}"]))
-    found.append(("the probe, while it runs: helper", probe_helpers(firewall)))
-    return blocks(*found)
+    return blocks(
+        *entry_helpers(firewall), ("the probe, while it runs: helper", probe_helpers(firewall))
+    )
+
+
+def _forward_helpers(forwards: list[Forwarded]) -> tuple[Block, ...]:
+    """Before destination NAT: where that finds a helper, it makes room for other sequence numbers.
+
+    What a helper rewrites may change in length (nf_nat_setup_info() in the kernel's nf_nat_core.c).
+    """
+    return blocks(
+        *(
+            (
+                f"{forward.comment}: helper",
+                [
+                    f"iifname {forward.asked_from} {IP[forward.family]} daddr {forward.virtual} "
+                    f"{helper_rule(forward.service)}"
+                ],
+            )
+            for forward in forwards
+            if forward.service.helper
+        )
+    )
 
 
 def _forward(
@@ -257,24 +280,42 @@ def _forwarded(forward: Forwarded) -> list[str]:
 
 
 def _source_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
-    found = []
+    hairpins, ways = _hairpins(firewall, forwards), []
+    shown: set[Way] = set()
     for source, destination in firewall.ways:
         if not any(entry.accepts for entry in firewall.ways[source, destination]):
             continue
         rules = []
         for family in FAMILIES:
             prefixes = firewall.site.networks[source].prefixes_of_family(family)
-            shown = firewall.site.shown_as(firewall.pair, destination, family)
-            if prefixes and shown is not None:
+            address = firewall.site.shown_as(firewall.pair, destination, family)
+            if prefixes and address is not None:
                 matches = f'oifname "{firewall.device(destination)}" {IP[family]} saddr {one_of(prefixes)}'
-                to = MASQUERADE if shown == MASQUERADE else f"snat {IP[family]} to {shown}"
+                to = MASQUERADE if address == MASQUERADE else f"snat {IP[family]} to {address}"
                 rules.append(f"{matches} {to}")
-        found.append((f"{source} shows itself to {destination} as the pair", rules))
-    found.append(("of a port forward seen from its own network the answers come by way of the pair", []))
+                shown.add((source, destination))
+        ways.append((f"{source} shows itself to {destination} as the pair", rules))
+    true = ["ct status dnat accept"] if shown & _forwarded_ways(firewall, forwards) else []
+    return blocks(
+        ("of a port forward seen from its own network the answers come by way of the pair", hairpins),
+        ("whom a port forward leads to sees the true source", true),
+        *ways,
+    )
+
+
+def _forwarded_ways(firewall: Firewall, forwards: list[Forwarded]) -> set[Way]:
+    """From and to which networks destination NAT leads, that of a probe as well."""
+    networks = {interface.name: interface.network for interface in firewall.host.interfaces}
+    found = {(networks[one.incoming], networks[one.outgoing]) for one in forwards}
+    return found | ({(firewall.probe.outside, firewall.probe.inside)} if firewall.probe else set())
+
+
+def _hairpins(firewall: Firewall, forwards: list[Forwarded]) -> list[str]:
+    rules = []
     for family, device in dict.fromkeys((one.family, one.outgoing) for one in forwards if one.hairpin):
         network = next(i.network for i in firewall.host.interfaces if i.name == device)
         prefixes = firewall.site.networks[network].prefixes_of_family(family)
         virtual = of_family(firewall.pair.virtual_addresses(network), family)[0]
         matches = f'oifname "{device}" {IP[family]} saddr {one_of(prefixes)} ct status dnat'
-        found[-1][1].append(f"{matches} snat {IP[family]} to {virtual}")
-    return blocks(*found)
+        rules.append(f"{matches} snat {IP[family]} to {virtual}")
+    return rules

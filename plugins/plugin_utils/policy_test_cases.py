@@ -7,7 +7,7 @@ A case is a test as the module policy_check takes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -96,9 +96,19 @@ class Bench:
         return ip_network(f"198.18.{number}.0/24" if family == 4 else f"2001:db8:ffff:{number:x}::/64")
 
     def own(self, network: str, family: int) -> Address:
-        """The firewall's own address; of a family that the network lacks, the first of the prefix."""
-        interface = self.interface(network)
-        return (of_family(interface.addresses, family) or (self.prefix(network, family)[1],))[0]
+        """The firewall's own address; of a family that it lacks there, one that the tests give it."""
+        own = of_family(self.interface(network).addresses, family)
+        return own[0] if own else self._lent[network, family]
+
+    @cached_property
+    def _lent(self) -> dict[tuple[str, int], Address]:
+        return {
+            (name, family): self._free(self.prefix(name, family), range(1, _MOST_HOSTS))
+            or self._elsewhere(name, family, 1)
+            for name in self.networks
+            for family in FAMILIES
+            if not of_family(self.interface(name).addresses, family)
+        }
 
     def virtual(self, network: str, family: int) -> Address | None:
         found = of_family(self.firewall.pair.virtual_addresses(network), family)
@@ -145,13 +155,21 @@ class Bench:
         return {(name, family): self._nobody(name, family) for name in self.networks for family in FAMILIES}
 
     def _nobody(self, network: str, family: int) -> Address:
-        prefix = self.prefix(network, family)
-        last = min(prefix.num_addresses - 1, _MOST_HOSTS)
-        # from far inside, since low numbers are given away first
-        for place in (*range(min(200, last - 1), last), *range(1, min(200, last))):
-            if prefix[place] not in self._taken and prefix[place] != self.own(network, family):
-                return prefix[place]
-        return prefix[last - 1]
+        prefix, own = self.prefix(network, family), self.own(network, family)
+        # from far inside, since low numbers are given away first; where all have somebody, somebody beyond
+        found = self._free(prefix, (*range(200, _MOST_HOSTS), *range(1, 200)), own)
+        return found or self._elsewhere(network, family, 2)
+
+    def _free(self, prefix: Prefix, places: Iterable[int], own: Address | None = None) -> Address | None:
+        last = prefix.num_addresses - 1
+        inside = (prefix[place] for place in places if place < last)
+        return next((one for one in inside if one not in self._taken and one != own), None)
+
+    def _elsewhere(self, network: str, family: int, place: int) -> Address:
+        """An address of no network of a site, for one that is full."""
+        number = self.networks.index(network)
+        # for benchmarks (RFC 2544), and for documentation (RFC 3849)
+        return ip_network(f"198.19.{number}.0/24" if family == 4 else f"2001:db8:fffe:{number:x}::/64")[place]
 
     def device_views(self) -> list[dict[str, Any]]:
         """The option `interfaces` of policy_check."""
@@ -162,8 +180,10 @@ class Bench:
             lacking = [family for family in FAMILIES if not self.has(network.name, family)]
             more = [
                 f"{self.own(network.name, family)}/{self.prefix(network.name, family).prefixlen}"
-                for family in lacking
+                for family in FAMILIES
+                if not of_family(interface.addresses, family)
             ]
+            strangers = [self.stranger(network.name, family) for family in FAMILIES]
             virtual = self.firewall.pair.virtual_addresses(network.name)
             views.append(
                 {
@@ -177,6 +197,11 @@ class Bench:
                             for one, name in self._beyond.items()
                             if name == network.name and not _is_special(one)
                         ),
+                        *(
+                            f"{one}/{one.max_prefixlen}"
+                            for one in strangers
+                            if one not in self.prefix(network.name, one.version)
+                        ),
                     ],
                     "addresses": [
                         *(str(network.on_link(address)) for address in interface.addresses),
@@ -187,7 +212,9 @@ class Bench:
             )
         return views
 
-    def shown(self, source: str, destination: str, sender: Address) -> str:
+    def shown(
+        self, source: str, destination: str, sender: Address, receiver: Address | None = None
+    ) -> str:
         """How a sender looks on another network, as an expectation; it is known by its address."""
         site, family = self.firewall.site, sender.version
         shown = site.shown_as(self.firewall.pair, destination, family)
@@ -195,8 +222,15 @@ class Bench:
             for way in self._translated:
                 prefixes = site.networks[way[0]].prefixes_of_family(family)
                 if way[1] == destination and any(sender in prefix for prefix in prefixes):
-                    return f"snat to {self.own(destination, family) if shown == MASQUERADE else shown}"
+                    own = self._nearest(destination, family, receiver)
+                    return f"snat to {own if shown == MASQUERADE else shown}"
         return "no snat"
+
+    def _nearest(self, network: str, family: int, receiver: Address | None) -> Address:
+        """The firewall's own address in the receiver's prefix (inet_select_addr() in the kernel), or its first."""
+        prefix = self.firewall.site.networks[network].prefix_of(receiver) if receiver else None
+        own = of_family(self.interface(network).addresses, family)
+        return next((one for one in own if prefix and one in prefix), self.own(network, family))
 
     @cached_property
     def _translated(self) -> tuple[Way, ...]:

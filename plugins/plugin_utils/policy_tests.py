@@ -85,6 +85,12 @@ def _test(index: int, value: Value, site: Site) -> PolicyTest | None:
     families = _families(fields, value, (sender, receiver), expected)
     if len(value.problems) > before or service is None:
         return None
+    named = [site.networks[end] for end in ends if end in site.networks]
+    if not (sender or receiver) and not any(
+        all(network.prefixes_of_family(family) for network in named) for family in families
+    ):
+        value.wrong("these networks have no such family in common", "name another family, or leave it out")
+        return None
     if not any(_stands_between(site, pair, *ends) for pair in site.pairs):
         value.wrong("no pair has interfaces on both networks", "name networks of one pair")
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import TextError, read
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import TextError, read_inner
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FRAGMENT_PLACES, Fragment, Site
@@ -45,11 +45,12 @@ def _fragment(index: int, value: Value, read_file: ReadFile) -> Iterator[Fragmen
     if not text:
         fields[given[0]].wrong("is empty", "write a rule, or leave the fragment out")
         return
+    if isinstance(value.raw, dict) and "pair" in value.raw and not fields["pair"].given:
+        fields["pair"].wrong("is empty", "name a pair, or leave it out for all")
     try:
-        read(f"table inet ftfw {{ chain fragment {{\n{text}\n}} }}", "inet", "ftfw")
+        read_inner(text)
     except TextError as error:
-        # of a fragment the last line is where the one after it would begin
-        line = min(error.line - 1, text.count("\n") + 1)
+        line = min(error.line, text.count("\n") + 1)
         value.problems.add(
             value.host, where, f"line {line}", error.reason, "braces and quotes end where they began"
         )

@@ -70,7 +70,19 @@ def check_source_nat(site: Site, problems: Problems, warnings: Problems) -> None
 def _check_addresses(
     site: Site, key: str, network: Network, shown: tuple[Address, ...], problems: Problems
 ) -> None:
-    virtual = [one for pair in site.pairs for one in pair.virtual_addresses(network.name)]
+    pairs = [pair for pair in site.pairs if pair.routers_on(network.name)]
+    virtual = [one for pair in pairs for one in pair.virtual_addresses(network.name)]
+    for pair in pairs:
+        own = [one for one in pair.virtual_addresses(network.name) if one in shown]
+        if not own and all(one in virtual for one in shown):
+            problems.add(
+                SITE, key, ", ".join(map(str, shown)), f"pair {pair.name} has none of them", "name one of its own, too"
+            )
+        for address in own:
+            if [one.version for one in own].count(address.version) > 1:
+                problems.add(
+                    SITE, key, address, "is one of several of its family", "name one address of each family"
+                )
     for address in shown:
         if not network.prefixes_of_family(address.version):
             problems.add(
@@ -87,8 +99,4 @@ def _check_addresses(
                 address,
                 f"is no virtual address on network {network.name}",
                 f"those are: {', '.join(map(str, virtual))}",
-            )
-        elif [one.version for one in shown].count(address.version) > 1:
-            problems.add(
-                SITE, key, address, "is one of several of its family", "name one address of each family"
             )

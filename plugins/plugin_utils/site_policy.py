@@ -70,7 +70,7 @@ def read_entry(index: int, value: Value, book: AddressBook) -> PolicyEntry:
 
 def _check_narrowing(entry: Value, fields: Mapping[str, Value]) -> None:
     """What was to make an entry narrower, and came out empty, would let in anything."""
-    for key in ("sources", "destinations", "action", "time"):
+    for key in ("sources", "destinations", "action", "time", "limit"):
         if isinstance(entry.raw, dict) and key in entry.raw and not fields[key].given:
             fields[key].wrong("is empty", "write a value, or leave the key out")
 

@@ -300,8 +300,15 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
             f"has no IPv{family} address on another network of the pair",
             f"name a host on {' or '.join(names) or 'one'}",
         )
-    elif forward.hairpin:
-        network, address = target
+        return
+    network, address = target
+    taken = site.virtual_and_firewall_addresses()
+    if address in taken:
+        problems.add(
+            SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair"
+        )
+    check_on_link(site.networks[network], SITE, f"{key}.host", address, problems)
+    if forward.hairpin:
         pair = site.forward_pair(forward)
         if pair is not None and not of_family(pair.virtual_addresses(network), address.version):
             problems.add(

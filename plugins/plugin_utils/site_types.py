@@ -83,7 +83,7 @@ class Profile:
 PROFILES = {"default": Profile(0.07, "wanted"), "fast": Profile(0.01, "required")}
 REPLICATIONS = ("direct", "external")
 PREEMPTIONS = ("never", "when_synced")
-REVERSE_PATHS = {"off": 0, "strict": 1, "loose": 2}
+REVERSE_PATHS = {"none": 0, "strict": 1, "loose": 2}
 """With the kernel's number for it (rp_filter, Documentation/networking/ip-sysctl.rst)."""
 
 FIRST_PRIORITY = 250
@@ -303,8 +303,19 @@ class Site:
         nat = self.source_nat.of(network)
         if nat == MASQUERADE:
             return MASQUERADE if self.networks[network].prefixes_of_family(family) else None
-        chosen = pair.virtual_addresses(network) if nat == VIRTUAL_ADDRESS else nat
-        return next(iter(of_family(chosen, family)), None) if isinstance(chosen, tuple) else None
+        own = pair.virtual_addresses(network)
+        chosen = tuple(one for one in own if nat == VIRTUAL_ADDRESS or one in nat) if nat != NO_NAT else ()
+        return next(iter(of_family(chosen, family)), None)
+
+    def virtual_and_firewall_addresses(self) -> dict[Address, str]:
+        """What no port forward can lead to, each address with whose it is."""
+        found: dict[Address, str] = {}
+        for pair in self.pairs:
+            for node in (self.hosts[name] for name in pair.nodes if name in self.hosts):
+                for interface in node.interfaces:
+                    found.update((address, f"an address of {node.name}") for address in interface.addresses)
+            found.update((one, f"a virtual address of pair {pair.name}") for one in pair.virtual_addresses())
+        return found
 
     def pair_between(self, way: Way) -> Pair | None:
         return next((p for p in self.pairs if all(p.routers_on(name) for name in way)), None)

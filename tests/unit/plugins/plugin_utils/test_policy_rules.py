@@ -375,9 +375,9 @@ def test_a_hairpin_leads_back_by_way_of_the_pair(changed: Change) -> None:
 @pytest.mark.parametrize(
     ("word", "rule"),
     [
-        ("strict", "ip6 saddr != :: fib saddr . iif oif missing drop"),
-        ("loose", "ip6 saddr != :: fib saddr oif missing drop"),
-        ("off", None),
+        ("strict", "ip6 saddr != { ::, fe80::/10 } fib saddr . iif oif missing drop"),
+        ("loose", "ip6 saddr != { ::, fe80::/10 } fib saddr oif missing drop"),
+        ("none", None),
     ],
 )
 def test_the_reverse_path_of_ipv6_is_checked_by_the_rules(

@@ -346,8 +346,8 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "those are: 192.168.0.100",
     ),
     "fragment at no place": (
-        {"all:site_fragments": [{"place": "output", "text": "accept"}]},
-        "all: site_fragments[0].place: output: is unknown; did you mean input?",
+        {"all:site_fragments": [{"place": "inptu", "text": "accept"}]},
+        "all: site_fragments[0].place: inptu: is unknown; did you mean input?",
     ),
     "fragment without text": (
         {"all:site_fragments": [{"place": "input"}]},
@@ -359,9 +359,18 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_fragments[0]: line 2: a { is not closed; add the }; "
         "braces and quotes end where they began",
     ),
+    "fragment that ends its chain": (
+        {"all:site_fragments": [{"place": "input", "text": "accept\n}\nchain own {\ndrop"}]},
+        "all: site_fragments[0]: line 2: a } that closes nothing; take it away; "
+        "braces and quotes end where they began",
+    ),
+    "port forward to a firewall": (
+        {"all:site_port_forwards": [{**FORWARD, "host": "fw-1"}]},
+        "all: site_port_forwards[0].host: fw-1: is an address of fw-1; name a host behind the pair",
+    ),
     "fragment whose file is not there": (
         {"all:site_fragments": [{"place": "input", "file": "own.nft"}]},
-        "all: site_fragments[0].file: own.nft: the file can't be read: No such file or directory; "
+        "all: site_fragments[0].file: own.nft: the file can't be read: there are no files here; "
         "name a text file, from the inventory's directory on",
     ),
     "fragment for another pair": (
