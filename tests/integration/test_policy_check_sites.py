@@ -45,6 +45,36 @@ def with_pair(**changes: Any) -> HostVars:
     return with_site(site_pairs={"ftfw": {**pairs["ftfw"], **changes}})
 
 
+def three(**changes: Any) -> HostVars:
+    """A third network, for servers, with a policy from and to each."""
+    hosts = lab()
+    for host, variables in hosts.items():
+        variables |= {"site_policy": THREE, "site_port_forwards": SERVED, "site_probes": None, **changes}
+        variables["site_networks"]["dmz"] = {"prefixes": ["192.168.3.0/24"]}
+        routers = variables["site_pairs"]["ftfw"]["virtual_routers"]
+        routers["dmz"] = {"vrid": 63, "addresses": ["192.168.3.100"]}
+        if host in ("fw-1", "fw-2"):
+            number = host[-1]
+            variables["node_interfaces"]["eth3"] = {
+                "network": "dmz",
+                "mac": f"12:34:56:78:9a:3{number}",
+                "tap": f"net3{number}",
+                "addresses": [f"192.168.3.{number}"],
+            }
+    hosts["omarine"]["hypervisor_bridges"]["br3"] = {"network": "dmz"}
+    return hosts
+
+
+def narrow() -> HostVars:
+    """A replication network with room for two."""
+    hosts = lab()
+    for host, variables in hosts.items():
+        variables["site_networks"]["sync"]["prefixes"] = ["192.168.100.0/30"]
+        if host in ("fw-1", "fw-2"):
+            variables["node_interfaces"]["eth2"]["addresses"] = [f"192.168.100.{host[-1]}"]
+    return hosts
+
+
 def dual() -> HostVars:
     """IPv6 on both data networks."""
     hosts = lab()
@@ -65,6 +95,15 @@ FRAGMENTS = [
     {"place": "table", "text": "chain own {\n    ip saddr 198.51.100.1 drop\n}"},
     {"place": "forward", "text": "jump own"},
     {"place": "input", "text": "ip saddr 198.51.100.1 drop"},
+]
+THREE = [
+    {"from": "inside", "to": ["outside", "dmz"], "services": ["ssh", "ftp"]},
+    {"from": "outside", "to": "dmz", "services": ["http"], "sources": ["192.168.0.9"]},
+    {"from": "dmz", "to": "outside", "services": ["ntp"]},
+]
+SERVED = [
+    {"to": "outside", "service": "http", "host": "192.168.3.80", "hairpin": True},
+    {"to": "outside", "service": "ssh", "host": "client"},
 ]
 HAIRPINS = [{**forward, "hairpin": True} for forward in FORWARDS]
 LIMITED = [
@@ -111,6 +150,12 @@ SITES: dict[str, Callable[[], HostVars]] = {
         site_source_nat={"outside": ["2001:db8:0::100"]}, site_port_forwards=FORWARDS
     ),
     "fragments": lambda: with_site(site_fragments=FRAGMENTS),
+    "three networks": three,
+    "three networks, some translated": lambda: three(site_source_nat={"outside": "virtual_address"}),
+    "a network that is full": narrow,
+    "any, from several": lambda: three(
+        site_policy=[{"from": ["inside", "dmz"], "to": "outside", "services": "any"}]
+    ),
     "hairpin": lambda: with_site(site_port_forwards=HAIRPINS),
     "limits, and no probe": lambda: with_site(site_policy=LIMITED, site_probes=None),
     "entries": lambda: dual_with(site_addresses=ADDRESSES, site_policy=ENTRIES),
@@ -148,6 +193,46 @@ def test_an_error_in_a_fragment_is_told_by_the_sites_own_line() -> None:
         open_space(wires, probes) as space,
     ):
         check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
+
+
+WEB = {"service": "http", "destination": "192.168.0.100"}
+IN_DMZ = {"service": "http", "destination": "192.168.3.80"}
+BY_HAND: list[dict[str, Any]] = [
+    {"from": "inside", "to": "outside", "service": "ssh", "expected": ["accept", "snat to 192.168.0.100"]},
+    {"from": "inside", "to": "dmz", "service": "ssh", "expected": ["accept", "no snat"]},
+    {"from": "inside", "to": "dmz", "service": "ftp", "expected": ["accept", "helper ftp"]},
+    {"from": "inside", "to": "dmz", **WEB, "expected": "drop", "name": "another network's hairpin"},
+    {"from": "inside", "to": "dmz", **IN_DMZ, "expected": "drop"},
+    {"from": "dmz", "to": "outside", "service": "ntp", "expected": ["accept", "snat to 192.168.0.100"]},
+    {"from": "dmz", "to": "inside", "service": "ssh", "expected": "drop"},
+    {"from": "outside", "to": "dmz", **WEB, "expected": ["accept", "dnat to 192.168.3.80", "no snat"]},
+    {
+        **{"from": "dmz", "to": "dmz", "source": "192.168.3.9", **WEB},
+        "expected": ["accept", "dnat to 192.168.3.80", "snat to 192.168.3.100"],
+    },
+    {"from": "outside", "to": "dmz", **IN_DMZ, "source": "192.168.0.8", "expected": "drop"},
+    {"from": "outside", "to": "dmz", **IN_DMZ, "source": "192.168.0.9", "expected": ["accept", "no snat"]},
+    {
+        **{"from": "outside", "to": "inside", "service": "ssh", "destination": "192.168.0.100"},
+        "expected": ["accept", "dnat to 192.168.2.3", "no snat"],
+    },
+]
+
+
+def test_three_networks_do_what_is_written_by_hand() -> None:
+    """Nothing of these expectations comes from the code that compiles the rules, or derives tests."""
+    hostvars = three(site_source_nat={"outside": "virtual_address"}, site_policy_tests=BY_HAND)
+    problems = Problems()
+    site = built(hostvars)
+    written = read_policy_tests(hostvars, site, problems)
+    assert problems.lines() == []
+    view = policy_test_view(site, "fw-1", written)
+    assert view is not None
+    wires, probes = read(view["interfaces"], view["tests"][: len(BY_HAND)])
+    with open_space(wires, probes) as space:
+        rows = check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
+    assert len(rows) == len(BY_HAND)
+    assert [row for row in rows if not row["ok"]] == []
 
 
 def test_the_tests_of_a_site_come_first() -> None:
