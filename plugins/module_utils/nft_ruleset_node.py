@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import devices
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import explain
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import Listing, parse_listing
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source
@@ -72,13 +73,18 @@ class Nft:
         Elements of large sets are left out of that; whether they are right is seen when they are loaded.
         """
         large = large_sets(source)
-        table = f"{self.program} --stateless --terse list table $1 $2"
+        table = f"{self.program} --stateless --terse list table {self.address}"
+        # flowtables name devices, which have to be there; which kind they are does not matter
+        link = 'ip link add name "$device" type'
         script = (
-            f"{self.program} --file - && {table} && echo '{_END}' && {self.program} --json list table $1 $2"
+            f"for device; do {link} dummy 2>/dev/null || {link} veth 2>/dev/null; done; "
+            f"{self.program} --file - && {table} && echo '{_END}' && "
+            f"{self.program} --json list table {self.address}"
         )
+        text = source.without(set(large))
         done = subprocess.run(
-            ["/usr/bin/unshare", "--net", "sh", "-c", script, "sh", self.family, self.table],
-            input=source.without(set(large)),
+            ["/usr/bin/unshare", "--net", "sh", "-c", script, "sh", *devices(text)],
+            input=text,
             capture_output=True,
             text=True,
             check=False,

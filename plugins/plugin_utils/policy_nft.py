@@ -79,6 +79,14 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Flowtable:
+    """Flows on the short way between some devices."""
+
+    name: str
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Set:
     """A named set, or a map where `type` has a colon. Its elements come and go at run time."""
 
@@ -103,6 +111,7 @@ class Table:
     chains: tuple[Chain | Verdicts, ...]
     sets: tuple[Set | Ranges, ...] = ()
     counters: tuple[Counter, ...] = ()
+    flowtables: tuple[Flowtable, ...] = ()
     own: tuple[Block, ...] = ()
     """What a site has written itself: sets, objects and chains."""
 
@@ -160,6 +169,7 @@ def render_ruleset(table: Table) -> str:
     sections = [_counter(one) for one in table.counters]
     sections += [_helper(name, *of) for name, of in sorted(table.helpers.items())]
     sections += [_ranges(one) if isinstance(one, Ranges) else _set(one) for one in table.sets]
+    sections += [_flowtable(one) for one in table.flowtables]
     sections += [_block(block) for block in table.own]
     sections += [_chain(chain) for chain in table.chains if chain.needed]
     for index, section in enumerate(sections):
@@ -171,6 +181,15 @@ def render_ruleset(table: Table) -> str:
 
 def _counter(one: Counter) -> list[str]:
     return [f"# {one.comment}", f"counter {one.name} {{}}"]
+
+
+def _flowtable(one: Flowtable) -> list[str]:
+    return [
+        f"flowtable {one.name} {{",
+        f"{_INDENT}hook ingress priority filter",
+        f"{_INDENT}devices = {{ {', '.join(one.devices)} }}",
+        "}",
+    ]
 
 
 def _helper(name: str, type_: str, protocol: str) -> list[str]:

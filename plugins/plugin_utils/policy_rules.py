@@ -37,6 +37,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     ports,
     quoted,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_offload import (
+    flowtables,
+    offload_counters,
+    offload_rules,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import own_input, reverse_path, untracked
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_destination_nat,
@@ -153,7 +158,8 @@ def compile_policy(firewall: Firewall) -> Table:
             ),
         ),
         gate_sets(firewall) + probe_sets(firewall) + entry_sets(firewall),
-        entry_counters(firewall),
+        entry_counters(firewall) + offload_counters(firewall),
+        flowtables(firewall),
         firewall.fragments("table"),
     )
 
@@ -251,6 +257,7 @@ def _forward(
         ("pings of the probe, while it runs", probe_pings(firewall)),
         # before the established ones, because an echo's later packets belong to them
         ("pings within their limits", dispatch(firewall, pings)),
+        ("what takes the short way from now on", offload_rules(firewall)),
         ("both directions of what was let in", ["ct state established accept"]),
         (
             "what a helper expects",

@@ -14,6 +14,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import
     ANY,
     DAY,
     DAYS,
+    EXPECTED,
+    FLOWS,
     Log,
     PolicyEntry,
     Window,
@@ -44,6 +46,7 @@ def read_entry(index: int, value: Value, book: AddressBook) -> PolicyEntry:
         "counter",
         "time",
         "comment",
+        "offload",
         required=["from", "to", "services"],
     )
     _check_narrowing(value, fields)
@@ -63,9 +66,22 @@ def read_entry(index: int, value: Value, book: AddressBook) -> PolicyEntry:
         counter=fields["counter"].boolean(False),
         window=_window(fields["time"]),
         comment=one_line(fields["comment"].text() or "") or None,
+        offload=_offload(fields["offload"], action),
     )
     log = _log(fields["log"], entry)
     return replace(entry, log=log)
+
+
+def _offload(value: Value, action: str) -> str:
+    if value.raw in (None, False):
+        return ""
+    if action != "accept":
+        value.wrong("is for what is accepted, and this entry accepts nothing", "leave it out")
+        return ""
+    if value.raw is not True and value.raw != EXPECTED:
+        value.wrong("is unknown", f"write true for the entry's flows, or {EXPECTED} for what helpers expect")
+        return ""
+    return FLOWS if value.raw is True else EXPECTED
 
 
 def _check_narrowing(entry: Value, fields: Mapping[str, Value]) -> None:

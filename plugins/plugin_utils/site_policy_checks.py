@@ -11,7 +11,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_cover import
     find_covered,
     find_shut_forwards,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
+    ANY,
+    EXPECTED,
+    Addresses,
+    PolicyEntry,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Network, Site
 
@@ -134,6 +139,14 @@ def _check_families(site: Site, entry: PolicyEntry, problems: Problems) -> None:
             "give both a prefix of one family",
         )
         return
+    if entry.offload == EXPECTED and not any(site.services[n].helper for n in entry.services if n != ANY):
+        problems.add(
+            SITE,
+            f"{entry.place}.offload",
+            EXPECTED,
+            "no service of this entry has a helper, so that nothing is expected",
+            "write true, or name a service with a helper",
+        )
     common = " and ".join(f"IPv{family}" for family in sorted(families))
     for name in () if entry.any_service else entry.services:
         for kind in site.services[name].icmp:

@@ -19,6 +19,10 @@ DAY = 24 * 60
 """Minutes of a day."""
 
 
+FLOWS, EXPECTED = "flows", "expected"
+"""What of an entry takes the kernel's short way: its flows, or the connections that their helpers expect."""
+
+
 @dataclass(frozen=True)
 class Addresses:
     """Addresses under one label, which stands for them: equal labels of one site mean equal addresses."""
@@ -74,6 +78,8 @@ class PolicyEntry:
     counter: bool = False
     window: Window | None = None
     comment: str | None = None
+    offload: str = ""
+    """FLOWS, EXPECTED, or nothing."""
 
     @property
     def place(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import without_flowtables
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import CATALOGUE, HELPERS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
@@ -464,3 +465,44 @@ def test_time_grows_in_proportion_to_the_policy(changed: Change) -> None:
     few = min(seconds(changed, many(500)) for _trial in range(3))
     # ten times as many: 10 in proportion, 100 if each were compared with each
     assert seconds(changed, many(5000)) < 25 * few
+
+
+@pytest.mark.parametrize(
+    ("entry", "rules"),
+    [
+        (
+            {"services": ["http", "ftp", "dns"], "offload": True},
+            [
+                'iifname "eth1" oifname "eth0" tcp dport { 53, 80 } ct state established ct direction original '
+                'flow add @offload counter name "offloaded"',
+                'iifname "eth1" oifname "eth0" udp dport 53 ct state established ct direction original '
+                'flow add @offload counter name "offloaded"',
+            ],
+        ),
+        (
+            {"services": ["http", "ftp"], "offload": "expected"},
+            [
+                'iifname . oifname { "eth1" . "eth0", "eth0" . "eth1" } ct helper "ftp" ct status expected '
+                'ct state established flow add @offload counter name "offloaded"',
+            ],
+        ),
+        (
+            {"services": "any", "destinations": ["192.168.0.9"], "offload": True},
+            [
+                'iifname "eth1" oifname "eth0" ip daddr 192.168.0.9 meta l4proto { tcp, udp } '
+                'ct state established ct direction original flow add @offload counter name "offloaded"',
+            ],
+        ),
+    ],
+)
+def test_flows_are_offloaded_by_entry(changed: Change, entry: dict[str, object], rules: list[str]) -> None:
+    text = ruleset(changed({"all:site_policy": [{"from": "inside", "to": "outside", **entry}]}))
+    lines = [line.strip() for line in text.splitlines()]
+    assert [line for line in lines if "flow add" in line] == rules
+    assert "devices = { eth0, eth1 }" in lines
+    accepting = lines.index("ct state established accept", lines.index("chain forward {"))
+    assert lines.index(rules[-1]) < accepting, "what is sent the short way is accepted by the rule after it"
+    plain = without_flowtables(text)
+    assert "flow add" not in plain and "flowtable" not in plain
+    assert plain.count("\n") == text.count("\n")
+    check(plain)

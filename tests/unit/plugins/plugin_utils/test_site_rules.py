@@ -345,6 +345,21 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_source_nat.outside: 192.168.0.1: is no virtual address on network outside; "
         "those are: 192.168.0.100",
     ),
+    "offload of what is dropped": (
+        {"all:site_policy": [{**OUT, "services": ["ssh"], "action": "drop", "offload": True}]},
+        "all: site_policy[0].offload: true: is for what is accepted, and this entry accepts nothing; "
+        "leave it out",
+    ),
+    "offload of something else": (
+        {"all:site_policy": [{**OUT, "services": ["ssh"], "offload": "related"}]},
+        "all: site_policy[0].offload: related: is unknown; write true for the entry's flows, "
+        "or expected for what helpers expect",
+    ),
+    "offload of what nobody expects": (
+        {"all:site_policy": [{**OUT, "services": ["ssh"], "offload": "expected"}]},
+        "all: site_policy[0].offload: expected: no service of this entry has a helper, so that nothing is "
+        "expected; write true, or name a service with a helper",
+    ),
     "fragment at no place": (
         {"all:site_fragments": [{"place": "inptu", "text": "accept"}]},
         "all: site_fragments[0].place: inptu: is unknown; did you mean input?",

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flows whose packets take the kernel's short way, past the rules, once they are established.
+
+The rules that send them there decide about nothing: a packet that they match goes on to those that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import address_matches, ports_by_protocol
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Counter, Flowtable, ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helpers_of_flows
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import EXPECTED, PolicyEntry, Way
+
+NAME, COUNTER = "offload", "offloaded"
+_ADD = f'flow add @{NAME} counter name "{COUNTER}"'
+
+
+def flowtables(firewall: Firewall) -> tuple[Flowtable, ...]:
+    """One for all, on the devices of the networks whose flows it takes."""
+    used = {network for entry in _entries(firewall) for way in firewall.ways_of(entry) for network in way}
+    return (Flowtable(NAME, tuple(firewall.on(used))),) if used else ()
+
+
+def offload_counters(firewall: Firewall) -> tuple[Counter, ...]:
+    if not _entries(firewall):
+        return ()
+    return (Counter(COUNTER, "packets that have put a flow on the short way: those after them are not seen here"),)
+
+
+def offload_rules(firewall: Firewall) -> list[str]:
+    return [
+        rule
+        for entry in _entries(firewall)
+        for way in firewall.ways_of(entry)
+        for rule in (_expected if entry.offload == EXPECTED else _flows)(firewall, entry, way)
+    ]
+
+
+def _entries(firewall: Firewall) -> list[PolicyEntry]:
+    return [entry for entry in firewall.entries if entry.offload]
+
+
+def _flows(firewall: Firewall, entry: PolicyEntry, way: Way) -> Iterator[str]:
+    """The flows of an entry, by what their first packets were. The kernel leaves those of a helper out."""
+    incoming, outgoing = map(firewall.device, way)
+    services = [service for service in firewall.services(entry) if not service.helper]
+    protocols = [f"{protocol} dport {ports(ranges)}" for protocol, ranges in ports_by_protocol(services)]
+    if entry.any_service:
+        protocols = ["meta l4proto { tcp, udp }"]
+    for addresses in address_matches(entry, firewall.site.families(way)):
+        for match in protocols:
+            yield (
+                f'iifname "{incoming}" oifname "{outgoing}" {addresses.text}{match} '
+                f"ct state established ct direction original {_ADD}"
+            )
+
+
+def _expected(firewall: Firewall, entry: PolicyEntry, way: Way) -> Iterator[str]:
+    """What the helpers of an entry's services expect, from either side."""
+    ends = [f'"{firewall.device(network)}"' for network in way]
+    ways = f"{{ {' . '.join(ends)}, {' . '.join(reversed(ends))} }}"
+    helpers = dict.fromkeys(
+        name
+        for service in firewall.services(entry)
+        if service.helper
+        for name in helpers_of_flows(service.helper)
+    )
+    for name in helpers:
+        yield (
+            f'iifname . oifname {ways} ct helper "{name}" ct status expected ct state established {_ADD}'
+        )
