@@ -9,7 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Loaded
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import LARGE, Nft, NftError, large_sets
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import (
+    LARGE,
+    Nft,
+    NftError,
+    large_sets,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import (
     Listing,
     differs,
@@ -240,7 +245,9 @@ def _element_changes(old: Source, source: Source, run_time: set[str]) -> list[st
             continue
         if name in run_time:
             same = new == before[name]
-            told += [] if same else [f"{name}: keeps what is in it; the text's elements come with the next boot"]
+            told += (
+                [] if same else [f"{name}: keeps what is in it; the text's elements come with the next boot"]
+            )
             continue
         for word, items in (("added", new - before[name]), ("removed", before[name] - new)):
             if items:

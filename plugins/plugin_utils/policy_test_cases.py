@@ -212,9 +212,7 @@ class Bench:
             )
         return views
 
-    def shown(
-        self, source: str, destination: str, sender: Address, receiver: Address | None = None
-    ) -> str:
+    def shown(self, source: str, destination: str, sender: Address, receiver: Address | None = None) -> str:
         """How a sender looks on another network, as an expectation; it is known by its address."""
         site, family = self.firewall.site, sender.version
         shown = site.shown_as(self.firewall.pair, destination, family)

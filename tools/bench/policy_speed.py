@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Times what a policy costs: to compile, to load, and to forward through. Prints one line of JSON.
 
-    python policy_speed.py compile             needs no rights
-    unshare --net python policy_speed.py apply|forward
+python policy_speed.py compile             needs no rights
+unshare --net python policy_speed.py apply|forward
 """
 
 from __future__ import annotations
