@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -45,6 +46,13 @@ class Outcome:
     """Whether the change waits for its confirmation."""
 
 
+def is_present(keeper: Keeper, text: str) -> bool:
+    """Whether the text is loaded and kept already, and nobody has changed a table since; in doubt, not."""
+    loaded = keeper.loaded()
+    same = loaded.text == hashlib.sha256(text.encode()).hexdigest() and loaded.generation == generation()
+    return same and keeper.keeps(text) and keeper.pending() is None
+
+
 def present(
     nft: Nft,
     keeper: Keeper,
@@ -64,7 +72,8 @@ def present(
     known = untouched or (bool(loaded.seen) and loaded.seen == keeper.seen())
     waits = pending is not None and pending.text == source.digest
     outcome = Outcome(waits=waits and confirm > 0)
-    old = kept_source(nft, keeper)
+    # to read a long text takes time, and only those who look get something of it
+    old = kept_source(nft, keeper) if diff or not large_sets(source) else None
     if known and loaded.text == source.digest:
         if not loaded.seen and not check:
             keeper.remember(replace(loaded, seen=keeper.seen()))
@@ -106,7 +115,7 @@ def _load(
     loaded: Loaded | None,
 ) -> None:
     """Load the text over the kernel's table, if that differs. `loaded` is what the kernel has, if known."""
-    old, large, digests = kept_source(nft, keeper), large_sets(source), source.digests()
+    large, digests = large_sets(source), source.digests()
     wanted = nft.wanted(source)
     current: Listing | None
     if loaded:
@@ -125,6 +134,7 @@ def _load(
         if check:
             nft.load(text, source, check=True)
         elif confirm:
+            old = kept_source(nft, keeper)
             _load_for_a_time(nft, keeper, source, confirm, text, way_back(nft, old, current, source, wanted))
         else:
             nft.load(text, source)
@@ -196,7 +206,8 @@ def confirmed(keeper: Keeper, source: Source, check: bool) -> Outcome:
     same = loaded.generation == generation() or not loaded.seen or loaded.seen == keeper.seen()
     if loaded.text != source.digest or not same:
         raise RulesetError(
-            "the kernel's table is not the one that waits: somebody has changed it since. Apply the text again"
+            "the kernel's table is not the one that waits: somebody has changed it since. "
+            "Apply the text again"
         )
     outcome = Outcome([f"write {keeper.path}"], keeper.kept() or "", source.text)
     if not check:

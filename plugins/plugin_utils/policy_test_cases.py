@@ -225,7 +225,7 @@ class Bench:
         return "no snat"
 
     def _nearest(self, network: str, family: int, receiver: Address | None) -> Address:
-        """The firewall's own address in the receiver's prefix (inet_select_addr() in the kernel), or its first."""
+        """The firewall's address in the receiver's prefix (the kernel's inet_select_addr()), or its first."""
         prefix = self.firewall.site.networks[network].prefix_of(receiver) if receiver else None
         own = of_family(self.interface(network).addresses, family)
         return next((one for one in own if prefix and one in prefix), self.own(network, family))
