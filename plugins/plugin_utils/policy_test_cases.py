@@ -371,6 +371,11 @@ class Bench:
             for port in range(first, last + 1)
         )
 
+    def not_forwarded(self, virtual: Address, protocol: str, port: int) -> int:
+        """The next port of a virtual address, above or below, that no port forward takes."""
+        others: list[int] = [*range(port + 1, _LAST_PORT + 1), *range(port - 1, 0, -1)]
+        return next(one for one in others if (virtual, protocol, one) not in self.forwarded)
+
     def closed(self, way: Way, protocol: str, near: int, sender: Address, receiver: Address) -> int | None:
         """Find the next port above the given one that is not let through, or the next below."""
         for step in (self.decisions.following, self.decisions.preceding):

@@ -358,7 +358,7 @@ def test_fragments_stand_at_their_places(changed: Change) -> None:
     assert "# fragment: site_fragments[1]\n        # node exporter\n        tcp dport 9100" in text
     chains = {part.split(" ", 1)[0]: part for part in text.split("\n    chain ")}
     for fragment in fragments[1:]:
-        assert str(fragment["text"]).split("\n")[-1].strip() in chains[str(fragment["place"])]
+        assert str(fragment["text"]).splitlines()[-1].strip() in chains[str(fragment["place"])]
     lines = [line.strip() for line in text.splitlines()]
     # what a fragment says of forwarding comes before the entries
     assert lines.index("ip saddr @trusted accept") < lines.index("# site_policy, by the networks of a packet")
