@@ -4,12 +4,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Loaded
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import LARGE, Nft, NftError, large_sets
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import (
+    LARGE,
+    Nft,
+    NftError,
+    large_sets,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import (
     Listing,
     differs,
@@ -40,6 +46,13 @@ class Outcome:
     """Whether the change waits for its confirmation."""
 
 
+def is_present(keeper: Keeper, text: str) -> bool:
+    """Whether the text is loaded and kept already, and nobody has changed a table since; in doubt, not."""
+    loaded = keeper.loaded()
+    same = loaded.text == hashlib.sha256(text.encode()).hexdigest() and loaded.generation == generation()
+    return same and keeper.keeps(text) and keeper.pending() is None
+
+
 def present(
     nft: Nft,
     keeper: Keeper,
@@ -59,7 +72,8 @@ def present(
     known = untouched or (bool(loaded.seen) and loaded.seen == keeper.seen())
     waits = pending is not None and pending.text == source.digest
     outcome = Outcome(waits=waits and confirm > 0)
-    old = kept_source(nft, keeper)
+    # to read a long text takes time, and only those who look get something of it
+    old = kept_source(nft, keeper) if diff or not large_sets(source) else None
     if known and loaded.text == source.digest:
         if not loaded.seen and not check:
             keeper.remember(replace(loaded, seen=keeper.seen()))
@@ -101,7 +115,7 @@ def _load(
     loaded: Loaded | None,
 ) -> None:
     """Load the text over the kernel's table, if that differs. `loaded` is what the kernel has, if known."""
-    old, large, digests = kept_source(nft, keeper), large_sets(source), source.digests()
+    large, digests = large_sets(source), source.digests()
     wanted = nft.wanted(source)
     current: Listing | None
     if loaded:
@@ -120,6 +134,7 @@ def _load(
         if check:
             nft.load(text, source, check=True)
         elif confirm:
+            old = kept_source(nft, keeper)
             _load_for_a_time(nft, keeper, source, confirm, text, way_back(nft, old, current, source, wanted))
         else:
             nft.load(text, source)
@@ -191,7 +206,8 @@ def confirmed(keeper: Keeper, source: Source, check: bool) -> Outcome:
     same = loaded.generation == generation() or not loaded.seen or loaded.seen == keeper.seen()
     if loaded.text != source.digest or not same:
         raise RulesetError(
-            "the kernel's table is not the one that waits: somebody has changed it since. Apply the text again"
+            "the kernel's table is not the one that waits: somebody has changed it since. "
+            "Apply the text again"
         )
     outcome = Outcome([f"write {keeper.path}"], keeper.kept() or "", source.text)
     if not check:
@@ -240,7 +256,9 @@ def _element_changes(old: Source, source: Source, run_time: set[str]) -> list[st
             continue
         if name in run_time:
             same = new == before[name]
-            told += [] if same else [f"{name}: keeps what is in it; the text's elements come with the next boot"]
+            told += (
+                [] if same else [f"{name}: keeps what is in it; the text's elements come with the next boot"]
+            )
             continue
         for word, items in (("added", new - before[name]), ("removed", before[name] - new)):
             if items:

@@ -108,7 +108,7 @@ def read(text: str, family: str, table: str) -> Source:
 
 
 def read_inner(text: str) -> None:
-    """Check a text that is to stand inside of a chain or a table: TextError if it ends more than it begins."""
+    """Check a text that is to stand inside of a chain: TextError if it ends more than it begins."""
     around = "table inet any { chain any {"
     reader = _Reader(f"{around} {text}", ("table", "inet", "any"), floor=2)
     reader.run()

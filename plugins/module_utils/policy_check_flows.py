@@ -192,7 +192,7 @@ def _judge_error(probe: Probe, arrived: Heard) -> Conversation:
         heard = yield [Send(arrived.place, reply_to(probe, arrived.packet))]
         if not _got_back(probe, heard):
             return Fate(DROP, "the flow could not be opened; its reply did not get back")
-        about = next(one for one in heard if one.place == probe.entry).packet
+        about = _first_at(heard, probe.entry).packet
         source, destination = probe.destination, probe.source
     message = icmp_error(destination, source, *probe.error, about.raw)
     heard = yield [Send(place, message)] * probe.repeat
@@ -205,6 +205,10 @@ def _judge_error(probe: Probe, arrived: Heard) -> Conversation:
     if probe.by != probe.entry and quoted and quoted.source != probe.source:
         return Fate(ACCEPT, f"but it is about {quoted.source}", errors[0], reply=False)
     return Fate(ACCEPT, "", errors[0])
+
+
+def _first_at(heard: list[Heard], place: str) -> Heard:
+    return next(one for one in heard if one.place == place)
 
 
 def _judge_expected(probe: Probe, arrived: Heard) -> Conversation:

@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_conntrack import Conntrack
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import explain
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_conntrack import Conntrack
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
     ETHERTYPE,
     Packet,

@@ -12,7 +12,7 @@ author: The ftfw.pair authors (@ftfw-pair)
 description:
   - Replaces a table by a text, in one transaction, and keeps the text for the next boot. What the new text no
     longer has is taken away. Named counters keep their counts, and sets with the flag C(timeout) or
-    C(dynamic) what came into them at run time: elements that the text has for these come with the next boot.
+    C(dynamic) what came into them at run time. Elements that the text has for these come with the next boot.
     Other tables are not touched.
   - Changes nothing when the text is the one that was loaded last, and the kernel has what it had then.
   - With O(confirm) the old rules come back by themselves, unless the change is confirmed in time. A node that
@@ -72,8 +72,9 @@ options:
     choices: [refused, allowed]
   after:
     description:
-      - A shell command that is run whenever the table was loaded, also when the old rules come back. It is for a
-        program that puts elements into a set of the run time, and has to do so again where that was made anew.
+      - A shell command that is run whenever the table was loaded, also when the old rules come back. It is
+        for a program that puts elements into a set of the run time, and has to do so again where that was
+        made anew.
     type: str
     default: ""
   path:
@@ -127,9 +128,11 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
+    Outcome,
     RulesetError,
     absent,
     confirmed,
+    is_present,
     present,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, KeepError
@@ -156,6 +159,8 @@ def main() -> None:
         with keeper.locked():
             if given["state"] == "absent":
                 outcome = absent(nft, keeper, module.check_mode)
+            elif given["state"] == "present" and not module._diff and is_present(keeper, given["text"]):
+                outcome = Outcome()
             else:
                 source = read(given["text"], nft.family, nft.table)
                 if given["state"] == "confirmed":

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, for_interval, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, for_site, judge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import Node, Site, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import Row
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PROFILES
@@ -46,7 +46,7 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
     late_count, watches ({node: text}), injected and undone (registered results, one for each step), seconds.
     """
     virtual = [item["address"].partition("/")[0] for item in where.nodes[0].view["pair_state"]["addresses"]]
-    health = known["health"]
+    health, probes = known["health"], where.nodes[0].view["verify"]["probes"]
     # clocks are compared where the containers of a lab share one, and by the health check elsewhere
     offsets = {node["node"]: _sure(node.get("clock_offset")) for node in health["nodes"]}
     silent = [node.name for node in where.choose(row.silent, known["before"])] if row.silent else []
@@ -74,9 +74,15 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         late=known["late"],
         late_count=int(known["late_count"]),
         gratuitous_arps={name: _arps(text) for name, text in known["watches"].items()},
+        rate=probes["rate"],
     )
-    interval = where.nodes[0].view["keepalived"]["advert_interval"]
-    expect = for_interval(row.expect, interval, PROFILES["default"].advert_interval)
+    expect = for_site(
+        row.expect,
+        interval=where.nodes[0].view["keepalived"]["advert_interval"],
+        usual=PROFILES["default"].advert_interval,
+        rate=probes["rate"],
+        slack=probes["slack"],
+    )
     return fault(row.name, row.title, judge(expect, seen), known["seconds"], timeline(seen))
 
 

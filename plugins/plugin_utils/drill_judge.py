@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ UNKNOWN = "unknown"
 EQUAL = "caches-differ"
 FAILED_UNIT = "unit-failed"
 GAP = "longest gap of the UDP stream"
+USUAL_RATE = 1000
+"""Datagrams a second of the stream that the bounds of a table are for."""
 PAUSE_MS = 10
 """How far a gap may be from the pause of its sender that it is taken for, when nothing was lost."""
 
@@ -55,23 +58,36 @@ class Seen:
     late: Mapping[str, Any] = field(default_factory=dict)
     late_count: int = 0
     gratuitous_arps: Mapping[str, int | None] = field(default_factory=dict)
+    rate: int = USUAL_RATE
+    """Datagrams a second that the stream was to have."""
 
 
 ADVERTS = 4
 """Within so many a backup has taken over (RFC 9568, section 6.1: three intervals and a skew)."""
 _OF_A_TAKEOVER = ("gap_ms", "lost", "overlap_ms", "overlap_after_ms")
+_OF_TIME = (*_OF_A_TAKEOVER, "healthy_s")
 
 
-def for_interval(expect: Mapping[str, Any], interval: float, usual: float) -> dict[str, Any]:
-    """Add to the bounds of a table what a takeover takes longer with adverts that are further apart.
+def for_site(
+    expect: Mapping[str, Any], *, interval: float, usual: float, rate: int = USUAL_RATE, slack: int = 1
+) -> dict[str, Any]:
+    """Make the bounds of a table those of a site.
 
-    `interval` and `usual`, for which the table is, are seconds; packets lost are those of a stream of 1 kHz.
-    A bound of 0 stays: what must not be at all does not depend on adverts.
+    With adverts every `interval` seconds instead of `usual` ones a takeover takes longer. `slack` is how many
+    times longer everything may take, as where machines are emulated. Of a stream of `rate` datagrams a second
+    fewer are lost, and what it shows of a gap is one of its own intervals longer. A bound of 0 stays: what
+    must not be at all depends on none of these.
     """
     longer = round(max(0.0, interval - usual) * 1000 * ADVERTS)
-    return {
-        key: value + longer if key in _OF_A_TAKEOVER and value else value for key, value in expect.items()
-    }
+    bounds = dict(expect)
+    for key in _OF_TIME:
+        if bounds.get(key):
+            bounds[key] = (bounds[key] + (longer if key in _OF_A_TAKEOVER else 0)) * slack
+    if bounds.get("lost"):
+        bounds["lost"] = math.ceil(bounds["lost"] * rate / USUAL_RATE)
+    if bounds.get("gap_ms"):
+        bounds["gap_ms"] += round(1000 / rate - 1000 / USUAL_RATE)
+    return bounds
 
 
 def judge(expect: Mapping[str, Any], seen: Seen) -> list[Check]:
@@ -163,7 +179,7 @@ def _traffic(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
     if "gap_ms" in wanted:
         yield _gap(wanted["gap_ms"], streams)
     if "lost" in wanted:
-        yield _lost(wanted["lost"], streams)
+        yield _lost(wanted["lost"], streams, seen.rate)
     if "failed_connections" in wanted:
         failed = [
             sum(flow[how] for how in ("refused", "resets", "timeouts") if flow[how] is not None)
@@ -194,10 +210,10 @@ def _gap(most: float, streams: Sequence[Mapping[str, Any]]) -> Check:
     return check(GAP, f"at most {most:g} ms", f"{max(gaps):g} ms{told}", max(judged) <= most)
 
 
-def _lost(most: float, streams: Sequence[Mapping[str, Any]]) -> Check:
+def _lost(most: float, streams: Sequence[Mapping[str, Any]], rate: int) -> Check:
     lost = [way["lost"] for flow in streams for way in (flow["up"], flow["down"])]
     known = bool(lost) and None not in lost
-    return at_most("datagrams lost, of 1000 a second each way", most, max(lost) if known else None)
+    return at_most(f"datagrams lost, of {rate} a second each way", most, max(lost) if known else None)
 
 
 def _pair(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:

@@ -349,11 +349,7 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
                     yield case(f"{name}: what it announces", *hit, "accept", **announced)
             elif found is not None:
                 yield case(f"{name}, by {found.entry}", source, None, sender, virtual, found.action, **more)
-            near = next(
-                one
-                for one in (*range(port + 1, 65536), *range(port - 1, 0, -1))
-                if (virtual, protocol, one) not in bench.forwarded
-            )
+            near = bench.not_forwarded(virtual, protocol, port)
             miss = source, None, sender, virtual
             yield case(f"{name}: not {protocol}/{near}", *miss, "drop", protocol=protocol, port=near)
             other = "udp" if protocol == "tcp" else "tcp"

@@ -41,7 +41,7 @@ def untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
 
 
 def reverse_path(firewall: Firewall) -> tuple[Block, ...]:
-    """Drop what is sent by somebody who is not behind this device (RFC 3704); RFC 4862 has senders without one."""
+    """Drop what is sent by somebody who is not behind this device (RFC 3704)."""
     key = {"strict": "saddr . iif", "loose": "saddr"}.get(firewall.site.reverse_path)
     # of a link the kernel knows the way whatever the address; an interface may have no such address itself
     rule = f"ip6 saddr != {{ ::, fe80::/10 }} fib {key} oif missing drop"

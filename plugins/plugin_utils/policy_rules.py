@@ -205,9 +205,7 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
 
 def _helpers(firewall: Firewall) -> tuple[Block, ...]:
     """Helpers are set explicitly: the kernel's automatic assignment by port is off, and was unsafe."""
-    return blocks(
-        *entry_helpers(firewall), ("the probe, while it runs: helper", probe_helpers(firewall))
-    )
+    return blocks(*entry_helpers(firewall), ("the probe, while it runs: helper", probe_helpers(firewall)))
 
 
 def _forward_helpers(forwards: list[Forwarded]) -> tuple[Block, ...]:

@@ -212,9 +212,7 @@ class Bench:
             )
         return views
 
-    def shown(
-        self, source: str, destination: str, sender: Address, receiver: Address | None = None
-    ) -> str:
+    def shown(self, source: str, destination: str, sender: Address, receiver: Address | None = None) -> str:
         """How a sender looks on another network, as an expectation; it is known by its address."""
         site, family = self.firewall.site, sender.version
         shown = site.shown_as(self.firewall.pair, destination, family)
@@ -227,7 +225,7 @@ class Bench:
         return "no snat"
 
     def _nearest(self, network: str, family: int, receiver: Address | None) -> Address:
-        """The firewall's own address in the receiver's prefix (inet_select_addr() in the kernel), or its first."""
+        """The firewall's address in the receiver's prefix (the kernel's inet_select_addr()), or its first."""
         prefix = self.firewall.site.networks[network].prefix_of(receiver) if receiver else None
         own = of_family(self.interface(network).addresses, family)
         return next((one for one in own if prefix and one in prefix), self.own(network, family))
@@ -372,6 +370,11 @@ class Bench:
             for first, last in ranges
             for port in range(first, last + 1)
         )
+
+    def not_forwarded(self, virtual: Address, protocol: str, port: int) -> int:
+        """The next port of a virtual address, above or below, that no port forward takes."""
+        others: list[int] = [*range(port + 1, _LAST_PORT + 1), *range(port - 1, 0, -1)]
+        return next(one for one in others if (virtual, protocol, one) not in self.forwarded)
 
     def closed(self, way: Way, protocol: str, near: int, sender: Address, receiver: Address) -> int | None:
         """Find the next port above the given one that is not let through, or the next below."""

@@ -76,7 +76,11 @@ def _check_addresses(
         own = [one for one in pair.virtual_addresses(network.name) if one in shown]
         if not own and all(one in virtual for one in shown):
             problems.add(
-                SITE, key, ", ".join(map(str, shown)), f"pair {pair.name} has none of them", "name one of its own, too"
+                SITE,
+                key,
+                ", ".join(map(str, shown)),
+                f"pair {pair.name} has none of them",
+                "name one of its own, too",
             )
         for address in own:
             if [one.version for one in own].count(address.version) > 1:

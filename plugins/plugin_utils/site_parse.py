@@ -193,7 +193,8 @@ def _port_forward(index: int, value: Value) -> PortForward:
 
 
 def _probes(value: Value) -> Probes:
-    fields = value.section("client", "server", "tcp", "udp", "ftp", "forward", required=["client", "server"])
+    ports, amounts = ("tcp", "udp", "ftp", "forward"), ("rate", "sessions", "slack")
+    fields = value.section("client", "server", *ports, *amounts, required=["client", "server"])
     forward = fields["forward"].section("tcp", "udp")
     default = Probes(fields["client"].text() or "", fields["server"].text() or "")
     return Probes(
@@ -204,6 +205,9 @@ def _probes(value: Value) -> Probes:
         ftp=fields["ftp"].integer(1, 65535) or default.ftp,
         forward_tcp=forward["tcp"].integer(1, 65535) or default.forward_tcp,
         forward_udp=forward["udp"].integer(1, 65535) or default.forward_udp,
+        rate=fields["rate"].integer(10, 1000) or default.rate,
+        sessions=fields["sessions"].integer(1, 100) or default.sessions,
+        slack=fields["slack"].integer(1, 10) or default.slack,
     )
 
 

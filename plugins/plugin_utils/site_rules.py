@@ -304,9 +304,7 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
     network, address = target
     taken = site.virtual_and_firewall_addresses()
     if address in taken:
-        problems.add(
-            SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair"
-        )
+        problems.add(SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair")
     check_on_link(site.networks[network], SITE, f"{key}.host", address, problems)
     if forward.hairpin:
         pair = site.forward_pair(forward)

@@ -209,6 +209,11 @@ class Probes:
     ftp: int = 21
     forward_tcp: int = 7003
     forward_udp: int = 7004
+    rate: int = 1000
+    """Datagrams a second of a drill's stream: what the two hosts can keep up."""
+    sessions: int = 20
+    slack: int = 1
+    """How many times longer than on hardware a drill lets everything take."""
 
     def forwards(self) -> tuple[tuple[str, int], ...]:
         return (("tcp", self.forward_tcp), ("udp", self.forward_udp))

@@ -229,6 +229,9 @@ def _probes(site: Site) -> View | None:
         "tcp": probes.tcp,
         "udp": probes.udp,
         "ftp": probes.ftp,
+        "rate": probes.rate,
+        "sessions": probes.sessions,
+        "slack": probes.slack,
         "forward": {
             "address": str(path.virtual),
             "tcp": probes.forward_tcp,

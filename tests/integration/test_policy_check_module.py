@@ -144,7 +144,7 @@ def test_all_mistakes_are_told_at_once(check: Check) -> None:
 def test_what_nft_refuses(check: Check) -> None:
     answer = check(SSH, ruleset=RULES.replace("accept", "acept"))
     assert answer["failed"]
-    assert answer["msg"].startswith("nft: ")
+    assert answer["msg"].startswith("nft refuses it, syntax error")
     assert "acept" in answer["msg"]
 
 

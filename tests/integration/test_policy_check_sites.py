@@ -147,7 +147,8 @@ SITES: dict[str, Callable[[], HostVars]] = {
     "port forwards": lambda: with_site(site_port_forwards=FORWARDS),
     "masquerade": lambda: dual_with(site_source_nat="masquerade", site_reverse_path="loose"),
     "source nat by network": lambda: dual_with(
-        site_source_nat={"outside": ["2001:db8:0::100"]}, site_port_forwards=FORWARDS
+        site_source_nat={"outside": ["2001:db8:0::100"]},
+        site_port_forwards=[{**forward, "address": "192.168.0.100"} for forward in FORWARDS],
     ),
     "fragments": lambda: with_site(site_fragments=FRAGMENTS),
     "three networks": three,

@@ -175,7 +175,8 @@ FIGURES = {
         limit=at_most(3, "default"),
     ),
     "policy_unchanged_ratio": Figure(
-        "Table with 100,000 prefixes that is there already: nft_ruleset, to a bare nft of the same text", "times"
+        "Table with 100,000 prefixes that is there already: nft_ruleset, to a bare nft of the same text",
+        "times",
     ),
     "policy_unchanged_changes": Figure(
         "Table that is there already: changes of the kernel's rules", "changes", limit=at_most(0, "default")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Times what a policy costs: to compile, to load, and to forward through. Prints one line of JSON.
 
-    python policy_speed.py compile             needs no rights
-    unshare --net python policy_speed.py apply|forward
+python policy_speed.py compile             needs no rights
+unshare --net python policy_speed.py apply|forward
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import ctypes
 import json
-import os
 import re
 import socket
 import statistics
@@ -20,12 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import present
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import is_present, present
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import read
@@ -92,7 +92,7 @@ def compile_policies() -> dict[str, float]:
     taken: dict[int, list[float]] = {FEW: [], MANY: []}
     for _round in range(3):
         for count, policy in policies.items():
-            taken[count].append(timed(lambda policy=policy: compiled(policy, services)))
+            taken[count].append(timed(partial(compiled, policy, services)))
     few, many = (statistics.median(taken[count]) for count in (FEW, MANY))
     return {"policy_compile_5000_s": many, "policy_compile_growth": many / few / (MANY / FEW)}
 
@@ -121,22 +121,14 @@ def apply_table() -> dict[str, float]:
         for number in range(ROUNDS):
             bare, plain, differing = (table(3 * number + one) for one in range(3))
             script = f"table inet ftfw\ndelete table inet ftfw\n{bare}"
-            taken["bare"].append(timed(lambda script=script: nft_file(script)))
+            taken["bare"].append(timed(partial(nft_file, script)))
             # what follows finds its own table, as it always does but for the first time
             with keeper.locked():
-                present(nft, keeper, read(bare, "inet", "ftfw"))
-                for name, text, diff in (("apply", plain, False), ("diff", differing, True)):
-                    taken[name].append(
-                        timed(
-                            lambda text=text, diff=diff: present(
-                                nft, keeper, read(text, "inet", "ftfw"), diff=diff
-                            )
-                        )
-                    )
+                replace(nft, keeper, bare)
+                taken["apply"].append(timed(partial(replace, nft, keeper, plain)))
+                taken["diff"].append(timed(partial(replace, nft, keeper, differing, diff=True)))
                 before = generation()
-                taken["unchanged"].append(
-                    timed(lambda: present(nft, keeper, read(differing, "inet", "ftfw")))
-                )
+                taken["unchanged"].append(timed(partial(replace, nft, keeper, differing)))
                 changes += generation() - before
     medians = {name: statistics.median(all_) for name, all_ in taken.items()}
     return {
@@ -145,6 +137,12 @@ def apply_table() -> dict[str, float]:
         "policy_unchanged_ratio": medians["unchanged"] / medians["bare"],
         "policy_unchanged_changes": changes,
     }
+
+
+def replace(nft: Nft, keeper: Keeper, text: str, diff: bool = False) -> None:
+    """As the module does."""
+    if diff or not is_present(keeper, text):
+        present(nft, keeper, read(text, nft.family, nft.table), diff=diff)
 
 
 def nft_file(text: str) -> None:
@@ -247,9 +245,9 @@ def holder() -> Iterator[int]:
     """A process in a network namespace of its own."""
     process = subprocess.Popen(["unshare", "--net", "sleep", "600"])
     try:
-        own = os.readlink("/proc/self/ns/net")
+        own = Path("/proc/self/ns/net").readlink()
         end = time.monotonic() + 10
-        while os.readlink(f"/proc/{process.pid}/ns/net") == own:
+        while Path(f"/proc/{process.pid}/ns/net").readlink() == own:
             if time.monotonic() > end:
                 raise SystemExit("no network namespace")
             time.sleep(0.01)
@@ -261,7 +259,7 @@ def holder() -> Iterator[int]:
 
 @contextmanager
 def in_namespace(pid: int) -> Iterator[None]:
-    with open("/proc/self/ns/net") as home, open(f"/proc/{pid}/ns/net") as there:
+    with Path("/proc/self/ns/net").open() as home, Path(f"/proc/{pid}/ns/net").open() as there:
         enter(there.fileno())
         try:
             yield

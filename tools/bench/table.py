@@ -18,7 +18,7 @@ BEGIN, END = "<!-- made by `python tools/bench publish` -->", "<!-- end -->"
 
 
 def table(document: dict[str, Any]) -> str:
-    """Medians, and the worst trial where it differs, as a table in Markdown."""
+    """Medians, and the worst trial where it differs, as a table in Markdown; and what was not reached."""
     lines = ["| | " + " | ".join(PROFILES.values()) + " |", "| --- |" + " --- |" * len(PROFILES)]
     for name, words in ROWS.items():
         cells = []
@@ -27,6 +27,10 @@ def table(document: dict[str, Any]) -> str:
             median, worst = round(case["median"]), round(case["worst"])
             cells.append(f"{median:,}" + (f" (worst {worst:,})" if worst != median else ""))
         lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    for case in document["cases"]:
+        if case.get("ok") is False:
+            trials = ", ".join(f"{trial:,.0f}" for trial in case["trials"])
+            lines += ["", f"Not reached by `{case['profile']}`: {case['title']}: {trials}."]
     return "\n".join(lines)
 
 

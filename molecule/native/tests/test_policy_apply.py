@@ -51,7 +51,9 @@ def test_a_change_comes_to_both_and_a_second_run_changes_nothing() -> None:
     assert took < 20
     again = playbook("playbooks/policy.yml", *changed)
     recap = again.stdout.split("PLAY RECAP")[1]
-    assert re.findall(r"^(fw-\d) .* changed=(\d+) ", recap, re.MULTILINE) == [("fw-1", "0"), ("fw-2", "0")], recap
+    assert re.findall(r"^(fw-\d) .* changed=(\d+) ", recap, re.MULTILINE) == [("fw-1", "0"), ("fw-2", "0")], (
+        recap
+    )
     moment = time.time()
     wait("the flow lives", lambda: flow.echoes_after(moment) > 5)
     assert primary() == before

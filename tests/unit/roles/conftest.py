@@ -42,6 +42,7 @@ SITE_VIEW: dict[str, Any] = {
             },
         ],
     },
+    "firewall_kernel": {"rp_filter": 1, "ipv6_forwarding": False},
     "keepalived": {
         "sync_groups": [{"name": "ftfw", "instances": ["inside", "outside"]}],
         "instances": [

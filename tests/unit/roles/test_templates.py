@@ -198,7 +198,11 @@ def test_nft_takes_the_ruleset(roles: Any, check: Check) -> None:
 
 @pytest.mark.parametrize(
     ("role", "template"),
-    [("firewall_kernel", "settings.sh.j2"), ("pair_state", "remove-virtual-addresses.j2")],
+    [
+        ("firewall_kernel", "settings.sh.j2"),
+        ("nftables", "kernel.sh.j2"),
+        ("pair_state", "remove-virtual-addresses.j2"),
+    ],
 )
 def test_shell_takes_the_script(roles: Any, check: Check, role: str, template: str) -> None:
     done = check("/bin/sh -n %s", roles.render(role, template))
@@ -211,6 +215,20 @@ def test_settings_are_checked_and_not_changed_in_check_mode(roles: Any, check: C
     done = check("/bin/sh %s", text)
     assert done.returncode == 3
     assert "net.ipv4.conf.all.arp_ignore: 0, not 1" in done.stdout
+
+
+def test_a_helper_that_the_kernel_lacks_is_named(roles: Any, check: Check) -> None:
+    """By the same means as any other: in a network namespace of its own."""
+    helper = 'table inet ftfw {{ ct helper {} {{\n type "{}" protocol tcp\n l3proto inet\n }} }}'
+    for name, lacking in (("ftp", ""), ("nonsense", "nonsense\n")):
+        text = roles.render(
+            "nftables",
+            "kernel.sh.j2",
+            nftables_ruleset=helper.format(name, name),
+            nftables_modules=[],
+        )
+        done = check("/bin/sh %s", text)
+        assert (done.returncode, done.stdout) == (0, lacking)
 
 
 def test_addresses_left_behind_are_removed_and_others_stay(roles: Any, check: Check) -> None:

@@ -45,6 +45,16 @@ def test_the_table_has_what_was_measured(bench: dict[str, Any]) -> None:
     assert table.put(once, made) == once
 
 
+def test_the_readme_has_the_figures_of_the_kept_run(bench: dict[str, Any]) -> None:
+    table = bench["table"]
+    kept = json.loads((ROOT / "docs/bench.json").read_text())
+    text = (ROOT / "README.md").read_text()
+    assert table.put(text, table.table(kept)) == text
+    # what a run has missed is told with it
+    missed = [case for case in kept["cases"] if case["ok"] is False]
+    assert all(f"Not reached by `{case['profile']}`: {case['title']}" in text for case in missed)
+
+
 def test_publishing_needs_a_place_for_the_table(bench: dict[str, Any], tmp_path: Path) -> None:
     table = bench["table"]
     cases = [

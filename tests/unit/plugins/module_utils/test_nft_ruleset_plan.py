@@ -84,7 +84,12 @@ def test_a_listing_that_is_not_understood_is_an_error() -> None:
     ("old", "new", "expected"),
     [
         pytest.param("tcp dport 22", "tcp dport 23", ["delete set inet ftfw blocked"], id="a-rule"),
-        pytest.param("policy drop", "policy accept", ["delete set inet ftfw blocked"], id="a-policy"),
+        pytest.param(
+            "policy drop",
+            "policy accept",
+            ["add chain inet ftfw forward { policy accept; }", "delete set inet ftfw blocked"],
+            id="a-policy",
+        ),
         pytest.param(
             "hook forward",
             "hook input",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import Held
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, for_interval, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, for_site, judge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.result_document import load
 
 END = float("inf")
@@ -78,9 +78,17 @@ def verdict(expect: dict[str, Any], name: str, **changed: Any) -> tuple[str, str
 
 def test_a_takeover_takes_longer_with_rarer_adverts() -> None:
     table = {"gap_ms": 500, "lost": 600, "overlap_ms": 0, "healthy_s": 30, "flows": "all", "resets": None}
-    assert for_interval(table, 0.07, 0.07) == for_interval(table, 0.01, 0.07) == table
-    rarer = for_interval(table, 0.32, 0.07)
+    assert for_site(table, interval=0.07, usual=0.07) == for_site(table, interval=0.01, usual=0.07) == table
+    rarer = for_site(table, interval=0.32, usual=0.07)
     assert rarer == {**table, "gap_ms": 1500, "lost": 1600}
+
+
+def test_a_slower_site_has_bounds_of_its_own() -> None:
+    table = {"gap_ms": 100, "lost": 20, "overlap_ms": 0, "healthy_s": 30, "takeovers": 1, "resets": 0}
+    slower = for_site(table, interval=0.32, usual=0.07, rate=50, slack=3)
+    # 20 + 1000 of a stream of 1 kHz, three times; a gap may be 19 ms longer, as datagrams are 20 ms apart
+    assert slower == {**table, "gap_ms": 3319, "lost": 153, "healthy_s": 90}
+    assert for_site({"lost": 20}, interval=0.07, usual=0.07, rate=10) == {"lost": 1}
 
 
 HOLDERS = "virtual addresses afterwards"

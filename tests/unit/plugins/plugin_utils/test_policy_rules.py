@@ -102,7 +102,11 @@ RULES: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "port forward with a helper": (
         {"all:site_port_forwards": [{**FORWARD, "service": "ftp"}]},
-        ['iifname "eth0" ip daddr 192.168.2.3 tcp dport 21 ct state new ct helper set "ftp"'],
+        [
+            # before the address is another one
+            "type filter hook prerouting priority mangle; policy accept;",
+            'iifname "eth0" ip daddr 192.168.0.100 tcp dport 21 ct state new ct helper set "ftp"',
+        ],
     ),
     "a site's own service, over the catalogue": (
         {
@@ -354,9 +358,9 @@ def test_fragments_stand_at_their_places(changed: Change) -> None:
     assert "# fragment: site_fragments[1]\n        # node exporter\n        tcp dport 9100" in text
     chains = {part.split(" ", 1)[0]: part for part in text.split("\n    chain ")}
     for fragment in fragments[1:]:
-        assert str(fragment["text"]).split("\n")[-1].strip() in chains[str(fragment["place"])]
+        assert str(fragment["text"]).splitlines()[-1].strip() in chains[str(fragment["place"])]
     lines = [line.strip() for line in text.splitlines()]
-    # what a fragment says of forwarding comes before the entries, and of input before virtual addresses are shut
+    # what a fragment says of forwarding comes before the entries
     assert lines.index("ip saddr @trusted accept") < lines.index("# site_policy, by the networks of a packet")
     check(text)
 
@@ -383,11 +387,11 @@ def test_a_hairpin_leads_back_by_way_of_the_pair(changed: Change) -> None:
 def test_the_reverse_path_of_ipv6_is_checked_by_the_rules(
     changed: Change, word: str, rule: str | None
 ) -> None:
+    assert "fib saddr" not in ruleset(changed({"all:site_reverse_path": word}))
     text = ruleset(changed({**DUAL, "all:site_reverse_path": word}))
     lines = [line.strip() for line in text.splitlines() if "fib saddr" in line]
     assert lines == ([] if rule is None else [rule])
     check(text)
-    assert "fib saddr" not in ruleset(changed({"all:site_reverse_path": word}))
 
 
 def test_helpers_are_there_only_when_used(changed: Change) -> None:

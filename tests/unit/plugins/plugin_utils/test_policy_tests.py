@@ -95,8 +95,7 @@ def test_a_name_of_its_own_and_several_expectations(lab: HostVars) -> None:
     assert case["expected"] == ["accept", "snat to 192.168.0.100", "no helper"]
 
 
-def test_a_family_that_a_network_lacks_is_left_out_unless_addresses_name_it(lab: HostVars) -> None:
-    assert cases(lab, {**SSH, "family": 6}) == []
+def test_a_family_that_a_network_lacks_is_tested_where_addresses_name_it(lab: HostVars) -> None:
     named = {**SSH, "source": "2001:db8::3", "destination": "2001:db8::4", "expected": "drop"}
     assert [case["name"] for case in cases(lab, named)] == [
         "site_policy_tests[0]: inside to outside: tcp/22 (IPv6)"
@@ -109,6 +108,10 @@ def test_a_family_that_a_network_lacks_is_left_out_unless_addresses_name_it(lab:
         ({"from": "insdie"}, "[0].from: insdie: unknown network; did you mean inside?"),
         ({"to": "firewal"}, "[0].to: firewal: unknown network; did you mean firewall?"),
         ({"service": "shs"}, "[0].service: shs: unknown service; did you mean ssh?"),
+        (
+            {"family": 6},
+            "these networks have no such family in common; name another family, or leave it out",
+        ),
         ({"service": None}, "needs either service or port; name a service, or write port: tcp/80"),
         ({"port": "tcp/22"}, "needs either service or port; name a service, or write port: tcp/80"),
         ({"service": None, "port": 80}, "[0].port: 80: is no port; write it with its protocol"),

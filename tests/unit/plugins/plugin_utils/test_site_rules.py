@@ -203,6 +203,14 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         {"all:site_probes": {**PROBES, "tcp": 21}},
         "all: site_probes.ftp: 21: tcp has this port on the server too; give each a port of its own",
     ),
+    "probe that sends too much": (
+        {"all:site_probes": {**PROBES, "rate": 5000}},
+        "all: site_probes.rate: 5000: is out of range; use 10 to 1000",
+    ),
+    "probe without slack": (
+        {"all:site_probes": {**PROBES, "slack": 0}},
+        "all: site_probes.slack: 0: is out of range; use 1 to 10",
+    ),
     "probe port that is forwarded already": (
         {
             "all:site_probes": {**PROBES, "forward": {"tcp": 80}},

@@ -34,6 +34,9 @@ def test_probes(changed: Change) -> None:
         "tcp": 7101,
         "udp": 7002,
         "ftp": 2121,
+        "rate": 1000,
+        "sessions": 20,
+        "slack": 1,
         "forward": {"address": "192.168.0.100", "tcp": 7003, "udp": 7104},
         "nodes": ["fw-1", "fw-2"],
         "open": [
