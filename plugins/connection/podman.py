@@ -1,11 +1,10 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The podman connection, with pipelining: a module goes to the container's Python by standard input, in one podman exec."""
+"""The podman connection, with pipelining: a module goes by standard input, in one podman exec."""
 
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.containers.podman.plugins.connection.podman import Connection as Podman
@@ -15,8 +14,8 @@ name: podman
 author: The ftfw.pair authors (@ftfw)
 short_description: Run tasks in a podman container, with pipelining
 description:
-  - Is the connection P(containers.podman.podman#connection) but for one thing, a module is sent by standard input.
-    So it takes one call of podman instead of six.
+  - Is the connection P(containers.podman.podman#connection) but for one thing,
+    a module is sent by standard input. So it takes one call of podman instead of six.
 version_added: 0.1.0
 options:
   remote_addr:
@@ -48,7 +47,7 @@ options:
 """
 
 
-class Connection(Podman):  # type: ignore[misc]
+class Connection(Podman):
     """See `DOCUMENTATION`; `podman-exec(1)`."""
 
     transport = "ftfw.pair.podman"
@@ -58,7 +57,9 @@ class Connection(Podman):  # type: ignore[misc]
         # the container's files are mounted for a file to be copied, not for each task
         self._connected = True
 
-    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = False) -> tuple[int, bytes, bytes]:
+    def exec_command(
+        self, cmd: str, in_data: bytes | None = None, sudoable: bool = False
+    ) -> tuple[int, bytes, bytes]:
         ConnectionBase.exec_command(self, cmd, in_data=in_data, sudoable=sudoable)
         options = ["--interactive"] if in_data else []
         if self.user:

@@ -27,8 +27,12 @@ print(talk.voidresp(), flush=True)
 """
 
 
-def start() -> None:
+def clear() -> None:
     run("client", "systemctl stop ftp-asks.service 2>/dev/null; rm -f /run/ftp-asks.out /run/go", check=False)
+
+
+def start() -> None:
+    clear()
     told = "--property=StandardOutput=file:/run/ftp-asks.out --property=StandardError=inherit"
     run("client", f"systemd-run --quiet --unit=ftp-asks {told} python3 -c {shlex.quote(ASKS)}")
 
@@ -58,4 +62,4 @@ def test_an_expectation_is_on_both_nodes_and_outlives_the_primary() -> None:
         wait("the data arrives", lambda: "\n226 " in told())
         wait("the expectation is used up", lambda: not expected(new))
     finally:
-        run("client", "systemctl stop ftp-asks.service 2>/dev/null; rm -f /run/ftp-asks.out /run/go", check=False)
+        clear()
