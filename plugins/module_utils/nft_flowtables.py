@@ -8,12 +8,15 @@ import re
 
 _FLOWTABLE = re.compile(r"^[ \t]*flowtable [^\s{]+ \{(?:[^{}]|\{[^{}]*\})*\}[ \t]*;?\n", re.MULTILINE)
 _ADD = re.compile(r"flow add @\S+[ \t]*")
+# a rule that does nothing else than that, and count it
+_RULE = re.compile(r"^[^#\n]*\bflow add @\S+(?: counter(?: name \"?\w+\"?)?)?[ \t]*$", re.MULTILINE)
 _DEVICES = re.compile(r"\bdevices? = (?:\{([^}]*)\}|([^\s;{}]+))|\bdevice (\"[^\"]+\"|[^\s;{}]+)")
 
 
 def without_flowtables(text: str) -> str:
     """The same rules, whose packets all go the long way; its lines keep their numbers."""
-    return _ADD.sub("", _FLOWTABLE.sub(lambda match: "\n" * match[0].count("\n"), text))
+    shorter = _FLOWTABLE.sub(lambda match: "\n" * match[0].count("\n"), text)
+    return _ADD.sub("", _RULE.sub("", shorter))
 
 
 def devices(text: str) -> tuple[str, ...]:

@@ -201,6 +201,7 @@ def test_nft_takes_the_ruleset(roles: Any, check: Check) -> None:
     [
         ("firewall_kernel", "settings.sh.j2"),
         ("nftables", "kernel.sh.j2"),
+        ("nftables", "load-ruleset.j2"),
         ("pair_state", "remove-virtual-addresses.j2"),
     ],
 )
@@ -229,6 +230,57 @@ def test_a_helper_that_the_kernel_lacks_is_named(roles: Any, check: Check) -> No
         )
         done = check("/bin/sh %s", text)
         assert (done.returncode, done.stdout) == (0, lacking)
+
+
+WITH_FLOWTABLE = """table inet ftfw {
+    flowtable offload {
+        hook ingress priority filter
+        devices = { lo, absent-0 }
+    }
+
+    chain forward {
+        type filter hook forward priority filter; policy drop;
+        meta l4proto tcp flow add @offload counter
+        ct state established accept
+    }
+}
+"""
+
+
+def test_a_boot_without_a_device_has_the_same_rules_without_flowtables(
+    roles: Any, check: Check, tmp_path: Path
+) -> None:
+    """Neither has a kernel without flowtables anything else to boot with."""
+    (tmp_path / "rules.nft").write_text(WITH_FLOWTABLE)
+    script = roles.render("nftables", "load-ruleset.j2")
+    done = check(
+        f"/bin/sh %s {tmp_path}/rules.nft >{tmp_path}/said 2>&1; nft list ruleset; cat {tmp_path}/said", script
+    )
+    assert done.returncode == 0
+    assert "policy drop" in done.stdout
+    assert "ct state established accept" in done.stdout
+    assert "flowtable offload" not in done.stdout.split("<4>")[0].split("Error")[0]
+    assert "<4>the ruleset is loaded without its flowtables" in done.stdout
+
+
+def test_a_boot_with_rules_that_can_not_be_loaded_says_so(roles: Any, check: Check, tmp_path: Path) -> None:
+    (tmp_path / "rules.nft").write_text("table inet ftfw { chain forward { nonsense; }; }")
+    script = roles.render("nftables", "load-ruleset.j2")
+    done = check(f"/bin/sh %s {tmp_path}/rules.nft", script)
+    assert done.returncode == 1
+    assert "nonsense" in done.stderr
+
+
+def test_the_unit_waits_for_the_devices_of_flowtables(roles: Any) -> None:
+    plain = roles.render("nftables", "ftfw-nftables.service.j2")
+    assert ".device" not in plain
+    unit = roles.render("nftables", "ftfw-nftables.service.j2", nftables_ruleset=WITH_FLOWTABLE)
+    wanted = [line for line in unit.splitlines() if line.startswith("Wants=sys")]
+    assert wanted == [
+        "Wants=sys-subsystem-net-devices-lo.device",
+        r"Wants=sys-subsystem-net-devices-absent\x2d0.device",
+    ]
+    assert [line.replace("After=", "Wants=") for line in unit.splitlines() if line.startswith("After=sys")] == wanted
 
 
 def test_addresses_left_behind_are_removed_and_others_stay(roles: Any, check: Check) -> None:
