@@ -15,7 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Counte
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helpers_of_flows
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import EXPECTED, PolicyEntry, Way
 
-NAME, COUNTER = "offload", "offloaded"
+NAME, COUNTER = "fastpath", "offloaded"
 _ADD = f'flow add @{NAME} counter name "{COUNTER}"'
 
 
@@ -28,7 +28,7 @@ def flowtables(firewall: Firewall) -> tuple[Flowtable, ...]:
 def offload_counters(firewall: Firewall) -> tuple[Counter, ...]:
     if not _entries(firewall):
         return ()
-    return (Counter(COUNTER, "packets that have put a flow on the short way: those after them are not seen here"),)
+    return (Counter(COUNTER, "flows that were put on the short way"),)
 
 
 def offload_rules(firewall: Firewall) -> list[str]:
@@ -70,6 +70,4 @@ def _expected(firewall: Firewall, entry: PolicyEntry, way: Way) -> Iterator[str]
         for name in helpers_of_flows(service.helper)
     )
     for name in helpers:
-        yield (
-            f'iifname . oifname {ways} ct helper "{name}" ct status expected ct state established {_ADD}'
-        )
+        yield (f'iifname . oifname {ways} ct helper "{name}" ct status expected ct state established {_ADD}')

@@ -7,18 +7,18 @@ from __future__ import annotations
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import devices, without_flowtables
 
-ADD = "flow add @offload "
+ADD = "flow add @fastpath "
 TEXT = """table inet ftfw {
     counter offloaded {}
-    flowtable offload {
+    flowtable fastpath {
         hook ingress priority filter
         devices = { eth0, "eth1" }
     }
 
     chain forward {
         type filter hook forward priority filter; policy drop;
-        ct state established flow add @offload counter name "offloaded"
-        ct state established flow add @offload accept
+        ct state established flow add @fastpath counter name "offloaded"
+        ct state established flow add @fastpath accept
     }
 }
 """
@@ -28,7 +28,12 @@ def test_the_rules_stay_and_keep_their_lines() -> None:
     plain = without_flowtables(TEXT).splitlines()
     lines = TEXT.splitlines()
     assert len(plain) == len(lines)
-    assert [line for line in plain if line] == [*lines[:2], *lines[7:9], lines[10].replace(ADD, ""), *lines[11:]]
+    assert [line for line in plain if line] == [
+        *lines[:2],
+        *lines[7:9],
+        lines[10].replace(ADD, ""),
+        *lines[11:],
+    ]
 
 
 @pytest.mark.parametrize(

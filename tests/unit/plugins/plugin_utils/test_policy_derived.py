@@ -78,15 +78,14 @@ def test_hits_and_misses_of_a_service(lab: HostVars) -> None:
         "site_policy[0]: inside to outside: tcp/22 not within inside": ["drop"],
         "site_policy[0]: inside to outside: tcp/22 not within outside": ["drop"],
     }
-    assert named(lab, "ssh: not") == {"site_policy[0]: inside to outside: ssh: not udp/22 (IPv4)": ["drop"]}
-    # the next port that is closed is that of another service as well, and tested once
-    assert named(lab, "not tcp/23") == {"site_policy[0]: inside to outside: ftp: not tcp/23 (IPv4)": ["drop"]}
+    assert named(lab, "not udp/22") == {"site_policy[0]: inside to outside: ssh: not udp/22 (IPv4)": ["drop"]}
+    assert named(lab, "not tcp/23") == {"site_policy[0]: inside to outside: ssh: not tcp/23 (IPv4)": ["drop"]}
 
 
 def test_helper_and_limit(lab: HostVars) -> None:
-    assert "helper ftp" in named(lab, "ftp, tcp/21")["site_policy[0]: inside to outside: ftp, tcp/21 (IPv4)"]
+    assert "helper ftp" in named(lab, "ftp, tcp/21")["site_policy[1]: inside to outside: ftp, tcp/21 (IPv4)"]
     assert named(lab, "at most 1/second") == {
-        "site_policy[1]: inside to outside: at most 1/second, echo-request (IPv4)": ["limited"]
+        "site_policy[2]: inside to outside: at most 1/second, echo-request (IPv4)": ["limited"]
     }
 
 

@@ -546,8 +546,8 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_addresses.blocked.fille: blocked.txt: unknown option; did you mean file?",
     ),
     "contradicting entries": (
-        {"all:site_policy.1": {**OUT, "services": ["ssh", "ftp", "https", "http", "dns"], "action": "drop"}},
-        "all: site_policy[1]: drop ssh, ftp, https, http, dns: site_policy[0] says accept about the same; "
+        {"all:site_policy.1": {**OUT, "services": ["ssh", "https", "http", "dns"], "action": "drop"}},
+        "all: site_policy[1]: drop ssh, https, http, dns: site_policy[0] says accept about the same; "
         "leave one of them out",
     ),
     "log rate that is none": (
