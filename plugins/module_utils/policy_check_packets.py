@@ -57,7 +57,8 @@ ICMP_REPLIES: dict[int, dict[int, int]] = {4: {8: 0, 13: 14, 15: 16, 17: 18}, 6:
 """The type that answers a request."""
 ICMP_ERRORS: dict[int, tuple[int, ...]] = {4: (3, 4, 5, 11, 12), 6: tuple(range(1, 128))}
 """Types that quote the packet that they are about."""
-NEIGHBOUR_DISCOVERY = (133, 134, 135, 136, 137)
+LINK_HOPS = {130: 1, 131: 1, 132: 1, 143: 1, **dict.fromkeys((133, 134, 135, 136, 137), 255)}
+"""Hop limits of ICMPv6 that stays on the link: MLD (RFC 2710, section 3), discovery (RFC 4861, 7.1)."""
 _QUOTE_BYTES = 128
 HOP_LIMIT = 64
 
@@ -141,9 +142,8 @@ def icmp(
     message = struct.pack("!BBHI", type_, code, 0, rest) + data
     sum_ = checksum(message) if source.version == 4 else _sum(source, destination, ICMPV6, message)
     message = message[:2] + struct.pack("!H", sum_) + message[4:]
-    # RFC 4861, section 7.1: neighbour discovery comes from the link itself
-    if source.version == 6 and type_ in NEIGHBOUR_DISCOVERY:
-        hops = hops or 255
+    if source.version == 6:
+        hops = hops or LINK_HOPS.get(type_, 0)
     return internet(source, destination, ICMP_OF[source.version], message, hops)
 
 

@@ -319,6 +319,17 @@ def _tracked(bench: Bench, network: str, family: int) -> Iterator[Case]:
         yield case(f"from the firewall to {network}: {what} is tracked", *ends, "accept", "entry", **more)
 
 
+def _groups(network: str, expected: str, sender: Address) -> Iterator[Case]:
+    """A switch that is never told of a group does not forward neighbour discovery for it."""
+    more: Options = {"protocol": "icmp", "type": "mld-listener-query"}
+    router, nodes = IPv6Address("fe80::a"), IPv6Address("ff02::1")
+    yield case(f"{network}: mld-listener-query", network, FIREWALL, router, nodes, expected, **more)
+    name = f"{network}: no mld-listener-query from beyond"
+    yield case(name, network, FIREWALL, router, nodes, "drop", hops=2, **more)
+    name = f"{network}: no mld-listener-query from {sender}"
+    yield case(name, network, FIREWALL, sender, nodes, "drop", **more)
+
+
 def _neighbours(bench: Bench) -> Iterator[Case]:
     """Neighbour discovery of IPv6, which is no flow, and comes from the link itself."""
     for network in bench.networks:
@@ -340,5 +351,6 @@ def _neighbours(bench: Bench) -> Iterator[Case]:
             for asks, whom in (("::", "ff02::1"), ("fe80::a", str(own)), ("fe80::a", str(virtual or own))):
                 ends = network, FIREWALL, IPv6Address(asks), IPv6Address(whom)
                 yield case(f"{network}: {asks} looks for {whom}", *ends, "accept", **more)
+        yield from _groups(network, expected, sender)
         more = {"protocol": "icmp", "type": "nd-router-advert"}
         yield case(f"{network}: no nd-router-advert", network, None, sender, own, "drop", **more)

@@ -88,12 +88,17 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
         (
             # before what is for a virtual address: whoever knows it asks it alone whether it is still there
             # (RFC 4861, section 7.3)
-            "neighbour discovery",
+            "neighbour discovery, and whoever asks for the groups that it needs (RFC 2710, section 3)",
             [
-                f"iifname {quoted(names)} ip6 hoplimit 255 "
-                "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+                rule
                 for names in [firewall.with_family(6)]
                 if names
+                for rule in (
+                    f"iifname {quoted(names)} ip6 hoplimit 255 "
+                    "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
+                    f"iifname {quoted(names)} ip6 saddr fe80::/10 ip6 hoplimit 1 "
+                    "icmpv6 type mld-listener-query accept",
+                )
             ],
         ),
     )

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Downloads take the kernel's short way, and outlive the primary as other flows do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from kernel import addresses
+
+SERVER = "192.168.0.3"
+SIZE, RATE = 6_000_000, 150_000
+"""Bytes, and bytes a second: enough for a takeover in the middle."""
+PORTS = {"fw-1": ("net01", "net11", "net21"), "fw-2": ("net02", "net12", "net22")}
+FETCH = f"""
+import ftplib, hashlib, json, time
+begun, last, seen, longest = time.monotonic(), None, 0, 0.0
+digest = hashlib.sha256()
+def take(block):
+    global last, seen, longest
+    now = time.monotonic()
+    longest = max(longest, now - (last or now))
+    seen += len(block)
+    digest.update(block)
+    # no faster than that, so that it is under way when the primary goes
+    time.sleep(max(0.0, begun + seen / {RATE} - now))
+    last = time.monotonic()
+with ftplib.FTP("{SERVER}", timeout=60) as ftp:
+    ftp.login()
+    ftp.retrbinary("RETR large", take, blocksize=8192)
+print(json.dumps({{"bytes": seen, "sha256": digest.hexdigest(), "longest": longest}}))
+"""
+
+
+def wait(what: str, true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(1)
+
+
+def offloaded(host: Any) -> int:
+    """How many flows this node has put on the short way."""
+    listed = json.loads(host.check_output("nft --json list counter inet ftfw offloaded"))
+    return int(listed["nftables"][1]["counter"]["packets"])
+
+
+def flow(host: Any) -> str:
+    """The download's entry in the kernel: the one of the client that is not the control connection's."""
+    lines = host.run(f"conntrack -L -p tcp --orig-src 192.168.2.3 --orig-dst {SERVER} 2>/dev/null").stdout
+    return "\n".join(line for line in lines.splitlines() if " dport=21 " not in line)
+
+
+@pytest.fixture
+def large(omarine: Any) -> Any:
+    omarine.check_output(f"head -c {SIZE} /dev/urandom >/srv/ftp/large")
+    yield omarine.check_output("sha256sum /srv/ftp/large").split()[0]
+    omarine.check_output("rm -f /srv/ftp/large")
+
+
+def test_a_download_is_offloaded_and_outlives_the_primary(
+    omarine: Any, guest: Callable[[str], Any], large: str
+) -> None:
+    first = next(name for name in PORTS if "192.168.0.100/32" in addresses(guest(name), "eth0"))
+    second = next(name for name in PORTS if name != first)
+    old, new, client = guest(first), guest(second), guest("client")
+    before = {name: offloaded(guest(name)) for name in PORTS}
+    client.check_output(
+        "systemd-run --quiet --unit=fetch --property=StandardOutput=file:/root/fetched python3 -c %s", FETCH
+    )
+    try:
+        wait("the download is on the short way", lambda: "[OFFLOAD]" in flow(old), 30)
+        assert offloaded(old) == before[first] + 1
+        assert offloaded(new) == before[second]
+        wait("the backup knows it, too", lambda: flow(new) != "", 10)
+        print("backup:", flow(new))
+        for port in PORTS[first]:
+            omarine.check_output(f"ip link set {port} down")
+        wait("the other node takes over", lambda: "192.168.0.100/32" in addresses(new, "eth0"), 15)
+        wait("the download ends", lambda: client.run("systemctl is-active fetch").rc != 0, 120)
+        print("after:", flow(new))
+    finally:
+        for port in PORTS[first]:
+            omarine.check_output(f"ip link set {port} up")
+        client.run("systemctl stop fetch; systemctl reset-failed fetch")
+    fetched = json.loads(client.check_output("cat /root/fetched; rm -f /root/fetched"))
+    print(fetched, before, {name: offloaded(guest(name)) for name in PORTS})
+    assert (fetched["bytes"], fetched["sha256"]) == (SIZE, large)
+    # what was expected on the old primary is so on the new one
+    assert offloaded(new) == before[second] + 1
