@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -15,15 +16,26 @@ from test_nodes import ADDRESSES, test_the_virtual_addresses_are_on_one_node_tog
 Wait = Callable[[str], None]
 
 
-def test_a_firewall_boots_with_its_address_without_a_dhcp_server(
-    omarine: Any, guest: Callable[[str], Any], wait_for_guest: Wait
+RULES = "nft --stateless list table inet ftfw"
+MARK = "chain waits"
+
+
+def test_a_firewall_boots_with_its_address_without_a_dhcp_server_and_without_rules_that_nobody_confirmed(
+    omarine: Any, guest: Callable[[str], Any], wait_for_guest: Wait, ansible: Ansible
 ) -> None:
+    kept = guest("fw-2").check_output(RULES)
+    first, others = kept.split("\n", 1)
+    change = {"table": "ftfw", "text": f"{first}\n{MARK} {{ }}\n{others}\n", "confirm": 600}
+    assert "CHANGED" in ansible("ansible", "fw-2", "-m", "ftfw.pair.nft_ruleset", "-a", json.dumps(change))
+    assert MARK in guest("fw-2").check_output(RULES)
     omarine.check_output("systemctl stop dnsmasq.service")
     try:
         omarine.check_output("systemctl restart guest-fw-2.service")
         wait_for_guest("fw-2")
         assert "192.168.0.2/24" in addresses(guest("fw-2"), "eth0")
         assert guest("fw-2").check_output("systemctl is-active keepalived conntrackd") == "active\nactive"
+        assert guest("fw-2").check_output(RULES) == kept
+        assert not guest("fw-2").file("/run/nft-ruleset/inet-ftfw/pending.json").exists
     finally:
         omarine.check_output("systemctl start dnsmasq.service")
 
