@@ -22,7 +22,11 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants imp
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_numbered import number_of, opening
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_OF, parse
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_reasons import reason_for
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import Space, TableError
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import (
+    OutOfTimeError,
+    Space,
+    TableError,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import (
     Fate,
     Heard,
@@ -88,17 +92,24 @@ def _converse(space: Space, probes: Sequence[Probe]) -> dict[int, Fate]:
 
 
 def mutate(space: Space, ruleset: str, probes: Sequence[Probe]) -> dict[str, Any]:
-    """Send the probes through each mutant of a ruleset that passes them all, until one of them notices."""
+    """Send the probes through each mutant of a ruleset that passes them all, until one of them notices.
+
+    When the time is over, those that are left are counted as `untried`.
+    """
     made = batches(probes)
-    counts = {"mutants": 0, "refused": 0, "noticed": 0}
+    rules = without_flowtables(ruleset)
+    total = sum(1 for _mutant in mutants(rules))
+    counts = {"mutants": total, "refused": 0, "noticed": 0, "untried": 0}
     unnoticed = []
-    for mutant in mutants(without_flowtables(ruleset)):
-        counts["mutants"] += 1
+    for number, mutant in enumerate(mutants(rules)):
         try:
             noticed = any(_failing(check_batch(space, mutant.text, batch)) for batch in made)
         except TableError:
             counts["refused"] += 1
             continue
+        except OutOfTimeError:
+            counts["untried"] = total - number
+            break
         counts["noticed"] += noticed
         if not noticed:
             told = {"chain": mutant.chain, "line": mutant.line, "rule": mutant.rule, "change": mutant.change}

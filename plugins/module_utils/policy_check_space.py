@@ -74,6 +74,10 @@ CONNTRACK_SYSCTLS = {
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class OutOfTimeError(Exception):
+    """The time for all of it is over."""
+
+
 class SpaceError(Exception):
     """The namespaces can't be had."""
 

@@ -153,7 +153,7 @@ options:
     type: bool
     default: false
   timeout:
-    description: Seconds after which the module ends, whatever happens.
+    description: Seconds after which the module ends. What O(mutate) has found until then is kept.
     type: int
     default: 600
 extends_documentation_fragment: [ftfw.pair.attributes]
@@ -214,15 +214,16 @@ rows:
       detail: ""
 mutation:
   description:
-    - How many mutants there were, how many of them nft refused and tests noticed, and those that no test
-      noticed. A C(reason) is the argument why a mutant is no mistake; one without is a rule that nothing
-      tests.
+    - How many mutants there were, how many of them nft refused and tests noticed, how many were not
+      tried because the time was over, and those that no test noticed. A C(reason) is the argument why a
+      mutant is no mistake; one without is a rule that nothing tests.
   returned: with O(mutate), when all tests are as expected
   type: dict
   sample:
     mutants: 210
     refused: 4
     noticed: 205
+    untried: 0
     unnoticed:
       - chain: prerouting
         line: 60
@@ -237,7 +238,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import SpaceError
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import OutOfTimeError, SpaceError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import SpecError, read
 
 
@@ -285,7 +286,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def out_of_time(_number: int, _frame: object) -> None:
-    raise SpaceError("the time is over")
+    raise OutOfTimeError("the time is over")
 
 
 def main() -> None:
@@ -303,8 +304,9 @@ def main() -> None:
             ok = all(row["ok"] for row in rows)
             if ok and params["mutate"]:
                 result["mutation"] = mutate(space, params["ruleset"], probes)
-                ok = all(one["reason"] for one in result["mutation"]["unnoticed"])
-    except (SpecError, SpaceError, OSError) as error:
+                mutation = result["mutation"]
+                ok = not mutation["untried"] and all(one["reason"] for one in mutation["unnoticed"])
+    except (SpecError, SpaceError, OutOfTimeError, OSError) as error:
         module.fail_json(msg=str(error))
     signal.alarm(0)
     module.exit_json(changed=False, ok=ok, rows=rows, **result)

@@ -34,6 +34,12 @@ def report(results: Sequence[Mapping[str, Any]], only_failed: bool = False) -> d
         for name, unnoticed in missed.items()
         if unnoticed
     ]
+    problems += [
+        f"{name}: the time was over before {mutation['untried']} of {mutation['mutants']} changes "
+        "were tried; give it more with policy_test_timeout"
+        for name, mutation in mutations.items()
+        if mutation["untried"]
+    ]
     shown = [row for row in rows if not (only_failed and row["ok"])]
     return {
         "columns": ["test" if column == "check" else column for column in CHECK_COLUMNS],

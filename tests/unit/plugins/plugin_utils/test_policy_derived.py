@@ -237,7 +237,7 @@ def test_a_report_of_several_pairs_says_whose_row_it_is() -> None:
 
 def test_a_report_lists_what_no_test_noticed() -> None:
     excused = {**MISSED, "reason": "it is no mistake"}
-    mutation = {"mutants": 5, "refused": 1, "noticed": 2, "unnoticed": [MISSED, excused]}
+    mutation = {"mutants": 5, "refused": 1, "noticed": 2, "untried": 0, "unnoticed": [MISSED, excused]}
     found = report([result("fw-1", GOOD, mutation=mutation)])
     assert found["problems"] == ["fw-1: 1 changes of the ruleset are noticed by no test"]
     assert found["lines"] == [
@@ -245,6 +245,15 @@ def test_a_report_lists_what_no_test_noticed() -> None:
         "fw-1: 5 mutants, 2 noticed, 1 not noticed, 1 that no packet can tell, 1 that nft refuses",
         "NOT NOTICED  forward, line 9: removed: accept",
     ]
+
+
+def test_mutants_that_nobody_tried_are_a_problem_and_the_others_are_listed() -> None:
+    mutation = {"mutants": 9, "refused": 0, "noticed": 2, "untried": 6, "unnoticed": [MISSED]}
+    found = report([result("fw-1", GOOD, mutation=mutation)])
+    assert found["problems"][1:] == [
+        "fw-1: the time was over before 6 of 9 changes were tried; give it more with policy_test_timeout"
+    ]
+    assert "NOT NOTICED  forward, line 9: removed: accept" in found["lines"]
 
 
 def test_nothing_tested_is_a_problem() -> None:
