@@ -49,6 +49,9 @@ def test_a_change_comes_to_both_and_a_second_run_changes_nothing() -> None:
     assert done.returncode == 0, done.stdout[-3000:]
     assert all("5353" in table for table in tables() + kept())
     assert took < 20
+    for node, table in zip(NODES, tables()):
+        told = f"{node}: the kernel has no flowtables, so all packets go the long way" in done.stdout
+        assert told == ("flow add @" not in table)
     again = playbook("playbooks/policy.yml", *changed)
     recap = again.stdout.split("PLAY RECAP")[1]
     assert re.findall(r"^(fw-\d) .* changed=(\d+) ", recap, re.MULTILINE) == [("fw-1", "0"), ("fw-2", "0")], (
