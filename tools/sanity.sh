@@ -9,6 +9,8 @@ rm -rf "$collection" "$root/archive"
 mkdir -p "$collection" "$root/home/.ansible/test/cache"
 ansible-galaxy collection build --output-path "$root/archive" . >/dev/null
 tar --extract --file "$root"/archive/ftfw-pair-*.tar.gz --directory "$collection"
+# what the collection builds on
+ln -sfn "$PWD/.ansible/collections/ansible_collections/containers" "$root/ansible_collections/containers"
 # else ansible-test would take this clone for the repository, in which all of build/ is ignored
 git init --quiet "$collection"
 

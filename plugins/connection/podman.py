@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-import shlex
-
-from ansible.plugins.connection import ConnectionBase
-from ansible_collections.containers.podman.plugins.connection.podman import Connection as Podman
-
 DOCUMENTATION = """
 name: podman
 author: The ftfw.pair authors (@ftfw)
@@ -45,6 +40,11 @@ options:
     vars:
       - name: ansible_podman_executable
 """
+
+import shlex
+
+from ansible.plugins.connection import ConnectionBase
+from ansible_collections.containers.podman.plugins.connection.podman import Connection as Podman
 
 
 class Connection(Podman):
