@@ -14,6 +14,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_cover import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
     ANY,
     EXPECTED,
+    FLOWS,
     Addresses,
     PolicyEntry,
 )
@@ -126,6 +127,28 @@ def _check_ways(site: Site, entry: PolicyEntry, problems: Problems) -> bool:
     return bool(entry.ways()) and not apart
 
 
+def _check_offload(site: Site, entry: PolicyEntry, problems: Problems) -> None:
+    """What is offloaded has to be something: of flows the kernel takes TCP and UDP without a helper."""
+    services = [site.services[name] for name in entry.services if name != ANY]
+    if entry.offload == EXPECTED and not any(service.helper for service in services):
+        problems.add(
+            SITE,
+            f"{entry.place}.offload",
+            EXPECTED,
+            "no service of this entry has a helper, so that nothing is expected",
+            "write true, or name a service with a helper",
+        )
+    plain = any((service.tcp or service.udp) and not service.helper for service in services)
+    if entry.offload == FLOWS and not entry.any_service and not plain:
+        problems.add(
+            SITE,
+            f"{entry.place}.offload",
+            "true",
+            "the kernel offloads TCP and UDP without a helper, and no service of this entry is such a one",
+            f"write {EXPECTED} for what helpers expect, or leave it out",
+        )
+
+
 def _check_families(site: Site, entry: PolicyEntry, problems: Problems) -> None:
     """What an entry names must be of a family that some of its networks have in common."""
     families = {family for way in entry.ways() for family in site.families(way)}
@@ -139,14 +162,7 @@ def _check_families(site: Site, entry: PolicyEntry, problems: Problems) -> None:
             "give both a prefix of one family",
         )
         return
-    if entry.offload == EXPECTED and not any(site.services[n].helper for n in entry.services if n != ANY):
-        problems.add(
-            SITE,
-            f"{entry.place}.offload",
-            EXPECTED,
-            "no service of this entry has a helper, so that nothing is expected",
-            "write true, or name a service with a helper",
-        )
+    _check_offload(site, entry, problems)
     common = " and ".join(f"IPv{family}" for family in sorted(families))
     for name in () if entry.any_service else entry.services:
         for kind in site.services[name].icmp:

@@ -368,6 +368,11 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_policy[0].offload: expected: no service of this entry has a helper, so that nothing is "
         "expected; write true, or name a service with a helper",
     ),
+    "offload of what the kernel does not take": (
+        {"all:site_policy": [{**OUT, "services": ["ftp", "ping"], "offload": True}]},
+        "all: site_policy[0].offload: true: the kernel offloads TCP and UDP without a helper, and no service "
+        "of this entry is such a one; write expected for what helpers expect, or leave it out",
+    ),
     "fragment at no place": (
         {"all:site_fragments": [{"place": "inptu", "text": "accept"}]},
         "all: site_fragments[0].place: inptu: is unknown; did you mean input?",
