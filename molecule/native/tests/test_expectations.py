@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 import shlex
 
-from containers import SERVER, other_of, run, wait
-from test_pair import primary, settle
+from containers import PREFIX, SERVER, other_of, run, wait
+from lab import Lab
+from test_pair import is_primary, primary, settle
 
 ASKS = f"""
 import ftplib, os, socket, time
@@ -48,6 +49,7 @@ def expected(node: str) -> bool:
 
 
 def test_an_expectation_is_on_both_nodes_and_outlives_the_primary() -> None:
+    lab = Lab(PREFIX)
     old = primary()
     new = other_of(old)
     settle(old)
@@ -55,11 +57,13 @@ def test_an_expectation_is_on_both_nodes_and_outlives_the_primary() -> None:
         start()
         wait("the primary expects the connection", lambda: expected(old))
         wait("the backup does, too", lambda: expected(new))
-        run(old, "systemctl kill --signal SIGKILL keepalived.service")
-        settle(new)
+        lab.links(old, "down")
+        wait("the other node takes over", lambda: is_primary(new))
         assert expected(new)
         run("client", "touch /run/go")
         wait("the data arrives", lambda: "\n226 " in told())
         wait("the expectation is used up", lambda: not expected(new))
     finally:
+        lab.links(old, "up")
         clear()
+    settle(primary())

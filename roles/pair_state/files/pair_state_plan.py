@@ -164,9 +164,7 @@ def plan_transition(policy: Policy, groups: dict[str, str], group: str) -> Plan:
     gate_close = (close_gate(policy.gate),) if policy.gate else ()
     if policy.mode == DIRECT:
         if state == MASTER:
-            # The peer asks for all flows once it has given up its own. Sent before, they would put its
-            # expectations in the place of themselves, and it would tell this node that its own are gone.
-            return Plan((RESYNC,))
+            return Plan((RESYNC, BULK))
         request = (REQUEST,) if state == BACKUP else ()
         return Plan(request if another_master else (DISOWN, *request), policy.settle)
     if state == MASTER:

@@ -46,12 +46,12 @@ def test_parse_event(line: str, event: Any) -> None:
 @pytest.mark.parametrize(
     ("groups", "external", "direct"),
     [
-        pytest.param({"a": "MASTER"}, "-c, -f, -R, -B", "-R", id="primary"),
+        pytest.param({"a": "MASTER"}, "-c, -f, -R, -B", "-R, -B", id="primary"),
         pytest.param({"a": "BACKUP"}, "-t, -n", "-f internal, -n", id="backup"),
         pytest.param({"a": "FAULT"}, "-t", "-f internal", id="fault"),
         pytest.param({"a": "STOP"}, "-t", "-f internal", id="stop"),
-        pytest.param({"a": "MASTER", "b": "BACKUP"}, "-c, -f, -R, -B", "-R", id="one-of-two"),
-        pytest.param({"a": "MASTER", "b": "MASTER"}, "-c", "-R", id="second-group-flushes-nothing"),
+        pytest.param({"a": "MASTER", "b": "BACKUP"}, "-c, -f, -R, -B", "-R, -B", id="one-of-two"),
+        pytest.param({"a": "MASTER", "b": "MASTER"}, "-c", "-R, -B", id="second-group-flushes-nothing"),
         pytest.param({"a": "BACKUP", "b": "MASTER"}, "-n", "-n", id="another-is-primary"),
         pytest.param({"a": "FAULT", "b": "MASTER"}, "", "", id="fault-while-another-is-primary"),
     ],
