@@ -53,7 +53,10 @@ tests() { # FOLDER
     echo "+ pytest tests/$1"
     ANSIBLE_REMOTE_TMP="$scratch/remote" pytest "tests/$1" -rs --basetemp="$scratch/$1" --junit-xml="$report"
     code=$?
-    counts=$(python tools/count_tests.py "$report")
+    python tools/count_tests.py "$report" >"$scratch/counts"
+    counts=$(head -n 1 "$scratch/counts")
+    # again at the end: what is before it may be long
+    tail -n +2 "$scratch/counts" >>"$scratch/failed-tests"
     # an error outside of all tests, such as one while they are collected
     case $code:${counts#* } in
     0:0) ;;
@@ -78,6 +81,7 @@ for stage in $stages; do
     long) scenarios molecule/native/molecule.yml ;;
     esac
 done
+[ ! -s "$scratch/failed-tests" ] || head -n 60 "$scratch/failed-tests"
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

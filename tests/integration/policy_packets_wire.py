@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import without_flowtables
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import boot_text
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
@@ -69,8 +70,8 @@ class Wire:
     server: Namespace
 
     def load(self, ruleset: str) -> None:
-        """Replace the table, as a node does at boot."""
-        self.firewall("nft", "-f", "-", text=boot_text("inet", "ftfw", ruleset))
+        """Replace the table, as a node does at boot whose kernel has no flowtables."""
+        self.firewall("nft", "-f", "-", text=boot_text("inet", "ftfw", without_flowtables(ruleset)))
 
 
 def views(**site: Any) -> dict[str, Any]:
