@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 
-from containers import PREFIX, SERVER, other_of, run, wait
+import pytest
+from containers import PREFIX, SERVER, other_of, playbook, run, wait
 from lab import Lab
 from test_pair import is_primary, primary, settle
 
@@ -48,7 +50,24 @@ def expected(node: str) -> bool:
     return port is not None and f" dport={port[1]}" in run(node, "conntrack -L expect 2>/dev/null")
 
 
-def test_an_expectation_is_on_both_nodes_and_outlives_the_primary() -> None:
+def crash(lab: Lab, old: str) -> None:
+    lab.links(old, "down")
+    wait("the other node takes over", lambda: is_primary(other_of(old)))
+
+
+def kill(_lab: Lab, old: str) -> None:
+    run(old, "systemctl kill --signal SIGKILL keepalived.service")
+    settle(other_of(old))
+
+
+def switch(_lab: Lab, old: str) -> None:
+    done = playbook("playbooks/switchover.yml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    settle(other_of(old))
+
+
+@pytest.mark.parametrize("end", [crash, kill, switch])
+def test_an_expectation_is_on_both_nodes_and_outlives_the_primary(end: Callable[[Lab, str], None]) -> None:
     lab = Lab(PREFIX)
     old = primary()
     new = other_of(old)
@@ -57,8 +76,7 @@ def test_an_expectation_is_on_both_nodes_and_outlives_the_primary() -> None:
         start()
         wait("the primary expects the connection", lambda: expected(old))
         wait("the backup does, too", lambda: expected(new))
-        lab.links(old, "down")
-        wait("the other node takes over", lambda: is_primary(new))
+        end(lab, old)
         assert expected(new)
         run("client", "touch /run/go")
         wait("the data arrives", lambda: "\n226 " in told())

@@ -105,8 +105,9 @@ def read_config(file: Path) -> Config:
     interval, hold, recovery = (float(said[name]) for name in ("interval", "hold", "recovery"))
     if not 0.01 <= interval <= 1:
         raise ValueError(f"interval is {interval:g} s, it must be between 0.01 and 1")
-    if not 3 * interval - 1e-9 <= hold <= 30:
-        raise ValueError(f"hold is {hold:g} s, it must be between three intervals ({3 * interval:g}) and 30")
+    if not 3 * interval - 1e-9 <= hold <= 3600:
+        least = f"three intervals ({3 * interval:g})"
+        raise ValueError(f"hold is {hold:g} s, it must be between {least} and 3600")
     if not 0 < recovery <= 3600:
         raise ValueError(f"recovery is {recovery:g} s, it must be more than 0, and 3600 at most")
     links = tuple(read_link(link, said["targets"]) for link in said["links"])

@@ -37,6 +37,7 @@ sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
 from pair_state_plan import (
     COMMIT,
     EXTERNAL,
+    MASTER,
     MODES,
     Plan,
     Policy,
@@ -45,6 +46,7 @@ from pair_state_plan import (
     StepResult,
     parse_event,
     plan_event,
+    plan_opening,
     plan_refresh,
     plan_transition,
 )
@@ -54,21 +56,31 @@ ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 
 
 def run_steps(
-    steps: tuple[Step, ...], run: Callable[[Step], StepResult], pause: Callable[[], None]
+    steps: tuple[Step, ...],
+    run: Callable[[Step], StepResult],
+    pause: Callable[[], None],
+    tell: Callable[[list[StepResult]], None] = lambda _results: None,
 ) -> list[StepResult]:
-    """Run the steps in order. One that is refused is tried as often as it says, before what needs it."""
+    """Run the steps in order. One that is refused is tried as often as it says, before what needs it.
+
+    Each is told when it has ended: those after it may hang.
+    """
     results: list[StepResult] = []
     for step in steps:
         if any(result.name == step.needs and not result.ok for result in results):
             results.append(StepResult(step.name, step.command, None, 0.0, f"skipped: '{step.needs}' failed"))
+            tell(results[-1:])
             continue
         result = run(step)
         for _attempt in range(step.tries - 1):
             if result.ok or result.exit_code is None:
                 break
             pause()
-            result = run(step)
+            before, result = result, run(step)
+            if result.exit_code is None:
+                result.message += f"; before that exit code {before.exit_code}, {before.message}"
         results.append(result)
+        tell(results[-1:])
     return results
 
 
@@ -111,18 +123,34 @@ class Program:
         self.groups: list[str] = chosen.group
         self.timeout: float = chosen.timeout
         self.gate_deadline: float = chosen.gate_deadline
+        # of the transition that is under way (monotonic clock)
+        self.gate_until = 0.0
         self.policy = Policy(chosen.mode, tuple(chosen.gate), chosen.settle, chosen.refresh)
         self.known = State()
         # what waits for its time: a transition's steps, and the next refresh (monotonic clock)
         self.waiting: tuple[float, tuple[Step, ...]] | None = None
         self.refresh_at = time.monotonic() + self.policy.refresh
 
+    def limit(self, step: Step) -> float:
+        """Seconds for one step. A gate waits for no commit beyond its deadline, however often it is tried.
+
+        Before its gate is open no step of a node takes longer than that: it may have to become primary.
+        """
+        if not self.policy.gate:
+            return self.timeout
+        if step is COMMIT:
+            return max(0.0, min(self.gate_until - time.monotonic(), self.timeout))
+        return self.timeout if self.known.state == MASTER else min(self.gate_deadline, self.timeout)
+
     def run_step(self, step: Step) -> StepResult:
-        """Run one command within its time limit. A gate waits for no commit longer than its deadline."""
+        """Run one command within its time limit."""
         command = (
             ["/usr/sbin/nft", step.nft] if step.nft else [*self.conntrackd, *shlex.split(step.option or "")]
         )
-        limit = self.gate_deadline if step is COMMIT and self.policy.gate else self.timeout
+        limit = self.limit(step)
+        if not limit:
+            message = f"not tried again: {self.gate_deadline:g} s are over"
+            return StepResult(step.name, step.command, None, 0.0, message)
         start = time.monotonic()
         code: int | None = None
         try:
@@ -136,7 +164,7 @@ class Program:
             )
             code, message = done.returncode, done.stderr.decode(errors="replace").strip()
         except subprocess.TimeoutExpired:
-            message = f"no end after {limit:g} s"
+            message = f"no end after {round(limit, 1):g} s"
         except OSError as error:
             message = str(error)
         return StepResult(step.name, step.command, code, round(time.monotonic() - start, 4), message)
@@ -196,14 +224,14 @@ class Program:
             return
         if plan.steps:
             log(NOTICE, f"{reason}: {len(plan.steps)} steps")
-        if plan.steps or self.known.pending:
+        if plan.steps or (transition and self.known.pending):
             self.carry_out(plan.steps)
 
     def carry_out(self, steps: tuple[Step, ...]) -> None:
         """Run the steps; what failed, or is cut off here, stays pending."""
+        self.gate_until = time.monotonic() + self.gate_deadline
         self.save()
-        results = run_steps(steps, self.run_step, lambda: time.sleep(0.3))
-        log_steps(results)
+        results = run_steps(steps, self.run_step, lambda: time.sleep(0.3), log_steps)
         self.known.steps = results
         if all(result.ok for result in results):
             # steps that were laid aside are of a transition that is not complete yet
@@ -217,7 +245,8 @@ class Program:
         self.refresh_at = time.monotonic() + self.policy.refresh
         # what could not be written at the time
         self.save()
-        log_failures(run_steps(plan_refresh(self.policy, self.known).steps, self.run_step, lambda: None))
+        steps = plan_refresh(self.policy, self.known).steps
+        run_steps(steps, self.run_step, lambda: None, log_failures)
 
     def open_fifo(self) -> int:
         """Open the FIFO to read and write: no end of file when keepalived stops, no wait for a start."""
@@ -237,6 +266,7 @@ class Program:
             self.follow(plan_transition(self.policy, self.known.groups, pending), reason, transition=True)
         else:
             self.save()
+            self.follow(plan_opening(self.policy, self.known), "start as primary", transition=False)
         while True:
             self.turn(descriptor)
 

@@ -164,7 +164,9 @@ def plan_transition(policy: Policy, groups: dict[str, str], group: str) -> Plan:
     gate_close = (close_gate(policy.gate),) if policy.gate else ()
     if policy.mode == DIRECT:
         if state == MASTER:
-            return Plan((RESYNC, BULK))
+            # The peer asks for all flows once it has given up its own. Sent before, they would put its
+            # expectations in the place of themselves, and it would tell this node that its own are gone.
+            return Plan((RESYNC,))
         request = (REQUEST,) if state == BACKUP else ()
         return Plan(request if another_master else (DISOWN, *request), policy.settle)
     if state == MASTER:
@@ -177,7 +179,7 @@ def plan_transition(policy: Policy, groups: dict[str, str], group: str) -> Plan:
 def plan_event(policy: Policy, known: State, event: Event, now: float) -> Plan:
     """Note what the event says in `known`, and return what it asks for."""
     if event.state == LOADED:
-        return Plan((OPEN,) if policy.gate and known.state == MASTER and known.pending is None else ())
+        return plan_opening(policy, known)
     if event.state == HEARD:
         return plan_refresh(policy, known)
     if event.group is None:
@@ -190,6 +192,17 @@ def plan_event(policy: Policy, known: State, event: Event, now: float) -> Plan:
     known.groups[event.group] = event.state
     known.pending = event.group
     return plan_transition(policy, known.groups, event.group)
+
+
+def plan_opening(policy: Policy, known: State) -> Plan:
+    """What opens the gate of a primary: it is shut when the ruleset is loaded, and where it is new.
+
+    A transition that is not complete is carried out again, for its end is noted with that of these steps.
+    """
+    if not policy.gate or known.state != MASTER:
+        return Plan()
+    again = plan_transition(policy, known.groups, known.pending).steps if known.pending is not None else ()
+    return Plan(again if OPEN in again else (OPEN, *again))
 
 
 def _plan_start(policy: Policy, known: State) -> Plan:

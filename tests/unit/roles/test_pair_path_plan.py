@@ -517,7 +517,7 @@ def test_config(tmp_path: Path) -> None:
     [
         ({"interval": 0}, "interval is 0 s, it must be between 0.01 and 1"),
         ({"interval": "x"}, "could not convert string to float"),
-        ({"hold": 0.2}, r"hold is 0.2 s, it must be between three intervals \(0.3\) and 30"),
+        ({"hold": 0.2}, r"hold is 0.2 s, it must be between three intervals \(0.3\) and 3600"),
         ({"recovery": -1}, "recovery is -1 s, it must be more than 0"),
         ({"links": []}, "links has no leg"),
         ({"links": [CONFIG["links"][0]] * 2}, "a network is there twice"),

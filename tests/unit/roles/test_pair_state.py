@@ -173,7 +173,7 @@ def test_a_quick_return_keeps_the_flows(tmp_path: Path) -> None:
     program = Running(tmp_path, "--mode", "direct", "--settle", "0.6", "--refresh", "0")
     program.write('GROUP "a" BACKUP 0\nGROUP "a" MASTER 0\n')
     time.sleep(1.2)
-    assert program.options() == "-R -B"
+    assert program.options() == "-R"
     assert program.known()["pending"] is None
     program.stop()
 
@@ -184,7 +184,7 @@ def test_only_a_primary_refreshes(tmp_path: Path) -> None:
     time.sleep(1)
     assert program.options() == "-f internal -n"
     program.write('GROUP "a" MASTER 0\n')
-    program.until(lambda: program.options().startswith("-f internal -n -R -B -R -B -R -B"))
+    program.until(lambda: program.options().startswith("-f internal -n -R -R -B -R -B"))
     program.stop()
 
 

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,12 +49,12 @@ def test_parse_event(line: str, event: Any) -> None:
 @pytest.mark.parametrize(
     ("groups", "external", "direct"),
     [
-        pytest.param({"a": "MASTER"}, "-c, -f, -R, -B", "-R, -B", id="primary"),
+        pytest.param({"a": "MASTER"}, "-c, -f, -R, -B", "-R", id="primary"),
         pytest.param({"a": "BACKUP"}, "-t, -n", "-f internal, -n", id="backup"),
         pytest.param({"a": "FAULT"}, "-t", "-f internal", id="fault"),
         pytest.param({"a": "STOP"}, "-t", "-f internal", id="stop"),
-        pytest.param({"a": "MASTER", "b": "BACKUP"}, "-c, -f, -R, -B", "-R, -B", id="one-of-two"),
-        pytest.param({"a": "MASTER", "b": "MASTER"}, "-c", "-R, -B", id="second-group-flushes-nothing"),
+        pytest.param({"a": "MASTER", "b": "BACKUP"}, "-c, -f, -R, -B", "-R", id="one-of-two"),
+        pytest.param({"a": "MASTER", "b": "MASTER"}, "-c", "-R", id="second-group-flushes-nothing"),
         pytest.param({"a": "BACKUP", "b": "MASTER"}, "-n", "-n", id="another-is-primary"),
         pytest.param({"a": "FAULT", "b": "MASTER"}, "", "", id="fault-while-another-is-primary"),
     ],
@@ -103,7 +106,22 @@ def test_the_gate_opens_after_the_commit_and_shuts_last() -> None:
             id="direct-started-pending",
         ),
         pytest.param(GATED, {"a": "MASTER"}, None, Event(None, "loaded"), OPEN, id="ruleset-primary"),
-        pytest.param(GATED, {"a": "MASTER"}, "a", Event(None, "loaded"), "", id="ruleset-before-the-commit"),
+        pytest.param(
+            GATED,
+            {"a": "MASTER"},
+            "a",
+            Event(None, "loaded"),
+            f"-c, {OPEN}, -f, -R, -B",
+            id="ruleset-before-the-commit",
+        ),
+        pytest.param(
+            GATED,
+            {"a": "MASTER", "b": "BACKUP"},
+            "b",
+            Event(None, "loaded"),
+            f"{OPEN}, -n",
+            id="ruleset-while-another-group-leaves",
+        ),
         pytest.param(GATED, {"a": "BACKUP"}, None, Event(None, "loaded"), "", id="ruleset-backup"),
         pytest.param(DIRECT, {"a": "MASTER"}, None, Event(None, "loaded"), "", id="ruleset-no-gate"),
         pytest.param(DIRECT, {"a": "MASTER"}, None, Event(None, "heard"), "-R, -B", id="heard-primary"),
@@ -160,6 +178,38 @@ def test_a_commit_without_end_is_not_tried_again_and_the_gate_opens() -> None:
 
     program.run_steps(plan.plan_transition(GATED, {"a": "MASTER"}, "a").steps, run, lambda: None)
     assert ran == ["conntrackd -c", OPEN, "conntrackd -R", "conntrackd -B"]
+
+
+def test_all_tries_of_a_commit_share_the_gates_deadline(tmp_path: Path) -> None:
+    client = tmp_path / "conntrackd"
+    client.write_text("#!/bin/sh\necho refused >&2\nsleep 2\nexit 1\n")
+    client.chmod(0o755)
+    chosen = argparse.Namespace(
+        fifo=tmp_path / "notify",
+        state_file=tmp_path / "state.json",
+        conntrackd=[str(client)],
+        group=["a"],
+        timeout=30.0,
+        gate_deadline=3.0,
+        mode="external",
+        gate=["eth0"],
+        settle=2.0,
+        refresh=60.0,
+    )
+    running = program.Program(chosen)
+    began = time.monotonic()
+    running.carry_out((program.COMMIT,))
+    assert time.monotonic() - began < 5, "three times two seconds would be more"
+    (result,) = running.known.steps
+    assert result.exit_code is None
+    assert "exit code 1, refused" in result.message
+    # what may be under way when the node becomes primary, and what comes after the gate is open
+    assert running.limit(plan.RESYNC) == 3
+    running.known.groups["a"] = "MASTER"
+    assert running.limit(plan.RESYNC) == 30
+    running.known.groups.clear()
+    running.policy = program.Policy("direct")
+    assert running.limit(plan.RESYNC) == 30
 
 
 def test_state_file_holds_the_state() -> None:
