@@ -35,6 +35,12 @@ _ONE_ADDRESS = r"[0-9a-f.:]+"
 
 REASONS: tuple[Reason, ...] = (
     Reason(
+        "raw_(prerouting|output)",
+        "without ([io]ifname|ip6? [sd]addr|udp [sd]port) .*",
+        "[io]ifname .* udp dport [0-9]+ notrack",
+        "only the nodes send to each other's ports; what else would come to them is dropped",
+    ),
+    Reason(
         "prerouting",
         ".*",
         ".* ct event set .*",

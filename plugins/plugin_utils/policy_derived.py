@@ -21,6 +21,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import
     ports_of,
     types_of,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PATH_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import ANY, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address, Service
 
@@ -116,6 +117,11 @@ def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[C
                 yield case(label, way[0], None, *ends, "drop", **more, flags=["ack"])
             if not entry.accepts:
                 continue
+            if protocol == "udp" and protocol not in begun and entry.limit is None:
+                begun.add(protocol)
+                # a client may have the port that the nodes have between themselves
+                by_chance: Options = {**more, "source_port": PATH_PORT}
+                yield from judged(bench, f"{name}, from port {PATH_PORT}", way, ends, by_chance, entry)
             if protocol == "icmp":
                 if entry.limit is None:
                     many = {**more, "repeat": _REPEAT}

@@ -55,9 +55,9 @@ def entry_chains(firewall: Firewall) -> dict[Way, Verdicts]:
 
 def ping_chains(firewall: Firewall) -> dict[Way, Verdicts]:
     """Chains with the limits on each packet of a ping, where entries have them."""
-    names = _chain_names(firewall.ways)
+    names = ping_names(_chain_names(firewall.ways))
     found = ((way, blocks(*_ping_limits(firewall, way, entries))) for way, entries in firewall.ways.items())
-    return {way: Verdicts(f"{names[way]}_pings", rules) for way, rules in found if rules}
+    return {way: Verdicts(names[way], rules) for way, rules in found if rules}
 
 
 def dispatch(firewall: Firewall, chains: Mapping[Way, Verdicts]) -> list[str]:
@@ -113,6 +113,17 @@ def _chain_names(ways: Iterable[Way]) -> dict[Way, str]:
             name = f"{name[:_LONGEST]}_{len(names)}"
         names[source, destination] = name
     return names
+
+
+def ping_names(names: Mapping[Way, str]) -> dict[Way, str]:
+    """Name the chains of pings after those of entries, as none of these is named."""
+    found = {}
+    for way, name in names.items():
+        pings = f"{name}_pings"
+        while pings in names.values():
+            pings += "_"
+        found[way] = pings
+    return found
 
 
 def _groups(entries: list[PolicyEntry]) -> Iterator[list[PolicyEntry]]:

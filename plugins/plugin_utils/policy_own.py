@@ -17,7 +17,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     quoted,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, of_family
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address, of_family
 
 # a number, because the name needs /etc/protocols
 _VRRP = 112
@@ -30,11 +30,20 @@ def untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
         f'{direction} "{firewall.device(router.network)}" {_PROTOCOL[family]} {_VRRP} notrack'
         for router, family in firewall.instances()
     ]
+    # with both addresses: what is forwarded may have one of the ports by chance
+    for network in firewall.pair.sync:
+        local, remote = _sync_ends(firewall, network)
+        ip = IP[local.version]
+        source, destination = (remote, local) if direction == "iifname" else (local, remote)
+        rules.append(
+            f'{direction} "{firewall.device(network)}" {ip} saddr {source} {ip} daddr {destination} '
+            f"udp dport {firewall.sync_port} notrack"
+        )
     rules += [
-        f'{direction} "{firewall.device(network)}" udp dport {firewall.sync_port} notrack'
-        for network in firewall.pair.sync
+        f'{direction} "{link.interface}" {_between(*ends)} notrack'
+        for link in firewall.links
+        for ends in [(link.peer, link.local) if direction == "iifname" else (link.local, link.peer)]
     ]
-    rules += [f'{direction} "{link.interface}" udp dport {PATH_PORT} notrack' for link in firewall.links]
     return blocks(
         ("the pair's own traffic is not tracked, and so not replicated", list(dict.fromkeys(rules)))
     )
@@ -65,7 +74,7 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
         ("path tracking from the peer", _path_tracking(firewall)),
         ("the preferred node asks for the flows", _flows(firewall)),
         # by address, not by state: a session from before the first load has no state, and must not die of it
-        ("management, known by its address", list(_management(firewall))),
+        ("management, known by its address", management(firewall)),
         ("what belongs to no known flow", ["ct state invalid drop"]),
         (
             # before the established ones, because an echo's later packets belong to them
@@ -133,8 +142,8 @@ def _vrrp(firewall: Firewall) -> list[str]:
 def _replication(firewall: Firewall) -> list[str]:
     rules = []
     for name in firewall.pair.sync:
-        family = firewall.site.networks[name].first_family
-        local, remote = firewall.address(name, family), firewall.peer_address(name, family)
+        local, remote = _sync_ends(firewall, name)
+        family = local.version
         rules.append(
             f'iifname "{firewall.device(name)}" {IP[family]} saddr {remote} {IP[family]} daddr {local} '
             f"udp dport {firewall.sync_port} accept"
@@ -142,15 +151,21 @@ def _replication(firewall: Firewall) -> list[str]:
     return rules
 
 
+def _sync_ends(firewall: Firewall, network: str) -> tuple[Address, Address]:
+    """The node's own address on a replication network, and the peer's."""
+    family = firewall.site.networks[network].first_family
+    return firewall.address(network, family), firewall.peer_address(network, family)
+
+
 def _path_tracking(firewall: Firewall) -> list[str]:
-    rules = []
-    for link in firewall.links:
-        ip = IP[link.local.version]
-        rules.append(
-            f'iifname "{link.interface}" {ip} saddr {link.peer} {ip} daddr {link.local} '
-            f"udp sport {PATH_PORT} udp dport {PATH_PORT} accept"
-        )
-    return rules
+    return [f'iifname "{link.interface}" {_between(link.peer, link.local)} accept' for link in firewall.links]
+
+
+def _between(source: Address, destination: Address) -> str:
+    """Match what path tracking sends from one node to the other."""
+    ip = IP[source.version]
+    ports = f"udp sport {PATH_PORT} udp dport {PATH_PORT}"
+    return f"{ip} saddr {source} {ip} daddr {destination} {ports}"
 
 
 def _flows(firewall: Firewall) -> list[str]:
@@ -158,8 +173,8 @@ def _flows(firewall: Firewall) -> list[str]:
     if firewall.pair.preempt == "never" or firewall.pair.preferred() == firewall.host.name:
         return []
     name = firewall.pair.sync[0]
-    family = firewall.site.networks[name].first_family
-    local, remote = firewall.address(name, family), firewall.peer_address(name, family)
+    local, remote = _sync_ends(firewall, name)
+    family = local.version
     return [
         f'iifname "{firewall.device(name)}" {IP[family]} saddr {remote} {IP[family]} daddr {local} '
         f"tcp dport {FLOWS_PORT} accept"
@@ -175,8 +190,9 @@ def _strong_host(firewall: Firewall) -> Iterator[str]:
                     yield f'iifname != "{interface.name}" {IP[family]} daddr {one_of(addresses)} drop'
 
 
-def _management(firewall: Firewall) -> Iterator[str]:
+def management(firewall: Firewall) -> list[str]:
     """Only hypervisors may log in; where no hypervisor stands on the network, whoever is on it."""
+    rules = []
     for interface in firewall.management:
         network = firewall.site.networks[interface.network]
         grounded = [
@@ -191,5 +207,8 @@ def _management(firewall: Firewall) -> Iterator[str]:
                 sources = list(network.prefixes_of_family(family))
             if sources:
                 matches = f'iifname "{interface.name}" {IP[family]} saddr {one_of(sources)}'
-                yield f"{matches} tcp dport 22 accept"
-                yield f"{matches} {ICMP[family]} type echo-request accept"
+                rules += [
+                    f"{matches} tcp dport 22 accept",
+                    f"{matches} {ICMP[family]} type echo-request accept",
+                ]
+    return rules

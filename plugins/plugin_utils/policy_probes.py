@@ -8,10 +8,11 @@ An element is added with a time-out, so it goes by itself, even when nobody is l
 from __future__ import annotations
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Set
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Counter, Set
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath
 
 PORTS, FTP, PINGS, FORWARDS = "probe_ports", "probe_ftp", "probe_pings", "probe_forwards"
+COUNTER = "probed"
 SECONDS = "SECONDS"
 """Stands in a command where its time-out goes: in a map that has its place before the colon."""
 _IP = {4: "ip", 6: "ip6"}
@@ -32,6 +33,10 @@ def probe_sets(firewall: Firewall) -> tuple[Set, ...]:
         Set(PINGS, "from where to where a probe pings", f"{address} . {address}"),
         Set(FORWARDS, "where a probe is forwarded to", f"{address} . inet_proto . inet_service : {address}"),
     )
+
+
+def probe_counters(firewall: Firewall) -> tuple[Counter, ...]:
+    return (Counter(COUNTER, "flows that a probe has opened"),) if firewall.probe else ()
 
 
 def probe_destination_nat(firewall: Firewall) -> list[str]:
@@ -75,7 +80,7 @@ def probe_forward(firewall: Firewall) -> list[str]:
         f"{ip} saddr {path.server} {ip} daddr {path.client} ct status dnat"
     )
     return [
-        f"{matches} {protocol} {_PORT} @{PORTS} ct state new accept"
+        f'{matches} {protocol} {_PORT} @{PORTS} ct state new counter name "{COUNTER}" accept'
         for matches in (out, back)
         for protocol in (_SYN, "meta l4proto udp")
     ]

@@ -44,6 +44,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_offload import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import own_input, reverse_path, untracked
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
+    probe_counters,
     probe_destination_nat,
     probe_forward,
     probe_helpers,
@@ -158,7 +159,7 @@ def compile_policy(firewall: Firewall) -> Table:
             ),
         ),
         gate_sets(firewall) + probe_sets(firewall) + entry_sets(firewall),
-        entry_counters(firewall) + offload_counters(firewall),
+        entry_counters(firewall) + offload_counters(firewall) + probe_counters(firewall),
         flowtables(firewall),
         firewall.fragments("table"),
     )

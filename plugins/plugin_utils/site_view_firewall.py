@@ -9,6 +9,7 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_interfaces
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import render_ruleset
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import management
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import compile_policy
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helper_modules
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink
@@ -75,6 +76,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
         },
         "nftables": {
             "helpers": sorted(policy.helpers),
+            "management": management(firewall),
             "modules": sorted({module for helper in policy.helpers for module in helper_modules(helper)}),
             "ruleset": render_ruleset(policy),
         },

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -270,3 +271,18 @@ def test_no_change_of_the_labs_rules_goes_unnoticed() -> None:
     assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
     # and the control: most of them are noticed, so the tests are no formality
     assert mutation["noticed"] > mutation["mutants"] / 2
+
+
+def test_a_port_of_the_nodes_may_be_a_clients_by_chance() -> None:
+    """Its flow is tracked as any other; rules that look at the port alone would lose the answers."""
+    site = built(lab())
+    view = policy_test_view(site, "fw-1", ())
+    assert view is not None
+    rules = host_view(site, "fw-1")["nftables"]["ruleset"]
+    careless = re.sub(r"ip saddr \S+ ip daddr \S+ udp sport 3781 (udp dport 3781 notrack)", r"\1", rules)
+    assert careless != rules
+    wires, probes = read(view["interfaces"], view["tests"])
+    with open_space(wires, probes) as space:
+        failed = [row["name"] for row in check(space, careless, probes) if not row["ok"]]
+    assert failed
+    assert all("from port 3781" in name for name in failed)

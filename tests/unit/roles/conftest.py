@@ -109,7 +109,11 @@ SITE_VIEW: dict[str, Any] = {
             },
         ],
     },
-    "nftables": {"ruleset": "table inet ftfw {\n}\n", "modules": ["nf_conntrack_ftp", "nf_nat_ftp"]},
+    "nftables": {
+        "ruleset": "table inet ftfw {\n}\n",
+        "modules": ["nf_conntrack_ftp", "nf_nat_ftp"],
+        "management": ['iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept'],
+    },
 }
 
 

@@ -68,6 +68,7 @@ def test_conntrackd_check_refuses_an_empty_file(roles: Any, check: Check) -> Non
         pytest.param({"conntrackd_expectation_helpers": []}, id="no-expectations"),
         pytest.param({"conntrackd_external_cache": True}, id="external-cache"),
         pytest.param({"conntrackd_filter": "kernelspace"}, id="filter-in-the-kernel"),
+        pytest.param({"conntrackd_events": "resync"}, id="unreliable-events"),
         pytest.param(
             {
                 "conntrackd_links": [
@@ -192,6 +193,15 @@ def test_path_tracking_is_as_patient_as_vrrp(roles: Any, advert: float, hold: fl
     assert float(roles.value("pair_state", "pair_state_path_hold", site_view=view)) == pytest.approx(hold)
 
 
+@pytest.mark.parametrize(("advert", "patience"), [(0.07, 2), (0.3, 2), (1, 2.5), (3, 7.5)])
+def test_the_guard_waits_for_more_than_one_advert(roles: Any, advert: float, patience: float) -> None:
+    """keepalived sleeps in between, and is no less alive."""
+    view = copy.deepcopy(roles.site_view)
+    view["keepalived"]["advert_interval"] = advert
+    unit = roles.render("pair_state", "pair-guard.service.j2", site_view=view)
+    assert float(unit.split("--patience ")[1].split()[0]) == pytest.approx(patience)
+
+
 def test_nft_takes_the_ruleset(roles: Any, check: Check) -> None:
     assert check("nft --check --file %s", roles.render("nftables", "ruleset.nft.j2")).returncode == 0
 
@@ -260,14 +270,47 @@ def test_a_boot_without_a_device_has_the_same_rules_without_flowtables(
     assert "policy drop" in done.stdout
     assert "ct state established accept" in done.stdout
     assert "flowtable" not in done.stdout
+    # a rule that would only count what was not offloaded
+    assert "l4proto tcp" not in done.stdout
 
 
-def test_a_boot_with_rules_that_can_not_be_loaded_says_so(roles: Any, check: Check, tmp_path: Path) -> None:
+def test_a_boot_with_rules_that_can_not_be_loaded_forwards_nothing(
+    roles: Any, check: Check, tmp_path: Path
+) -> None:
     (tmp_path / "rules.nft").write_text("table inet ftfw { chain forward { nonsense; }; }")
-    script = roles.render("nftables", "load-ruleset.j2")
-    done = check(f"/bin/sh %s {tmp_path}/rules.nft", script)
-    assert done.returncode == 1
+    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
+    load = f"sh {tmp_path}/load --start {tmp_path}/rules.nft; echo code $?"
+    done = check("/bin/sh %s", f"{load}; nft list ruleset")
     assert "nonsense" in done.stderr
+    assert "<2>the ruleset can not be loaded: nothing is forwarded" in done.stderr
+    assert done.stdout.startswith("code 1\n")
+    assert done.stdout.count("policy drop") == 2
+    assert 'iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept' in done.stdout
+
+
+def test_a_reload_keeps_the_counts(roles: Any, check: Check, tmp_path: Path) -> None:
+    table = "table inet ftfw {{\n    counter offloaded {}\n    counter policy_1 {{}}\n}}\n"
+    (tmp_path / "rules.nft").write_text(f"delete table inet ftfw\n{table.format('{}')}")
+    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
+    old = table.format("{ packets 7 bytes 420 }").replace("counter policy_1 {}", "counter gone {}")
+    load = f"nft '{old}'; sh {tmp_path}/load {tmp_path}/rules.nft; echo code $?; nft list ruleset"
+    done = check("/bin/sh %s", load)
+    assert done.stdout.startswith("code 0\n"), done.stderr
+    words = done.stdout.split()
+    assert " ".join(words[words.index("counter") :]) == (
+        "counter offloaded { packets 7 bytes 420 } counter policy_1 { packets 0 bytes 0 } }"
+    )
+
+
+def test_rules_that_can_not_be_loaded_leave_those_in_force(roles: Any, check: Check, tmp_path: Path) -> None:
+    (tmp_path / "rules.nft").write_text("table inet ftfw { chain forward { nonsense; }; }")
+    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
+    load = f"sh {tmp_path}/load --start {tmp_path}/rules.nft; echo code $?"
+    script = f"nft add table inet ftfw; {load}; nft list ruleset"
+    assert check("/bin/sh %s", script).stdout == "code 1\ntable inet ftfw {\n}\n"
+    # nor does a reload make any where there are none: the node may be primary
+    reload = f"sh {tmp_path}/load {tmp_path}/rules.nft; echo code $?; nft list ruleset"
+    assert check("/bin/sh %s", reload).stdout == "code 1\n"
 
 
 def test_the_unit_waits_for_the_devices_of_flowtables(roles: Any) -> None:

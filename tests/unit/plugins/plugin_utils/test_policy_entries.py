@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_entries import ping_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import CATALOGUE, HELPERS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
@@ -509,3 +510,11 @@ def test_flows_are_offloaded_by_entry(changed: Change, entry: dict[str, object],
     assert "flow add" not in plain and "flowtable" not in plain
     assert plain.count("\n") == text.count("\n")
     check(plain)
+
+
+def test_a_chain_of_pings_is_no_other_networks_chain() -> None:
+    names = {("lan", "wan"): "lan_to_wan", ("lan", "wan_pings"): "lan_to_wan_pings"}
+    assert ping_names(names) == {
+        ("lan", "wan"): "lan_to_wan_pings_",
+        ("lan", "wan_pings"): "lan_to_wan_pings_pings",
+    }

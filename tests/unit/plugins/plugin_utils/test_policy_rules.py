@@ -68,6 +68,10 @@ def test_lab_on_the_peer_differs_by_addresses_only(lab: dict[str, dict[str, Any]
             "# The policy of lab on fw-1, firewall of pair ftfw",
             "# The policy of lab on fw-2, firewall of pair ftfw",
         ),
+        _replication("iifname", "192.168.100.200", "192.168.100.100"),
+        *_path_tracking("iifname", "notrack"),
+        _replication("oifname", "192.168.100.100", "192.168.100.200"),
+        *_path_tracking("oifname", "notrack"),
         (
             'iifname != "eth2" ip daddr 192.168.100.100 drop',
             'iifname != "eth2" ip daddr 192.168.100.200 drop',
@@ -85,17 +89,31 @@ def test_lab_on_the_peer_differs_by_addresses_only(lab: dict[str, dict[str, Any]
             'iifname "eth2" ip saddr 192.168.100.200 ip daddr 192.168.100.100 udp dport 3780 accept',
             'iifname "eth2" ip saddr 192.168.100.100 ip daddr 192.168.100.200 udp dport 3780 accept',
         ),
-        *(
-            tuple(
-                f'iifname "{interface}" ip saddr {peer} ip daddr {own} udp sport 3781 udp dport 3781 accept'
-                for own, peer in (addresses, addresses[::-1])
-            )
-            for interface, addresses in (
-                ("eth1", ("192.168.2.1", "192.168.2.2")),
-                ("eth0", ("192.168.0.1", "192.168.0.2")),
-                ("eth2", ("192.168.100.100", "192.168.100.200")),
-            )
-        ),
+        *_path_tracking("iifname", "accept"),
+    ]
+
+
+def _replication(direction: str, *ends: str) -> tuple[str, ...]:
+    """The rule of both nodes."""
+    return tuple(
+        f'{direction} "eth2" ip saddr {source} ip daddr {destination} udp dport 3780 notrack'
+        for source, destination in (ends, ends[::-1])
+    )
+
+
+def _path_tracking(direction: str, verdict: str) -> list[tuple[str, ...]]:
+    """The rules of both nodes."""
+    return [
+        tuple(
+            f'{direction} "{interface}" ip saddr {source} ip daddr {destination} '
+            f"udp sport 3781 udp dport 3781 {verdict}"
+            for source, destination in ((pair, pair[::-1]) if direction == "oifname" else (pair[::-1], pair))
+        )
+        for interface, pair in (
+            ("eth1", ("192.168.2.1", "192.168.2.2")),
+            ("eth0", ("192.168.0.1", "192.168.0.2")),
+            ("eth2", ("192.168.100.100", "192.168.100.200")),
+        )
     ]
 
 
@@ -195,13 +213,17 @@ PROBE_RULES = [
     'ct helper set "ftp"',
     'iifname "eth1" oifname "eth0" ip saddr . ip daddr @probe_pings icmp type echo-request accept',
     'iifname "eth1" oifname "eth0" ip saddr 192.168.2.3 ip daddr 192.168.0.3 '
-    "tcp flags & (fin | syn | rst | ack) == syn meta l4proto . th dport @probe_ports ct state new accept",
+    "tcp flags & (fin | syn | rst | ack) == syn meta l4proto . th dport @probe_ports "
+    'ct state new counter name "probed" accept',
     'iifname "eth1" oifname "eth0" ip saddr 192.168.2.3 ip daddr 192.168.0.3 '
-    "meta l4proto udp meta l4proto . th dport @probe_ports ct state new accept",
+    "meta l4proto udp meta l4proto . th dport @probe_ports "
+    'ct state new counter name "probed" accept',
     'iifname "eth0" oifname "eth1" ip saddr 192.168.0.3 ip daddr 192.168.2.3 ct status dnat '
-    "tcp flags & (fin | syn | rst | ack) == syn meta l4proto . th dport @probe_ports ct state new accept",
+    "tcp flags & (fin | syn | rst | ack) == syn meta l4proto . th dport @probe_ports "
+    'ct state new counter name "probed" accept',
     'iifname "eth0" oifname "eth1" ip saddr 192.168.0.3 ip daddr 192.168.2.3 ct status dnat '
-    "meta l4proto udp meta l4proto . th dport @probe_ports ct state new accept",
+    "meta l4proto udp meta l4proto . th dport @probe_ports "
+    'ct state new counter name "probed" accept',
 ]
 PROBE_SETS = """\
     # what a probe opens while it runs
