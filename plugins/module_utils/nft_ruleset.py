@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation, table_handle
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Loaded
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import (
     LARGE,
@@ -26,6 +26,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import 
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, TextError, read
 
+_MARGIN = 15
+"""Seconds that there must be left, or a third of all where that is less."""
 _SHOWN = 5
 """Elements that a line about a set names."""
 
@@ -75,15 +77,13 @@ def present(
     # to read a long text takes time, and only those who look get something of it
     old = kept_source(nft, keeper) if diff or not large_sets(source) else None
     if known and loaded.text == source.digest:
-        if not loaded.seen and not check:
-            keeper.remember(replace(loaded, seen=keeper.seen()))
         if diff:
             outcome.before, outcome.after = _shown(old), _shown(source)
     else:
         why = refusal()
         if why is not None:
             raise RulesetError(why)
-        _load(nft, keeper, source, confirm, check, outcome, loaded if known else None)
+        _load(nft, keeper, source, confirm, check, outcome, known)
         run_time = {item.name for item in parse_listing(outcome.after) if item.keeps_elements}
         # long lists are compared only for those who look
         if diff and known and old is not None and loaded.text == old.digest:
@@ -112,18 +112,20 @@ def _load(
     confirm: int,
     check: bool,
     outcome: Outcome,
-    loaded: Loaded | None,
+    known: bool,
 ) -> None:
-    """Load the text over the kernel's table, if that differs. `loaded` is what the kernel has, if known."""
+    """Load the text over the kernel's table, if that differs. `known`: it has what was loaded last."""
     large, digests = large_sets(source), source.digests()
-    wanted = nft.wanted(source)
+    wanted, loaded = nft.wanted(source), keeper.loaded()
     current: Listing | None
-    if loaded:
+    if known:
         current = Listing(loaded.listing, parse_listing(loaded.listing))
-        same = unchanged_sets(current, wanted, loaded.elements, digests)
+        recorded = loaded.elements
     else:
         current = nft.current(large)
-        same = unchanged_sets(current, wanted, {}, digests) if current else frozenset()
+        ours = 0 < loaded.handle == table_handle(nft.family, nft.table)
+        recorded = loaded.elements if ours else _kept_digests(nft, keeper, source) if large else {}
+    same = unchanged_sets(current, wanted, recorded, digests) if current else frozenset()
     number = generation()
     if differs(current, wanted, same):
         changes, kept = plan(nft.address, current, wanted, same)
@@ -143,11 +145,19 @@ def _load(
     if check:
         return
     alone = number if number == generation() else 0
-    told = Loaded(source.digest, "", digests, alone, wanted.text)
+    handle = table_handle(nft.family, nft.table)
+    told = Loaded(source.digest, "", digests, alone, wanted.text, handle)
     keeper.remember(told, nft.look(wanted))
+    # nft would ask for the elements, too, and not print them
     if not large:
         keeper.remember(replace(told, seen=keeper.seen()))
     keeper.tell()
+
+
+def _kept_digests(nft: Nft, keeper: Keeper, source: Source) -> dict[str, str | None]:
+    """Of the sets that a boot has made: nothing was loaded since."""
+    kept = source if keeper.keeps(source.text) else kept_source(nft, keeper)
+    return kept.digests() if kept else {}
 
 
 def _load_for_a_time(
@@ -203,11 +213,21 @@ def confirmed(keeper: Keeper, source: Source, check: bool) -> Outcome:
             "or the node was restarted. Apply the text again"
         )
     loaded = keeper.loaded()
-    same = loaded.generation == generation() or not loaded.seen or loaded.seen == keeper.seen()
+    same = loaded.generation == generation() or (
+        loaded.seen == keeper.seen()
+        if loaded.seen
+        else 0 < loaded.handle == table_handle(keeper.family, keeper.table)
+    )
     if loaded.text != source.digest or not same:
         raise RulesetError(
             "the kernel's table is not the one that waits: somebody has changed it since. "
             "Apply the text again"
+        )
+    # of several nodes each is asked first whether it can, and then told to: none may go back in between
+    if check and pending.left() < min(_MARGIN, pending.seconds / 3):
+        raise RulesetError(
+            f"the old rules come back in {pending.left():.0f} s, which may be too soon for all nodes to keep "
+            "the new ones. Apply the text again, and let it wait longer for its confirmation"
         )
     outcome = Outcome([f"write {keeper.path}"], keeper.kept() or "", source.text)
     if not check:

@@ -33,8 +33,9 @@ class KeepError(Exception):
 class Loaded:
     """What was loaded last: SHA-256 of the text, of each set's elements, and of what `look` prints.
 
-    `generation` is nf_tables' number right after that (0 if somebody else was there at the same time), and
-    `listing` how nft lists the table without elements. `seen` is empty until somebody has looked.
+    `generation` is nf_tables' number right after that (0 if somebody else was there at the same time),
+    `handle` that of the table, and `listing` how nft lists it without elements. `seen` is empty until
+    somebody has looked.
     """
 
     text: str = ""
@@ -42,6 +43,7 @@ class Loaded:
     elements: dict[str, str | None] = field(default_factory=dict)
     generation: int = 0
     listing: str = ""
+    handle: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class Pending:
 
     text: str
     unit: str
+    seconds: float = 0
+    """How long it waits in all."""
+    until: float = 0
+    """When the old rules come back (monotonic clock)."""
+
+    def left(self) -> float:
+        return self.until - time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,9 @@ class Keeper:
         """
         if not SYSTEMD.is_dir():
             raise KeepError("only systemd can put the old rules back, and it does not run this node")
-        pending = Pending(text_digest, f"nft-ruleset-{self.family}-{self.table}-{time.monotonic_ns()}")
+        now = time.monotonic()
+        unit = f"nft-ruleset-{self.family}-{self.table}-{time.monotonic_ns()}"
+        pending = Pending(text_digest, unit, seconds, now + seconds)
         self.prepare(pending, rollback)
         timer = ["--on-active", str(seconds), "--timer-property=AccuracySec=100ms", "--unit", pending.unit]
         done = subprocess.run(

@@ -3,8 +3,8 @@
 """Whether a table would let the controller in again: a new connection like its present one is tried with it.
 
 The table is loaded in a network namespace of its own, a SYN as the controller would send it comes in by the
-same device, and what becomes of it is seen (policy_check_run.py). The connection that is open now proves
-nothing: it belongs to a known flow.
+same device, and what becomes of it is seen (policy_check_run.py); then the handshake is gone through with a
+server there. The connection that is open now proves nothing: it belongs to a known flow.
 """
 
 from __future__ import annotations
@@ -19,13 +19,20 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import TCP
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
+    ACK,
+    SYN,
+    TCP,
+    Address,
+    tcp,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, open_space
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import SpaceError
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import Space, SpaceError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import (
     ACCEPT,
     FIREWALL,
     Probe,
+    Send,
     Wire,
 )
 
@@ -79,9 +86,22 @@ def refusal(source: Source, who: Session) -> str | None:
     probe = Probe(1, "controller", _NETWORK, FIREWALL, client, server, TCP, (ACCEPT,), who.port, 40000)
     with open_space([wire], [probe]) as space:
         row = check(space, reduced(source, (who.client, who.server)), [probe])[0]
-    if row["ok"]:
-        return None
-    return f"{who} would end in: {row['seen']}{', ' if row['detail'] else ''}{row['detail']}"
+        stuck = _handshake(space, (client, 40001), (server, who.port)) if row["ok"] else None
+    if not row["ok"]:
+        return f"{who} would end in: {row['seen']}{', ' if row['detail'] else ''}{row['detail']}"
+    return f"{who} would end in: drop of {stuck}" if stuck else None
+
+
+def _handshake(space: Space, client: tuple[Address, int], server: tuple[Address, int]) -> str | None:
+    """Open a connection (RFC 9293, section 3.5), and say what of it does not get through."""
+    with space.listening(server[0].version, server[1]):
+        heard = space.exchange([Send(_NETWORK, tcp(client, server, SYN, 1))])
+        answer = next((one.packet for one in heard if one.place == _NETWORK and one.packet.flags & SYN), None)
+        if answer is None:
+            return "the answer to its first packet"
+        third = tcp(client, server, ACK, 2, (answer.sequence + 1) % 2**32)
+        arrived = [one for one in space.exchange([Send(_NETWORK, third)]) if one.place == FIREWALL]
+    return None if arrived else "its second packet"
 
 
 def reduced(source: Source, addresses: tuple[str, ...]) -> str:

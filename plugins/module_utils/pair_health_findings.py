@@ -152,6 +152,8 @@ def _ruleset(facts: Facts) -> Iterator[Finding]:
 
 
 def _units(facts: Facts) -> Iterator[Finding]:
+    if facts["failed_units"] is None:
+        yield Finding("units-unknown", WARNING, "whether a unit has failed can't be told")
     for name in facts["failed_units"] or []:
         yield Finding("unit-failed", WARNING, f"unit {name} has failed")
 

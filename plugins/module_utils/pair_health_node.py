@@ -51,7 +51,9 @@ PROGRAMS = {
     "conntrackd": ["conntrackd", "-v"],
     "nft": ["nft", "--version"],
 }
-OURS = tuple(Path(f"/usr/local/sbin/{name}") for name in DAEMONS if name.startswith("pair-"))
+OURS = tuple(
+    Path(f"/usr/local/sbin/{name}") for name in (*DAEMONS, "pair-health") if name.startswith("pair-")
+)
 OURS_LIBRARY = Path("/usr/local/lib/ftfw")
 STALL_SECONDS = 5
 """In mode FTFW conntrackd sends a message each second at least (alive messages); a few may get lost."""
@@ -103,6 +105,8 @@ class Node:
             "conntrackd": conntrackd,
             "conntrackd_error": error,
             "last_error": last_error(),
+            "boot": boot(),
+            "counters": rule_counters(),
             "ruleset": self.ruleset(),
             "versions": versions() if compare else None,
             "flows": self.flows(replication, conntrackd) if compare else None,
@@ -255,6 +259,21 @@ def is_stopped(pid: int) -> bool:
     return parse.stopped(content(Path(f"/proc/{each}/stat")) or "" for each in [str(pid), *children])
 
 
+def boot() -> str | None:
+    """What is another at each start of the node: the kernel's number (random(4)), and when init began."""
+    kernel, init = content(Path("/proc/sys/kernel/random/boot_id")), content(Path("/proc/1/stat"))
+    # proc(5): the name, in parentheses, may have blanks; field 22 is the start
+    return f"{kernel.strip()} {init.rpartition(')')[2].split()[19]}" if kernel and init else None
+
+
+def rule_counters() -> dict[str, int] | None:
+    """Packets that the ruleset's named counters have counted."""
+    try:
+        return parse.parse_rule_counters(ask(["nft", "--json", "list", "counters", "table", "inet", "ftfw"]))
+    except AskError:
+        return None
+
+
 def failed_units() -> list[str] | None:
     try:
         told = ask(["systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager"])
@@ -311,5 +330,5 @@ def versions() -> dict[str, str | None]:
             found[name] = parse.parse_version(ask(command, complaints=True))
         except AskError:
             found[name] = None
-    programs = [content(path) for path in (*OURS, *sorted(OURS_LIBRARY.glob("*.py")))]
+    programs = [content(path) for path in (*OURS, *sorted(OURS_LIBRARY.rglob("*.py")))]
     return {**found, "pair-state": digest("".join(text or "" for text in programs)) if programs[0] else None}

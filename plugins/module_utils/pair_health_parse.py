@@ -129,6 +129,15 @@ def parse_error(text: str) -> dict[str, Any] | None:
     return None
 
 
+def parse_rule_counters(text: str) -> dict[str, int] | None:
+    """Packets by the names of counters, from `nft --json list counters` (libnftables-json(5))."""
+    try:
+        found = [entry["counter"] for entry in json.loads(text)["nftables"] if "counter" in entry]
+        return {str(one["name"]): int(one["packets"]) for one in found}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def parse_version(text: str) -> str | None:
     """The version in the first line of what a program says of itself that has one."""
     found = VERSION.search(text)

@@ -206,6 +206,15 @@ class Space:
         # they exist only once a table has put connection tracking to work
         _write(CONNTRACK_SYSCTLS)
 
+    @contextmanager
+    def listening(self, family: int, port: int) -> Iterator[None]:
+        """Have a TCP server on the firewall itself, at all of its addresses."""
+        kind = socket.AF_INET if family == 4 else socket.AF_INET6
+        with socket.socket(kind, socket.SOCK_STREAM) as server:
+            server.bind(("", port))
+            server.listen()
+            yield
+
     def exchange(self, sends: Sequence[Send]) -> list[Heard]:
         """Send packets, and return all that comes out until it is quiet."""
         heard: list[Heard] = []

@@ -275,6 +275,34 @@ def test_after_a_boot_nothing_is_changed(ruleset: Ruleset, nft: Callable[..., st
     assert (tmp_path / "run" / "inet-ftfw" / "loaded.json").exists()
 
 
+def test_a_long_list_is_loaded_once(ruleset: Ruleset, nft: Callable[..., str], tmp_path: Path) -> None:
+    """Neither a boot nor somebody else's tables are a reason to load it again."""
+    members = ", ".join(f"10.{number >> 8}.{number & 255}.0/25" for number in range(10_100))
+    text = FIRST.replace("192.0.2.0/24", f"192.0.2.0/24, {members}")
+    assert ruleset(text)["changed"]
+    assert not ruleset(text)["changed"]
+    nft("add", "table", "ip", "other")
+    assert not ruleset(text)["changed"]
+    shutil.rmtree(tmp_path / "run")
+    nft("-f", str(tmp_path / "ruleset.nft"))
+    assert not ruleset(text)["changed"]
+    # what is read is put back
+    nft("flush", "map", "inet", "ftfw", "ways")
+    changed = ruleset(text)
+    assert changed["changed"]
+    assert not any("blocked" in one for one in changed["changes"])
+    assert "10.39.115.0/25" in nft("list", "set", "inet", "ftfw", "blocked")
+    # the unit loads the text of the boot again, under another one that was loaded for a time
+    kept = (tmp_path / "ruleset.nft").read_text()
+    other = text.replace("10.0.0.0/25", "10.0.0.128/25")
+    assert ruleset(other)["changed"]
+    assert "10.0.0.128/25" in nft("list", "set", "inet", "ftfw", "blocked")
+    (tmp_path / "ruleset.nft").write_text(kept)
+    nft("-f", str(tmp_path / "ruleset.nft"))
+    assert ruleset(other)["changed"]
+    assert "10.0.0.128/25" in nft("list", "set", "inet", "ftfw", "blocked")
+
+
 def test_confirmation_needs_systemd(ruleset: Ruleset, nft: Callable[..., str]) -> None:
     """Where it does not run, nothing is changed."""
     if Path("/run/systemd/system").is_dir():

@@ -28,7 +28,7 @@ class Untimed(Keeper):
     """A keeper whose timer never comes by itself."""
 
     def arm(self, text_digest: str, rollback: str, seconds: int) -> Pending:
-        pending = Pending(text_digest, f"test-{time.monotonic_ns()}")
+        pending = Pending(text_digest, f"test-{time.monotonic_ns()}", seconds, time.monotonic() + seconds)
         self.prepare(pending, rollback)
         self.wait_for(pending)
         return pending
@@ -42,8 +42,8 @@ class Node:
     def present(self, text: str, confirm: int = 0) -> Outcome:
         return present(self.nft, self.keeper, self.source(text), confirm, check=False, diff=True)
 
-    def confirmed(self, text: str) -> Outcome:
-        return confirmed(self.keeper, self.source(text), check=False)
+    def confirmed(self, text: str, check: bool = False) -> Outcome:
+        return confirmed(self.keeper, self.source(text), check)
 
     def source(self, text: str) -> Source:
         return read(text, "inet", "ftfw")
@@ -106,6 +106,18 @@ def test_what_is_confirmed_stays(node: Node, tmp_path: Path) -> None:
     # a timer that has waited for the lock meanwhile
     assert subprocess.run(["sh", "-c", late], check=False).returncode == 0
     assert node.table() == wanted
+
+
+def test_a_confirmation_in_the_last_moment_is_refused_before_any_node_has_it(node: Node) -> None:
+    node.present(FIRST)
+    node.present(SECOND, confirm=60)
+    assert node.confirmed(SECOND, check=True).changes
+    pending = node.keeper.pending()
+    assert pending is not None
+    node.keeper.wait_for(replace(pending, until=time.monotonic() + 8))
+    with pytest.raises(RulesetError, match="the old rules come back in 8 s, which may be too soon"):
+        node.confirmed(SECOND, check=True)
+    assert node.confirmed(SECOND).changes
 
 
 def test_a_second_change_waits_instead_of_the_first(node: Node) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import 
 
 WHO = Session("192.0.2.7", "192.0.2.1", 22, "mgmt0", ("192.0.2.1/24",))
 WHO_6 = Session("2001:db8::7", "2001:db8::1", 22, "mgmt0", ("2001:db8::1/64", "fe80::1/64"))
+ANSWERS = "chain output { type filter hook output priority filter; tcp sport 22 drop\n }"
 LISTED = "set bad {{ type ipv4_addr; flags interval; elements = {{ {} }}\n }}"
 MANY = ", ".join(f"10.{number >> 8}.{number & 255}.0/24" for number in range(10_001))
 
@@ -47,6 +48,11 @@ table inet ftfw {{
         pytest.param(table("tcp dport 2222 accept"), False, id="other-port"),
         pytest.param(table("ct state established accept"), False, id="only-what-is-open"),
         pytest.param(table("tcp dport 22 reject with tcp reset", "accept"), False, id="rejected"),
+        pytest.param(table("", "accept", ANSWERS), False, id="answer-dropped"),
+        pytest.param(table("tcp dport 22 tcp flags syn accept"), False, id="first-packet-only"),
+        pytest.param(
+            table("ct state established accept; tcp dport 22 ct state new accept"), True, id="by-state"
+        ),
         pytest.param(
             table(
                 "ip saddr @bad drop",

@@ -27,6 +27,11 @@ def omarine() -> Any:
 
 
 @pytest.fixture(scope="session")
+def ssh_config() -> Path:
+    return SSH_CONFIG
+
+
+@pytest.fixture(scope="session")
 def guest() -> Callable[[str], Any]:
     def connect(name: str) -> Any:
         return testinfra.get_host(f"ssh://{name}?ssh_config={SSH_CONFIG}")
@@ -36,9 +41,9 @@ def guest() -> Callable[[str], Any]:
 
 @pytest.fixture(scope="session")
 def ansible() -> Ansible:
-    """Run an Ansible command in the project and return its output; it must succeed."""
+    """Run an Ansible command in the project and return its output; it must end with `code`."""
 
-    def run(*command: str) -> str:
+    def run(*command: str, code: int = 0) -> str:
         # molecule's own configuration is for its own runs
         foreign = ("ANSIBLE_", "MOLECULE_")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
@@ -51,7 +56,7 @@ def ansible() -> Ansible:
             timeout=900,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+        assert done.returncode == code, done.stdout[-4000:] + done.stderr[-2000:]
         return done.stdout
 
     return run
