@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Seen, for_site, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Counts, Seen, for_site, judge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import Node, Site, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import Row
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PROFILES
@@ -42,8 +42,9 @@ def _node(facts: Mapping[str, Any]) -> Node:
 def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
     """Judge what the tasks of a row have registered, and make its entry of the document.
 
-    `known`: before, warned, health (a document of `pair_health`), healthy_after, client, server, late,
-    late_count, watches ({node: text}), injected and undone (registered results, one for each step), seconds.
+    `known`: before, warned, nodes_before (of the document of then), health (a document of `pair_health`),
+    healthy_after, client, server, late, late_count, watches ({node: text}), injected and undone (registered
+    results, one for each step), seconds.
     """
     virtual = [item["address"].partition("/")[0] for item in where.nodes[0].view["pair_state"]["addresses"]]
     health, probes = known["health"], where.nodes[0].view["verify"]["probes"]
@@ -74,6 +75,7 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         late=known["late"],
         late_count=int(known["late_count"]),
         gratuitous_arps={name: _arps(text) for name, text in known["watches"].items()},
+        counts=_counts(known["nodes_before"], health["nodes"]),
         rate=probes["rate"],
     )
     expect = for_site(
@@ -105,6 +107,18 @@ def _holders(health: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{node['node']}: {', '.join(node['virtual_addresses'] or []) or 'none'}" for node in health["nodes"]
     )
+
+
+def _counts(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[Counts, Counts]]:
+    """The counters of the nodes that have not started anew; a look that has failed is no proof of that."""
+    earlier = {node["node"]: node for node in before}
+    return {
+        node["node"]: (earlier[node["node"]]["counters"], node["counters"])
+        for node in after
+        if node["boot"] is None or node["boot"] == earlier[node["node"]]["boot"]
+    }
 
 
 def _arps(text: str) -> int | None:

@@ -18,13 +18,18 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import (
 
 Check = dict[str, Any]
 UNKNOWN = "unknown"
-EQUAL = "caches-differ"
-FAILED_UNIT = "unit-failed"
+EQUAL = "caches-differ", "flows-unknown"
+FAILED_UNIT = "unit-failed", "units-unknown"
+"""What is wrong, and that it could not be seen."""
 GAP = "longest gap of the UDP stream"
 USUAL_RATE = 1000
 """Datagrams a second of the stream that the bounds of a table are for."""
 PAUSE_MS = 10
 """How far a gap may be from the pause of its sender that it is taken for, when nothing was lost."""
+
+
+Counts = Mapping[str, int] | None
+"""Packets by the name of a counter."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Seen:
     at the pair, `healthy_after` the seconds from the undo until nothing was wrong, None when the time was
     over before. `silent` are nodes that stand still during the fault; when they are `gone`, they come back
     as if they had never held anything. `warned` are the kinds of findings that were there before the fault.
+    `counts` are what the ruleset's counters had before the fault and have afterwards, None for what could not
+    be seen; of nodes that have not started anew meanwhile.
     """
 
     nodes: Sequence[str]
@@ -58,6 +65,7 @@ class Seen:
     late: Mapping[str, Any] = field(default_factory=dict)
     late_count: int = 0
     gratuitous_arps: Mapping[str, int | None] = field(default_factory=dict)
+    counts: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
     rate: int = USUAL_RATE
     """Datagrams a second that the stream was to have."""
 
@@ -227,12 +235,26 @@ def _pair(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
             f"after {after:g} s" if after is not None else told or UNKNOWN,
             after is not None and after <= wanted["healthy_s"],
         )
-    for name, kind in (("both nodes have the same flows", EQUAL), ("no unit has failed", FAILED_UNIT)):
-        messages = [str(finding["message"]) for finding in seen.findings if finding["id"] == kind]
-        before = bool(messages) and kind in seen.warned
+    for name, kinds in (("both nodes have the same flows", EQUAL), ("no unit has failed", FAILED_UNIT)):
+        found = [finding for finding in seen.findings if finding["id"] in kinds]
+        messages = [str(finding["message"]) for finding in found]
+        wrong, _unseen = kinds
+        before = bool(found) and wrong in seen.warned and all(finding["id"] == wrong for finding in found)
         words = "; ".join(messages)
         good = not messages or before
         yield check(name, "yes", f"as before: {words}" if before else words or "yes", good)
+    if seen.counts:
+        lost = "; ".join(words for node, counts in seen.counts.items() for words in _fewer(node, *counts))
+        yield check("the ruleset's counters go on", "yes", lost or "yes", not lost)
+
+
+def _fewer(node: str, before: Counts, after: Counts) -> Iterator[str]:
+    if before is None or after is None:
+        yield f"those of {node} are {UNKNOWN}"
+        return
+    for name, count in before.items():
+        if after.get(name, 0) < count:
+            yield f"{name} of {node} had {count} packets, and has {after.get(name, 'none')}"
 
 
 def _special(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:

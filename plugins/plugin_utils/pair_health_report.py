@@ -85,6 +85,8 @@ def _node(node: Node) -> dict[str, Any]:
         "last_error": {**error, "time": _iso(error["time"])} if error else None,
         "failed_units": health.get("failed_units"),
         "ruleset": health.get("ruleset"),
+        "boot": health.get("boot"),
+        "counters": health.get("counters"),
         "versions": health.get("versions"),
         "clock_offset": None if offset is None else round(sum(offset) / 2, 3),
     }

@@ -80,7 +80,7 @@ class Profile:
     """wanted or required. Adverts that other work holds up are a takeover for nothing."""
 
 
-PROFILES = {"default": Profile(0.07, "wanted"), "fast": Profile(0.02, "required")}
+PROFILES = {"default": Profile(0.07, "wanted"), "fast": Profile(0.03, "required")}
 REPLICATIONS = ("direct", "external")
 PREEMPTIONS = ("never", "when_synced")
 REVERSE_PATHS = {"none": 0, "strict": 1, "loose": 2}

@@ -107,6 +107,7 @@ def test_a_node_that_is_well() -> None:
         pytest.param(
             {"failed_units": ["a.service", "b.timer"]}, ["warning unit-failed"] * 2, id="failed-units"
         ),
+        pytest.param({"failed_units": None}, ["warning units-unknown"], id="units-unknown"),
     ],
 )
 def test_findings(changed: dict[str, Any], expected: list[str]) -> None:

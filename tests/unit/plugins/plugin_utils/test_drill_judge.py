@@ -64,6 +64,7 @@ GOOD = Seen(
     preferred="fw-1",
 )
 STALE = {"id": "caches-differ", "message": "fw-1 lacks flows"}
+UNSEEN = {"id": "flows-unknown", "message": "its flows can't be told: no answer"}
 UNIT = {"id": "unit-failed", "message": "failed: nginx.service"}
 BOTH = {"fw-1": Held(((0.0, END),), ()), "fw-2": Held(((FAULT + 1, END),), (FAULT + 1,))}
 LOST = {"fw-1": Held(((0.0, UNDO + 4),), ()), "fw-2": BOTH["fw-2"]}
@@ -185,7 +186,25 @@ OVERLAP, AFTER = "two nodes have", "the same after"
             "both nodes",
             ("yes", "as before: fw-1 lacks flows", True),
         ),
+        (
+            {},
+            {"findings": [UNSEEN], "warned": ["flows-unknown", "caches-differ"]},
+            "both nodes",
+            ("yes", UNSEEN["message"], False),
+        ),
         ({}, {"findings": [UNIT]}, "no unit", ("yes", UNIT["message"], False)),
+        ({}, {"counts": {"fw-1": ({"a": 5}, {"a": 7, "b": 0})}}, "the ruleset's", ("yes", "yes", True)),
+        (
+            {},
+            {"counts": {"fw-1": ({"a": 5, "b": 1}, {"a": 4}), "fw-2": ({}, None)}},
+            "the ruleset's",
+            (
+                "yes",
+                "a of fw-1 had 5 packets, and has 4; b of fw-1 had 1 packets, and has none; "
+                "those of fw-2 are unknown",
+                False,
+            ),
+        ),
         (
             {"late_arrive": True},
             {"late": {"replicated": 50, "missing_count": 0}, "late_count": 20},

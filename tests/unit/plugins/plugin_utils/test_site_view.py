@@ -79,7 +79,7 @@ def test_without_source_nat_the_grounded_bridge_gets_the_way_back(changed: Chang
     [
         pytest.param(None, None, (0.07, "wanted"), id="nothing-said"),
         pytest.param("default", None, (0.07, "wanted"), id="default"),
-        pytest.param("fast", None, (0.02, "required"), id="fast"),
+        pytest.param("fast", None, (0.03, "required"), id="fast"),
         pytest.param("fast", 0.02, (0.02, "required"), id="fast-with-another-interval"),
         pytest.param(None, 40.95, (40.95, "wanted"), id="longest"),
         pytest.param(None, 1, (1.0, "wanted"), id="whole"),
