@@ -21,6 +21,10 @@ build() { # PROFILE
     python tools/bench keep "$1"
 }
 
+# what is wrong with them is said before anything is built, and --help is answered
+python tools/bench run --dry-run "$@"
+case " $* " in *" --help "* | *" -h "* | *" --dry-run "*) exit 0 ;; esac
+
 mkdir -p build/bench reports
 trap remove EXIT
 trap 'exit 130' INT

@@ -35,14 +35,16 @@ ATTEMPTS = 2
 """A trial that the machine has spoilt (a host was not ready in time) is said to be, and done once more."""
 
 
-def run_trial(lab: Lab, profiles: Profiles, measure: Measure, profile: str) -> Trial:
-    """Put the profile into force, and run one trial."""
+def run_trial(lab: Lab, profiles: Profiles, measure: Measure, profile: str) -> tuple[Trial, list[str]]:
+    """Put the profile into force, and run one trial. Beside it, why it had to be done again."""
+    spoilt: list[str] = []
     for attempt in range(1, ATTEMPTS + 1):
         try:
             primary = profiles.apply(profile)
-            return measure.run(lab, profile, primary)
+            return measure.run(lab, profile, primary), spoilt
         except LabError as error:
             print(f"    spoilt: {error}", flush=True)
+            spoilt.append(str(error))
             if attempt == ATTEMPTS:
                 raise
         finally:
@@ -71,7 +73,10 @@ def verdict(
 
 
 def document(
-    figures: dict[tuple[str, str], list[float]], timelines: list[dict[str, Any]], lab: Lab
+    figures: dict[tuple[str, str], list[float]],
+    notes: dict[tuple[str, str], list[str]],
+    timelines: list[dict[str, Any]],
+    lab: Lab,
 ) -> dict[str, Any]:
     """The document of docs/report.md."""
     medians = {key: statistics.median(trials) for key, trials in figures.items()}
@@ -94,7 +99,7 @@ def document(
                 "limit": (figure.limit or {}).get(profile),
                 "ratio_to": compared,
                 "ok": verdict(name, profile, trials, medians),
-                "note": "",
+                "note": "; ".join(notes.get((name, profile), [])),
             }
         )
     return {
@@ -117,7 +122,7 @@ def machine(lab: Lab) -> dict[str, Any]:
         if "model name" in line
     ]
     versions = lab.run(
-        "fw-1", "keepalived --version 2>&1 | head -1; conntrackd -V 2>&1 | head -1; nft --version"
+        "fw-1", "keepalived --version 2>&1 | head -1; conntrackd -v 2>&1 | head -1; nft --version"
     )
     keepalived, conntrackd, nft = versions.splitlines()[:3]
     return {
@@ -133,6 +138,7 @@ def machine(lab: Lab) -> dict[str, Any]:
 def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dict[str, Any]:
     """Run the trials: of one number all profiles one after the other, then the next number."""
     figures: dict[tuple[str, str], list[float]] = defaultdict(list)
+    notes: dict[tuple[str, str], list[str]] = defaultdict(list)
     timelines: list[dict[str, Any]] = []
     for host in ("client", "server"):
         lab.copy(host, LOAD, "/root/load.py")
@@ -144,7 +150,7 @@ def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dic
                 if chosen.profile and profile not in chosen.profile:
                     continue
                 start = time.monotonic()
-                trial = run_trial(lab, profiles, measure, profile)
+                trial, spoilt = run_trial(lab, profiles, measure, profile)
                 told = ", ".join(f"{name} {value:g}" for name, value in trial.figures.items())
                 print(
                     f"{measure.name} {number} {profile}: {told} ({time.monotonic() - start:.0f} s)",
@@ -152,12 +158,13 @@ def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dic
                 )
                 for name, value in trial.figures.items():
                     figures[name, profile].append(value)
+                    notes[name, profile] += [f"trial {number} done again: {why}" for why in spoilt]
                 timelines += [
                     {**timeline, "trial": number} for timeline in trial.timelines if number <= chosen.drawn
                 ]
                 # what was measured so far is there, whatever comes
-                save(chosen.output, document(figures, timelines, lab))
-    return document(figures, timelines, lab)
+                save(chosen.output, document(figures, notes, timelines, lab))
+    return document(figures, notes, timelines, lab)
 
 
 def save(path: Path, result: dict[str, Any]) -> None:
@@ -181,10 +188,13 @@ def main() -> int:
     run.add_argument("--measure", action="append", choices=[measure.name for measure in MEASURES])
     run.add_argument("--profile", action="append", choices=PROFILES)
     run.add_argument("--output", type=Path, default=ROOT / "reports/bench.json")
+    run.add_argument("--dry-run", action="store_true", help="only look at these arguments")
     chosen = parser.parse_args()
 
     if chosen.verb == "publish":
         table.publish(chosen.run, ROOT / "docs/bench.json", ROOT / "README.md")
+        return 0
+    if chosen.verb == "run" and chosen.dry_run:
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     lab = Lab(f"ftfw-{chosen.lab}")

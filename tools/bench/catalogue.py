@@ -119,7 +119,9 @@ FIGURES = {
         every=True,
     ),
     "burst_100k_dropped": Figure(
-        "Burst of 100,000 new entries in 3 s: those that the primary has not made", "entries"
+        "Burst of 100,000 new entries in 3 s: those that the primary has not made",
+        "entries",
+        limit=at_most(1000),
     ),
     "burst_100k_flaps": Figure(
         "Burst of 100,000 new entries in 3 s: takeovers for nothing", "takeovers", limit=at_most(0, "default")
