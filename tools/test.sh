@@ -4,8 +4,8 @@
 # Usage: test.sh [lint|unit|integration|molecule|long]
 set -u
 stages=${1:-lint unit integration molecule}
-# long: the scenario of containers with all of its tests, and nothing else
-[ "$stages" != long ] || export FTFW_TEST_LONG=1
+# long: the scenario of containers with all of its tests and faults, and nothing else
+[ "$stages" != long ] || export FTFW_TEST_LONG=1 FTFW_DRILL_SET=all
 passed=0 failed=0 failures=
 # not in the clone: the path of a Unix socket can't be longer than 107 bytes
 scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
@@ -51,7 +51,9 @@ tests() { # FOLDER
     report=$PWD/build/test/$1.xml
     rm -f "$report"
     echo "+ pytest tests/$1"
-    ANSIBLE_REMOTE_TMP="$scratch/remote" pytest "tests/$1" -rs --basetemp="$scratch/$1" --junit-xml="$report"
+    # two at once: most of them wait for a daemon's timers
+    ANSIBLE_REMOTE_TMP="$scratch/remote" pytest "tests/$1" -rs --numprocesses=2 --dist=loadfile \
+        --basetemp="$scratch/$1" --junit-xml="$report"
     code=$?
     python tools/count_tests.py "$report" >"$scratch/counts"
     counts=$(head -n 1 "$scratch/counts")
@@ -74,12 +76,14 @@ scenarios() { # FILE...
 }
 
 for stage in $stages; do
+    begun=$(date +%s)
     case $stage in
     lint) lint ;;
     unit | integration) tests "$stage" ;;
     molecule) scenarios molecule/*/molecule.yml ;;
     long) scenarios molecule/native/molecule.yml ;;
     esac
+    echo "$stage took $(($(date +%s) - begun)) s"
 done
 [ ! -s "$scratch/failed-tests" ] || head -n 60 "$scratch/failed-tests"
 [ -z "$failures" ] || echo "failed:$failures"
