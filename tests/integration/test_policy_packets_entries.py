@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 
@@ -73,3 +74,22 @@ def test_from_one_of_the_addresses_of_a_set_nothing_comes(wire: Wire) -> None:
     wire.client("ip", "address", "add", "192.168.2.70/24", "dev", "eth0")
     assert wire.client.probe("connect", "tcp/22", SERVER, "192.168.2.70") == {"seen": "silence"}
     assert wire.client.probe("connect", "udp/53", SERVER, "192.168.2.70")["seen"] == "answer"
+
+
+def window(first: int, last: int) -> dict[str, str]:
+    """From so many hours after now to so many, by the clock that nft goes by when it loads."""
+    now = datetime.datetime.now().astimezone()
+    ends = (now + datetime.timedelta(hours=hours) for hours in (first, last))
+    return dict(zip(("from", "to"), (f"{end:%H:%M}" for end in ends)))
+
+
+def test_an_entry_is_there_in_its_time_only() -> None:
+    policy = [
+        {**OUT, "services": ["ssh"], "time": window(-2, 2)},
+        {**OUT, "services": ["smtp"], "time": window(3, 5)},
+        {**OUT, "services": ["http"], "time": window(-2, 2), "action": "drop"},
+        {**OUT, "services": ["http"]},
+    ]
+    with lab_wire(ruleset(site_policy=policy, site_port_forwards=[])) as timed:
+        seen = {port: timed.client.probe("connect", f"tcp/{port}", SERVER)["seen"] for port in (22, 25, 80)}
+    assert seen == {22: "answer", 25: "silence", 80: "silence"}
