@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from containers import NODES, PROJECT, playbook, run, wait
+from containers import NODES, PROJECT, other_of, playbook, run, wait
 from test_pair import Flow, primary, settle
 
 RULES = "{{ site_view.nftables.ruleset | replace('%s', '%s') }}"
@@ -78,6 +78,23 @@ def test_a_backup_that_hears_no_adverts_keeps_the_primary_from_the_rules() -> No
     assert kept() == boots
     wait("the old rules are back", lambda: tables() == was, SECONDS + 5)
     settle(primary())
+
+
+@pytest.mark.long
+def test_a_backup_that_lacks_flows_keeps_the_primary_from_the_rules() -> None:
+    before, was, boots = primary(), tables(), kept()
+    run(other_of(before), "systemctl stop conntrackd.service")
+    try:
+        changed = rules("dport 53 ct state new", "dport { 53, 5353 } ct state new")
+        done = playbook("playbooks/policy.yml", *changed, "-e", f"nft_ruleset_confirm={SECONDS}")
+        assert done.returncode != 0
+        assert "See that its backup has all flows under the new rules" in done.stdout
+        assert tables()[NODES.index(before)] == was[NODES.index(before)]
+        assert kept() == boots
+        wait("the old rules are back", lambda: tables() == was, SECONDS + 5)
+    finally:
+        run(other_of(before), "systemctl start conntrackd.service")
+    settle(before)
 
 
 @pytest.mark.long
