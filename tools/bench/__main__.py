@@ -147,7 +147,7 @@ def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dic
             continue
         for number in range(1, (chosen.trials or measure.trials) + 1):
             for profile in measure.profiles:
-                if chosen.profile and profile not in chosen.profile:
+                if (chosen.profile and profile not in chosen.profile) or not measure.wants(profile, number):
                     continue
                 start = time.monotonic()
                 trial, spoilt = run_trial(lab, profiles, measure, profile)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, other
+from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, LabError, other
 from probe import Probe, decode, flow
 
 TCP, UDP, FORWARD = 7001, 7002, 7003
@@ -123,14 +123,19 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
         "survivors": float(seen["snat"]["survivors"] + seen["dnat"]["survivors"]),
         "resets": float(seen["snat"]["resets"] + seen["dnat"]["resets"]),
     }
-    firsts = [
-        min((float(at) for number, at in arrivals if number == port and float(at) > moved), default=None)
-        for port in ports
-        if moved
-    ]
-    if not control and firsts and None not in firsts:
+    if not control:
+        if moved is None:
+            raise LabError(f"{other(primary)} has not been given a virtual address within {wait:g} s")
         # how far conntrackd is with one flow is a matter of luck: the median of some
-        figures["first_packet_ms"] = round((statistics.median(filter(None, firsts)) - (moved or 0)) * 1000, 3)
+        # a packet that never came has the whole time
+        firsts = [
+            min(
+                (float(at) for number, at in arrivals if number == port and float(at) > moved),
+                default=cut + wait,
+            )
+            for port in ports
+        ]
+        figures["first_packet_ms"] = round((statistics.median(firsts) - moved) * 1000, 3)
     return Trial(
         {f"{'control' if control else 'crash_100k'}_{name}": value for name, value in figures.items()},
         [

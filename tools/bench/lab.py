@@ -7,6 +7,7 @@ All hosts share one kernel, so their clocks are one clock. Times are seconds.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
 NODES = ("fw-1", "fw-2")
 VIRTUAL = ("192.168.2.100", "192.168.0.100")
 LEGS = ("eth0", "eth1", "eth2")
@@ -67,6 +69,25 @@ class Lab:
             process.wait()
         self._children.clear()
 
+    def playbook(self, name: str) -> subprocess.Popen[str]:
+        """Run a playbook on the lab; its output, by lines as they come, is to be read. `end_all` ends it."""
+        process = subprocess.Popen(
+            [
+                "ansible-playbook",
+                f"playbooks/{name}.yml",
+                "--inventory=inventories/native",
+                f"--extra-vars=lab_name={self.prefix.removeprefix('ftfw-')}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "ANSIBLE_NOCOLOR": "1"},
+        )
+        self._children.append(process)
+        return process
+
     def copy(self, host: str, file: Path, target: str) -> None:
         subprocess.run(["podman", "cp", str(file), f"{self.prefix}-{host}:{target}"], check=True)
 
@@ -78,8 +99,11 @@ class Lab:
         self.run("wires", "ip -batch -", text=batch)
 
     @contextmanager
-    def silent(self, node: str, legs: Sequence[str] = LEGS) -> Iterator[None]:
-        """Lose what passes a node's wires, while their carrier stays."""
+    def silent(self, node: str, legs: Sequence[str] = LEGS) -> Iterator[list[float]]:
+        """Lose what passes a node's wires, while their carrier stays.
+
+        The list has, afterwards, when that ended.
+        """
         names = ", ".join(f'"{node}-{leg}"' for leg in legs)
         rules = (
             "table bridge bench {\n chain cut {\n  type filter hook prerouting priority 0; policy accept;\n"
@@ -88,10 +112,12 @@ class Lab:
             f"  oifname {{ {names} }} drop\n }}\n}}\n"
         )
         self.run("wires", "nft -f -", text=rules)
+        healed: list[float] = []
         try:
-            yield
+            yield healed
         finally:
-            self.run("wires", "nft delete table bridge bench")
+            # the hosts' time, not the time at which the container was asked
+            healed.append(float(self.run("wires", "date +%s.%N && nft delete table bridge bench")))
 
     # --- state ---------------------------------------------------------------------------------------------
 

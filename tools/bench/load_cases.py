@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import datetime
 import re
+import subprocess
 import time
 from pathlib import Path
 
-from cases import FORWARD, RECOVERY, TCP, UDP, Trial, both_ways, listener, timeline
-from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, other
+from cases import FORWARD, RECOVERY, TCP, UDP, Trial, address_times, both_ways, listener, timeline
+from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, LabError, other
 from load import flows
 from probe import Probe, flow
+from profiles import OURS
 
 LOAD = Path(__file__).parent / "load.py"
 BURST = 100_000
@@ -29,12 +31,20 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
     ]
     client = Probe(lab, "client", specs, [])
     time.sleep(2)
+    monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
+    said = lab.playbook("switchover") if profile in OURS else None
+    if said:
+        until(said, "TASK [Stop keepalived on the primary]")
     born_inside = Probe(lab, "client", [flow("born", "tcp", SERVER, TCP, count=40)], [], wait=False)
     born_outside = Probe(lab, "server", [flow("born", "tcp", VIRTUAL[1], FORWARD, count=40)], [], wait=False)
-    # while both are opening their flows
-    time.sleep(0.3)
-    moved = time.time()
-    lab.run(primary, "systemctl stop keepalived")
+    if said:
+        until(said, "PLAY RECAP")
+        if said.wait():
+            raise LabError(f"playbooks/switchover.yml ended with exit code {said.returncode}")
+    else:
+        # while both are opening their flows
+        time.sleep(0.3)
+        lab.run(primary, "systemctl stop keepalived")
     lab.wait("the other node is primary", lambda: lab.is_primary(other(primary)), 30)
     time.sleep(RECOVERY[profile])
     for probe in (born_inside, born_outside):
@@ -43,6 +53,9 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
     born = [probe.collect()["born"] for probe in (born_inside, born_outside)]
     served = server.collect()
     inside.collect()
+    moved = address_times(ended(monitor))
+    if moved is None:
+        raise LabError(f"{other(primary)} has not been given a virtual address")
     lab.run(primary, "systemctl start keepalived")
     new = seen["new"]
     return Trial(
@@ -63,6 +76,24 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
             )
         ],
     )
+
+
+def until(process: subprocess.Popen[str], beginning: str) -> None:
+    """Read a program's output as far as the line that begins so."""
+    assert process.stdout is not None
+    read = []
+    for line in process.stdout:
+        if line.startswith(beginning):
+            return
+        read.append(line)
+    raise LabError(f"no {beginning!r} in: {''.join(read)[-500:]}")
+
+
+def ended(monitor: subprocess.Popen[str]) -> str:
+    """End a program, and return what it has written."""
+    monitor.terminate()
+    assert monitor.stdout is not None
+    return monitor.stdout.read()
 
 
 def burst(lab: Lab, profile: str, primary: str) -> Trial:
@@ -123,19 +154,14 @@ def takeovers(lab: Lab, start: float) -> int:
 
 def split(lab: Lab, profile: str, primary: str) -> Trial:
     """All wires are cut, carrier or not, and both nodes are primary; how long after the healing is it one?"""
-    with lab.silent(primary):
+    with lab.silent(primary) as healed:
         lab.wait("both are primary", lambda: all(lab.holders().values()), 30)
         time.sleep(2)
         monitors = [lab.start(node, "stdbuf", "-oL", "ip", "-ts", "monitor", "address") for node in NODES]
         time.sleep(0.5)
-        healed = time.time()
     lab.wait("one primary", lambda: any(lab.is_primary(node) for node in NODES), 30, 0.05)
-    gone = []
-    for monitor in monitors:
-        monitor.terminate()
-        assert monitor.stdout is not None
-        gone += removals(monitor.stdout.read())
-    return Trial({"two_holders_ms": round((max(gone) - healed) * 1000, 1)})
+    gone = [at for monitor in monitors for at in removals(ended(monitor))]
+    return Trial({"two_holders_ms": round((max(gone) - healed[0]) * 1000, 1)})
 
 
 def removals(text: str) -> list[float]:
@@ -159,9 +185,7 @@ def frozen(lab: Lab, profile: str, primary: str) -> Trial:
     except Exception:
         lab.run(primary, "pkill -CONT keepalived", check=False)
         return Trial({"frozen_holder_ms": 15000.0})
-    monitor.terminate()
-    assert monitor.stdout is not None
-    return Trial({"frozen_holder_ms": round((max(removals(monitor.stdout.read())) - stopped) * 1000, 1)})
+    return Trial({"frozen_holder_ms": round((max(removals(ended(monitor))) - stopped) * 1000, 1)})
 
 
 def cost(lab: Lab, profile: str, primary: str) -> Trial:
