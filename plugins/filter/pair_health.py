@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_health import Node, Pair, look_again
+from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import Node, Pair, look_again
 from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_health_report import report
 
 DOCUMENTATION = r"""

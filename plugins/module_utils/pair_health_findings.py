@@ -182,5 +182,12 @@ def keyed(findings: Sequence[Finding]) -> dict[str, Finding]:
 
 
 COUNTED = frozenset(
-    ("messages-lost", "queue-overrun", "table-full", "replication-stalled", "conntrackd-mute")
+    (
+        "messages-lost",
+        "queue-overrun",
+        "table-full",
+        "replication-stalled",
+        "conntrackd-mute",
+        "node-unreachable",
+    )
 )

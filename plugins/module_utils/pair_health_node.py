@@ -71,6 +71,10 @@ class Config:
     virtual_addresses: list[str]
     names: dict[str, str]
     """What is the node's own in its ruleset, and what it is for: `{"eth0": "outside"}`."""
+    links: list[dict[str, Any]] = field(default_factory=list)
+    """Replication links, each with this node's address as `local` and the other's as `peer`."""
+    port: int = 3783
+    """Where the other node's check answers, TCP."""
     textfile: str = ""
     ruleset: str = "/etc/ftfw/ruleset.nft"
     state_file: str = "/run/pair-state/state.json"
@@ -85,13 +89,15 @@ class Node:
     config: Config
     heard: dict[str, Any] = field(default_factory=dict)
 
-    def facts(self, compare: bool) -> dict[str, Any]:
-        """All facts; with `compare` also what only a comparison with the peer needs, and what costs time."""
+    def facts(self, compare: bool, flows: bool) -> dict[str, Any]:
+        """All facts; with `compare` also versions, which only a comparison with the peer needs.
+
+        With `flows` also digests of these, which cost time where they are many.
+        """
         started = time.monotonic()
         conntrackd, error = self.statistics()
         packets = conntrackd["network"]["link"]["packets_received"] if conntrackd else None
         units = self.units()
-        replication = parse.parse_replication(content(Path(self.config.conntrackd)) or "")
         found: dict[str, Any] = {
             "pair": self.config.pair,
             "node": self.config.node,
@@ -101,7 +107,9 @@ class Node:
             "stopped": [name for name, unit in units.items() if unit["pid"] and is_stopped(unit["pid"])],
             "failed_units": failed_units(),
             "entries": entries(conntrackd),
-            "links": [{"interface": name, "carrier": carrier(name)} for name in replication.interfaces],
+            "links": [
+                {"interface": name, "carrier": carrier(name)} for name in self.replication().interfaces
+            ],
             "conntrackd": conntrackd,
             "conntrackd_error": error,
             "last_error": last_error(),
@@ -109,7 +117,7 @@ class Node:
             "counters": rule_counters(),
             "ruleset": self.ruleset(),
             "versions": versions() if compare else None,
-            "flows": self.flows(replication, conntrackd) if compare else None,
+            "flows": self.flows(conntrackd) if flows else None,
         }
         silent = None if packets is None else self.silence(started, packets)
         return {
@@ -117,6 +125,9 @@ class Node:
             "replication": counters(conntrackd, silent),
             "clock": {"wall": time.time(), "monotonic": time.monotonic()},
         }
+
+    def replication(self) -> parse.Replication:
+        return parse.parse_replication(content(Path(self.config.conntrackd)) or "")
 
     def statistics(self) -> tuple[dict[str, Any] | None, str | None]:
         """What conntrackd tells, or why it doesn't."""
@@ -221,9 +232,7 @@ class Node:
             write(cache, json.dumps({"key": key, "listing": listing}))
         return listing
 
-    def flows(
-        self, replication: parse.Replication, conntrackd: dict[str, Any] | None
-    ) -> dict[str, str | None]:
+    def flows(self, conntrackd: dict[str, Any] | None) -> dict[str, str | None]:
         """Digests of the flows to replicate that the kernel has, and of those in the external cache.
 
         `external` is None without an external cache; `why` says why there is no digest.
@@ -231,6 +240,7 @@ class Node:
         if conntrackd is None:
             # a cache is gone with its daemon, and whether there was one only the daemon tells
             return {"kernel": None, "external": None, "why": "conntrackd does not tell where they are"}
+        replication = self.replication()
         try:
             kernel = {flow.key for flow in lasting(["conntrack", "-L"]) if replication.replicates(flow)}
             cached = None

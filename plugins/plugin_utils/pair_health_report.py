@@ -9,7 +9,8 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_health import Finding, Node, Pair, find
+from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import Finding, Node, Pair, find
+from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_status import summary
 
 COLUMNS = [
     "node",
@@ -61,7 +62,7 @@ def _lines(found: Sequence[tuple[Pair, Sequence[Finding]]]) -> list[str]:
 
 
 def _document(pair: Pair, findings: Sequence[Finding]) -> dict[str, Any]:
-    known = pair.summary()
+    known = summary({node.name: node.look for node in pair.nodes}, pair.virtual_addresses)
     return {
         "pair": pair.name,
         "primary": known["primary"],

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import OutputError
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd_stats import parse_general
+from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import primary_of
 
 MASTER, UNKNOWN = "MASTER", "UNKNOWN"
 MARK = "@@ "
@@ -54,9 +55,8 @@ def summary(
 ) -> dict[str, Any]:
     """Tell a pair's state from its nodes' (None for one that can't be reached)."""
     held = {name: (status or {}).get("virtual_addresses", []) for name, status in nodes.items()}
-    whole = [name for name, addresses in held.items() if len(addresses) == len(virtual_addresses)]
     holders = [name for name, addresses in held.items() if addresses]
-    primary = whole[0] if len(holders) == 1 and holders == whole else None
+    primary = primary_of(held, virtual_addresses)
     return {
         "primary": primary,
         "holders": ", ".join(f"{name}: {', '.join(held[name]) or 'none'}" for name in nodes),

@@ -16,7 +16,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import
     case,
     ports_of,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import (
+    FLOWS_PORT,
+    HEALTH_PORT,
+    PATH_PORT,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address
 
 _VRRP: Options = {"protocol": "112"}
@@ -36,6 +40,7 @@ def own_cases(bench: Bench) -> Iterator[Case]:
     yield from _replication(bench)
     yield from _path_tracking(bench)
     yield from _flows(bench)
+    yield from _health(bench)
     yield from _management(bench)
     yield from _strong_host(bench)
     yield from _leases(bench)
@@ -91,7 +96,7 @@ def _closed(bench: Bench, network: str, family: int) -> Iterator[Case]:
     for address in (bench.own(network, family), bench.virtual(network, family)):
         if address is None:
             continue
-        for port in (22, 179, PATH_PORT, FLOWS_PORT):
+        for port in (22, 179, PATH_PORT, FLOWS_PORT, HEALTH_PORT):
             if (address, "tcp", port) in bench.forwarded:
                 continue
             yield case(
@@ -186,6 +191,23 @@ def _flows(bench: Bench) -> Iterator[Case]:
         if bench.has(other, family):
             away = network, None, peer, bench.own(other, family)
             yield case(f"the flows: not at the address on {other}", *away, "drop", **more)
+
+
+def _health(bench: Bench) -> Iterator[Case]:
+    """Each node's health check asks the other one."""
+    firewall = bench.firewall
+    more = _tcp(HEALTH_PORT)
+    for network in firewall.pair.sync:
+        family = firewall.site.networks[network].first_family
+        own, peer = firewall.address(network, family), firewall.peer_address(network, family)
+        name = f"health on {network}"
+        yield case(f"{name}: asked by the peer", network, FIREWALL, peer, own, "accept", **more)
+        stranger = bench.stranger(network, family)
+        yield case(f"{name}: not by others", network, None, stranger, own, "drop", **more)
+        for other in bench.data:
+            if bench.has(other, family):
+                away = network, None, peer, bench.own(other, family)
+                yield case(f"{name}: not at the address on {other}", *away, "drop", **more)
 
 
 def _management(bench: Bench) -> Iterator[Case]:

@@ -16,7 +16,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     one_of,
     quoted,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import FLOWS_PORT, PATH_PORT
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import (
+    FLOWS_PORT,
+    HEALTH_PORT,
+    PATH_PORT,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address, of_family
 
 # a number, because the name needs /etc/protocols
@@ -73,6 +77,7 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
         ("replication from the peer", _replication(firewall)),
         ("path tracking from the peer", _path_tracking(firewall)),
         ("the preferred node asks for the flows", _flows(firewall)),
+        ("the peer's health check asks", _health(firewall)),
         # by address, not by state: a session from before the first load has no state, and must not die of it
         ("management, known by its address", management(firewall)),
         ("what belongs to no known flow", ["ct state invalid drop"]),
@@ -179,6 +184,18 @@ def _flows(firewall: Firewall) -> list[str]:
         f'iifname "{firewall.device(name)}" {IP[family]} saddr {remote} {IP[family]} daddr {local} '
         f"tcp dport {FLOWS_PORT} accept"
     ]
+
+
+def _health(firewall: Firewall) -> list[str]:
+    rules = []
+    for name in firewall.pair.sync:
+        local, remote = _sync_ends(firewall, name)
+        ip = IP[local.version]
+        rules.append(
+            f'iifname "{firewall.device(name)}" {ip} saddr {remote} {ip} daddr {local} '
+            f"tcp dport {HEALTH_PORT} accept"
+        )
+    return rules
 
 
 def _strong_host(firewall: Firewall) -> Iterator[str]:

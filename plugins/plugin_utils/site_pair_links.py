@@ -19,6 +19,8 @@ PATH_PORT = 3781
 """The UDP port of path tracking, next to that of replication."""
 FLOWS_PORT = 3782
 """The TCP port on which a preferred node that wants its role back asks for the primary's flows."""
+HEALTH_PORT = 3783
+"""The TCP port on which a node's health check asks its peer."""
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,19 @@ def logged(node: str, priority: str, words: str) -> list[str]:
     return [line for line in run(node, command).splitlines() if words in line]
 
 
+@contextmanager
+def by_hand(*nodes: str) -> Iterator[None]:
+    """The check of these nodes runs when a test wants it, and has run before."""
+    for node in nodes:
+        run(node, "systemctl stop pair-health.timer")
+        check_now(node)
+    try:
+        yield
+    finally:
+        for node in nodes:
+            run(node, "systemctl start pair-health.timer")
+
+
 def test_a_pair_that_is_well(roles: tuple[str, str], status: Any) -> None:
     primary, backup = roles
     with flow():
@@ -363,9 +376,7 @@ def test_flows_that_only_the_backup_has(roles: tuple[str, str], status: Any) -> 
 @pytest.mark.long
 def test_timer_logs_each_finding_once_and_that_it_is_gone(roles: tuple[str, str]) -> None:
     _primary, backup = roles
-    run(backup, "systemctl stop pair-health.timer")
-    try:
-        check_now(backup)
+    with by_hand(backup):
         before = len(logged(backup, "err", "ruleset-changed"))
         gone = len(logged(backup, "notice", "ruleset-changed: gone"))
         with fault(
@@ -381,8 +392,55 @@ def test_timer_logs_each_finding_once_and_that_it_is_gone(roles: tuple[str, str]
         check_now(backup)
         assert len(logged(backup, "notice", "ruleset-changed: gone")) == gone + 1
         assert "ftfw_health_findings" not in run(backup, f"cat {METRICS}")
-    finally:
-        run(backup, "systemctl start pair-health.timer")
+
+
+def test_timer_finds_two_primaries(roles: tuple[str, str]) -> None:
+    with by_hand(*roles):
+        before = [len(logged(node, "err", "two-primaries")) for node in roles]
+        with dropped(roles[0], "ip protocol 112"), dropped(roles[1], "ip protocol 112"):
+            time.sleep(4)
+            for node in roles:
+                check_now(node)
+        after = [logged(node, "err", "two-primaries") for node in roles]
+        assert [len(lines) for lines in after] == [count + 1 for count in before]
+        assert all("two primaries: fw-1 and fw-2 have 192.168.2.100" in lines[-1] for lines in after)
+
+
+def test_timer_finds_flows_that_the_backup_lacks(roles: tuple[str, str]) -> None:
+    primary, backup = roles
+    with by_hand(*roles), flow() as port:
+        check_now(backup)
+        before = len(logged(backup, "err", "caches-differ"))
+        for _attempt in range(3):
+            # the primary sends its flows again now and then
+            run(backup, f"conntrack -D -p tcp --sport {port}")
+            check_now(backup)
+            if len(found := logged(backup, "err", "caches-differ")) > before:
+                break
+        assert f"{backup} lacks flows that {primary} has to replicate: at least 1" in found[-1]
+        check_now(primary)
+        assert "caches-differ" not in run(primary, "cat /run/pair-health/memory.json")
+        gone = len(logged(backup, "notice", "caches-differ: gone"))
+        run(backup, "conntrackd -n")
+        time.sleep(2)
+        check_now(backup)
+        assert len(logged(backup, "notice", "caches-differ: gone")) == gone + 1
+
+
+@pytest.mark.long
+def test_timer_tells_of_a_peer_that_does_not_answer(roles: tuple[str, str]) -> None:
+    primary, backup = roles
+    with (
+        by_hand(backup),
+        fault(primary, "systemctl stop pair-health.socket", "systemctl start pair-health.socket"),
+    ):
+        before = len(logged(backup, "err", "node-unreachable"))
+        for _minute in range(2):
+            check_now(backup)
+        found = logged(backup, "err", "node-unreachable")
+        assert len(found) == before + 1
+        assert f"{primary}: can't be asked for its state: " in found[-1]
+        assert found[-1].endswith("TCP port 3783: Connection refused")
 
 
 @pytest.mark.long
@@ -398,9 +456,7 @@ def test_timer_without_a_ruleset_cache(roles: tuple[str, str]) -> None:
 @pytest.mark.long
 def test_lost_messages(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
-    run(backup, "systemctl stop pair-health.timer")
-    try:
-        check_now(backup)
+    with by_hand(backup):
         with dropped(backup, "udp dport 3780 numgen random mod 2 0"):
             for _flow in range(3):
                 with flow():
@@ -410,8 +466,6 @@ def test_lost_messages(roles: tuple[str, str], status: Any) -> None:
         assert seen.node(backup)["replication"]["lost"] > 0
         for _minute in range(2):
             check_now(backup)
-    finally:
-        run(backup, "systemctl start pair-health.timer")
 
 
 @pytest.mark.long

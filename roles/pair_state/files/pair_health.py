@@ -4,9 +4,9 @@
 """Tell how this firewall is: facts and findings as one JSON document, or, from a timer, into the journal.
 
 `pair-health` prints the document and changes nothing. `--compare` adds what only a comparison with the peer
-needs: versions, and digests of the flows. `--watch` prints nothing: it logs what is new since the last watch,
-and what is gone, keeps the counters for the next one, and writes metrics for Prometheus where the
-configuration names a file.
+needs: versions, and digests of the flows. `--answer` prints that to the peer, which asks for it by a line.
+`--watch` prints nothing: it asks the peer, compares, logs what is new since the last watch, and what is gone,
+keeps the counters for the next one, and writes metrics for Prometheus where the configuration names a file.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 
 from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_findings as findings  # noqa: E402
 from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_metrics as metrics  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_peer as peer  # noqa: E402
 from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import content, write  # noqa: E402
 from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_node import Config, Node  # noqa: E402
 
@@ -50,9 +51,10 @@ def recall(file: Path) -> dict[str, Any]:
             "samples": list(known.get("samples", [])),
             "heard": dict(known.get("heard", {})),
             "findings": dict(known.get("findings", {})),
+            "compared": dict(known.get("compared", {})),
         }
     except (ValueError, TypeError, AttributeError):
-        return {"samples": [], "heard": {}, "findings": {}}
+        return {"samples": [], "heard": {}, "findings": {}, "compared": {}}
 
 
 def watch(
@@ -75,6 +77,7 @@ def watch(
         "samples": [*known["samples"], *([counters] if counters else [])][-findings.SAMPLES :],
         "heard": heard,
         "findings": {key: finding.to_json() for key, finding in findings.keyed(found).items()},
+        "compared": known["compared"],
     }
     write(file, json.dumps(memory))
     if config.textfile:
@@ -88,13 +91,21 @@ def main() -> None:
     parser.add_argument(
         "--watch", action="store_true", help="log what has changed and write metrics, print nothing"
     )
+    parser.add_argument(
+        "--answer", action="store_true", help="read which facts are asked for, and print them to the peer"
+    )
     chosen = parser.parse_args()
     config = load(chosen.config)
     file = Path(config.memory) / "memory.json"
     known = recall(file)
-    facts = Node(config, known["heard"]).facts(chosen.compare)
+    node = Node(config, known["heard"])
+    flows = chosen.compare or (chosen.answer and sys.stdin.readline(16).strip() == peer.FLOWS)
+    facts = node.facts(chosen.compare or chosen.answer or chosen.watch, flows)
     found = findings.find(facts, known["samples"])
     if chosen.watch:
+        comparison = peer.Comparison(node, known["compared"])
+        found += comparison.find(facts)
+        known["compared"] = comparison.keep
         watch(config, file, known, facts, found)
     else:
         print(json.dumps({**facts, "findings": [finding.to_json() for finding in found]}))

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ftfw.pair.plugins.action.pair_health import clock_offset, parse_health
 from ansible_collections.ftfw.pair.plugins.filter.pair_health import pair_health
 from ansible_collections.ftfw.pair.plugins.module_utils.flow_digest import Digest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_health import ruleset_names
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset_names import ruleset_names
 
 VIRTUAL = ["192.168.2.100", "192.168.0.100"]
 VERSIONS = {"kernel": "6.1.0", "keepalived": "2.2.7", "nft": "1.0.6"}

@@ -90,6 +90,10 @@ def test_lab_on_the_peer_differs_by_addresses_only(lab: dict[str, dict[str, Any]
             'iifname "eth2" ip saddr 192.168.100.100 ip daddr 192.168.100.200 udp dport 3780 accept',
         ),
         *_path_tracking("iifname", "accept"),
+        (
+            'iifname "eth2" ip saddr 192.168.100.200 ip daddr 192.168.100.100 tcp dport 3783 accept',
+            'iifname "eth2" ip saddr 192.168.100.100 ip daddr 192.168.100.200 tcp dport 3783 accept',
+        ),
     ]
 
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A pair's health from its nodes': what only a comparison shows. Pure code.
 
-A look is what the action `pair_health` returns for a node; of one that can't be reached there is none.
+A look is what the action `pair_health` returns for a node, or what a node's own check knows of itself and of
+its peer; of one that can't be reached there is none.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.flow_digest import Difference, Digest, difference
 from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_findings import ERROR, WARNING
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_status import summary
 
 CLOCK_SECONDS = 1.0
 STALLED = "replication-stalled"
@@ -49,27 +49,41 @@ class Node:
 
 @dataclass(frozen=True)
 class Pair:
-    """Nodes in the order of the inventory. `summary` is who has the virtual addresses, by the kernels."""
+    """Nodes in the order of the inventory."""
 
     name: str
     virtual_addresses: Sequence[str]
     nodes: Sequence[Node]
 
-    def summary(self) -> dict[str, Any]:
-        return summary({node.name: node.look for node in self.nodes}, self.virtual_addresses)
-
     def compared(self) -> tuple[Node, Node] | None:
         """Primary and backup, when both can be compared."""
-        primary = self.summary()["primary"]
+        held = {node.name: (node.look or {}).get("virtual_addresses", []) for node in self.nodes}
+        primary = primary_of(held, self.virtual_addresses)
         if len(self.nodes) != 2 or primary is None or any(node.health is None for node in self.nodes):
             return None
         one, other = self.nodes
         return (one, other) if one.name == primary else (other, one)
 
 
+def primary_of(held: Mapping[str, Sequence[str]], virtual_addresses: Sequence[str]) -> str | None:
+    """Who alone has the virtual addresses, and all of them, by what each node's kernel has."""
+    holders = [name for name, addresses in held.items() if addresses]
+    whole = [name for name in holders if len(held[name]) == len(virtual_addresses)]
+    return whole[0] if len(holders) == 1 and holders == whole else None
+
+
 def find(pair: Pair) -> list[Finding]:
     """All findings: first who is primary, then each node's own, then what the nodes differ in."""
-    return [*_roles(pair), *_own(pair), *_flows(pair), *_versions(pair), *_clocks(pair), *_rulesets(pair)]
+    return [*_roles(pair), *_own(pair), *differences(pair)]
+
+
+def find_together(pair: Pair) -> list[Finding]:
+    """What no node can tell alone: who is primary, and what the nodes differ in."""
+    return [*_roles(pair), *differences(pair)]
+
+
+def differences(pair: Pair) -> list[Finding]:
+    return [*_flows(pair), *_versions(pair), *_clocks(pair), *_rulesets(pair)]
 
 
 def look_again(pair: Pair) -> bool:
@@ -217,20 +231,3 @@ def _rulesets(pair: Pair) -> Iterator[Finding]:
             ERROR,
             f"the ruleset files of {' and '.join(found)} are not of the same policy",
         )
-
-
-def ruleset_names(view: Mapping[str, Any]) -> dict[str, str]:
-    """What is a node's own in its ruleset, and what to call it so that both nodes call it the same.
-
-    From the fact site_view: names of interfaces by their network, own addresses, and the peer's.
-    """
-    networks = {item["name"]: item["network"] for item in view["node_network"]["interfaces"]}
-    names = dict(networks)
-    for item in view["node_network"]["interfaces"]:
-        for index, address in enumerate(item["addresses"]):
-            names[address.partition("/")[0]] = f"own {item['network']} {index}"
-    for instance in view["keepalived"]["instances"]:
-        network = networks[instance["interface"]]
-        names.update((peer, f"peer {network} {instance['family']}") for peer in instance["peers"])
-    names.update((link["peer"], f"peer {link['network']}") for link in view["conntrackd"]["links"])
-    return names
