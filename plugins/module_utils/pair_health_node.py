@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,14 +126,31 @@ class Node:
             "clock": {"wall": time.time(), "monotonic": time.monotonic()},
         }
 
+    def shared(self, flows: bool) -> dict[str, Any]:
+        """What the peer compares with its own, and no more: it asks often."""
+        begun = time.time()
+        conntrackd, _error = self.statistics(("general",)) if flows else (None, None)
+        return {
+            "pair": self.config.pair,
+            "node": self.config.node,
+            "virtual_addresses": self.vrrp()["virtual_addresses"],
+            "ruleset": {"policy": self.policy()},
+            "versions": versions(),
+            "flows": self.flows(conntrackd) if flows else None,
+            "clock": {"begun": begun, "ended": time.time()},
+        }
+
     def replication(self) -> parse.Replication:
         return parse.parse_replication(content(Path(self.config.conntrackd)) or "")
 
-    def statistics(self) -> tuple[dict[str, Any] | None, str | None]:
+    def statistics(
+        self, sections: Sequence[str] = tuple(SECTIONS)
+    ) -> tuple[dict[str, Any] | None, str | None]:
         """What conntrackd tells, or why it doesn't."""
         found = {}
         try:
-            for section, read in SECTIONS.items():
+            for section in sections:
+                read = SECTIONS[section]
                 # without a section it is the general statistics
                 words = ["conntrackd", "-s", *([] if section == "general" else [section])]
                 found[section] = read(ask(words), " ".join(words))
@@ -193,8 +210,7 @@ class Node:
 
     def ruleset(self) -> dict[str, Any]:
         """Whether the kernel has the file's table, and a fingerprint of the file's policy."""
-        text = content(Path(self.config.ruleset))
-        policy = None if text is None else digest(parse.normalised(text, self.config.names))
+        text, policy = content(Path(self.config.ruleset)), self.policy()
         try:
             listed = digest(parse.stable_listing(ask(LISTING)))
         except AskError as error:
@@ -203,6 +219,11 @@ class Node:
             return {"loaded": True, "same": listed == self.expected(text), "why": None, "policy": policy}
         except AskError as error:
             return {"loaded": True, "same": None, "why": str(error), "policy": policy}
+
+    def policy(self) -> str | None:
+        """A fingerprint of the ruleset file that both nodes share when their policy is the same."""
+        text = content(Path(self.config.ruleset))
+        return None if text is None else digest(parse.normalised(text, self.config.names))
 
     def expected(self, text: str | None) -> str:
         """The digest of the listing that the kernel gives of the file's table.

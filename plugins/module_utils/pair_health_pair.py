@@ -74,16 +74,20 @@ def primary_of(held: Mapping[str, Sequence[str]], virtual_addresses: Sequence[st
 
 def find(pair: Pair) -> list[Finding]:
     """All findings: first who is primary, then each node's own, then what the nodes differ in."""
-    return [*_roles(pair), *_own(pair), *differences(pair)]
+    return [*_roles(pair), *_own(pair), *_flows(pair), *_versions(pair), *_clocks(pair), *_rulesets(pair)]
 
 
 def find_together(pair: Pair) -> list[Finding]:
-    """What no node can tell alone: who is primary, and what the nodes differ in."""
-    return [*_roles(pair), *differences(pair)]
+    """What no node can tell alone, but for their flows: who is primary, and what the nodes differ in."""
+    return [*_roles(pair), *_versions(pair), *_clocks(pair), *_rulesets(pair)]
 
 
-def differences(pair: Pair) -> list[Finding]:
-    return [*_flows(pair), *_versions(pair), *_clocks(pair), *_rulesets(pair)]
+def flows_that_differ(pair: Pair) -> list[Finding] | None:
+    """What the flows of primary and backup differ in; None when there are no two sets of flows to compare."""
+    compared = pair.compared()
+    if compared is None or _digests(compared[0].look, compared[1].look) is None:
+        return None
+    return list(_flows(pair))
 
 
 def look_again(pair: Pair) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kernel import addresses
+from kernel import Ansible, addresses
 
 SERVER = "192.168.0.3"
 SIZE, RATE = 6_000_000, 150_000
@@ -102,3 +102,41 @@ def test_a_download_is_offloaded_and_outlives_the_primary(
     assert (fetched["bytes"], fetched["sha256"]) == (SIZE, large)
     # seconds; adverts of 0.3 are missed three times before the takeover
     assert fetched["longest"] < 5
+
+
+SPARE = """\
+table inet spare {{
+\tflowtable short {{
+\t\thook ingress priority filter
+\t\tdevices = {{ {devices} }}
+\t}}
+
+\tchain forward {{
+\t\ttype filter hook forward priority filter + 5; policy accept;
+\t\tip protocol tcp flow add @short
+\t}}
+}}
+"""
+EMPTY = "table inet spare {\n}\n"
+
+
+def test_a_flowtable_is_changed_and_removed_with_its_rules(
+    guest: Callable[[str], Any], ansible: Ansible
+) -> None:
+    node = guest("fw-2")
+
+    def load(**wanted: Any) -> str:
+        arguments = {"table": "spare", "path": "/run/spare.nft", **wanted}
+        return ansible("ansible", "fw-2", "-m", "ftfw.pair.nft_ruleset", "-a", json.dumps(arguments))
+
+    try:
+        for devices in ("eth0", "eth0, eth1"):
+            assert "CHANGED" in load(text=SPARE.format(devices=devices))
+            listed = node.check_output("nft list flowtable inet spare short")
+            assert f"devices = {{ {devices} }}" in listed
+            assert "flow add @short" in node.check_output("nft list chain inet spare forward")
+        assert "CHANGED" in load(text=EMPTY)
+        assert node.check_output("nft list table inet spare").split() == ["table", "inet", "spare", "{", "}"]
+    finally:
+        load(state="absent")
+    assert node.run("nft list table inet spare").rc != 0

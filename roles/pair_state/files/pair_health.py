@@ -4,7 +4,7 @@
 """Tell how this firewall is: facts and findings as one JSON document, or, from a timer, into the journal.
 
 `pair-health` prints the document and changes nothing. `--compare` adds what only a comparison with the peer
-needs: versions, and digests of the flows. `--answer` prints that to the peer, which asks for it by a line.
+needs: versions, and digests of the flows. `--answer` prints what the peer compares; it asks by a line.
 `--watch` prints nothing: it asks the peer, compares, logs what is new since the last watch, and what is gone,
 keeps the counters for the next one, and writes metrics for Prometheus where the configuration names a file.
 """
@@ -99,13 +99,15 @@ def main() -> None:
     file = Path(config.memory) / "memory.json"
     known = recall(file)
     node = Node(config, known["heard"])
-    flows = chosen.compare or (chosen.answer and sys.stdin.readline(16).strip() == peer.FLOWS)
-    facts = node.facts(chosen.compare or chosen.answer or chosen.watch, flows)
+    if chosen.answer:
+        print(json.dumps(node.shared(sys.stdin.readline(16).strip() == peer.FLOWS)))
+        return
+    facts = node.facts(chosen.compare or chosen.watch, chosen.compare)
     found = findings.find(facts, known["samples"])
     if chosen.watch:
-        comparison = peer.Comparison(node, known["compared"])
+        comparison = peer.Comparison(node, known["compared"], list(known["findings"].values()))
         found += comparison.find(facts)
-        known["compared"] = comparison.keep
+        known["compared"] = comparison.earlier
         watch(config, file, known, facts, found)
     else:
         print(json.dumps({**facts, "findings": [finding.to_json() for finding in found]}))

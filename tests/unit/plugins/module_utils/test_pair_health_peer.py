@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.flow_digest import Diges
 from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_node import Config, Node
 
 VIRTUAL = ["192.168.2.100", "192.168.0.100"]
+CLOCK = {"begun": 0.0, "ended": 0.0}
 VERSIONS = {"kernel": "6.1.0", "keepalived": "2.2.7"}
 Document = dict[str, Any]
 
@@ -32,12 +33,11 @@ def facts(node: str = "fw-2", **changed: Any) -> Document:
         "pair": "ftfw",
         "node": node,
         "virtual_addresses": [],
-        "units": {"keepalived": True, "conntrackd": True},
         "conntrackd": {"general": {"external": {"kind": "inject"}}},
         "ruleset": {"loaded": True, "same": True, "why": None, "policy": "3e66"},
         "versions": VERSIONS,
         "flows": None,
-        "clock": {"wall": time.time(), "monotonic": 1.0},
+        "clock": {"ahead": 0.0},
         **changed,
     }
 
@@ -61,9 +61,10 @@ class Peer:
         turns = iter(flows_in_turn)
 
         def answer(what: str) -> bytes:
-            wall = {"wall": time.time() + document["clock"].get("ahead", 0.0)}
+            now = time.time() + document["clock"]["ahead"]
+            clock = {"begun": now, "ended": now}
             told = next(turns) if what == peer.FLOWS else None
-            return json.dumps({**document, "clock": wall, "flows": told}).encode()
+            return json.dumps({**document, "clock": clock, "flows": told}).encode()
 
         self.answer = answer
 
@@ -95,15 +96,20 @@ def other() -> Iterator[Peer]:
 
 
 def comparison(
-    port: int, monkeypatch: pytest.MonkeyPatch, *own_flows: Document, earlier: Document | None = None
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    *own_flows: Document,
+    held: Sequence[Sequence[str]] = ((),),
+    **kept: Any,
 ) -> peer.Comparison:
-    """Of fw-2, which has these flows at one look after the other."""
+    """Of fw-2, which has these flows, and these virtual addresses, at one look after the other."""
     link = {"local": "127.0.0.1", "peer": "127.0.0.1", "interface": "lo"}
     node = Node(Config("ftfw", "fw-2", "fw-1", VIRTUAL, {}, [link], port))
-    turns = iter(own_flows)
+    turns, addresses = iter(own_flows), iter([*held[:-1], *[held[-1]] * 9])
     monkeypatch.setattr(Node, "flows", lambda _self, _conntrackd: next(turns))
+    monkeypatch.setattr(Node, "vrrp", lambda _self: {"virtual_addresses": list(next(addresses))})
     monkeypatch.setattr(peer, "APART", 0.01)
-    return peer.Comparison(node, earlier or {})
+    return peer.Comparison(node, **kept)
 
 
 def sentences(found: list[Any]) -> list[str]:
@@ -111,40 +117,41 @@ def sentences(found: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("there", "here", "found"),
+    ("there", "held", "found"),
     [
-        pytest.param(primary(), facts(), [], id="well"),
+        pytest.param(primary(), [[]], [], id="well"),
         pytest.param(
             primary(),
-            facts(virtual_addresses=VIRTUAL),
+            [VIRTUAL],
             ["error two-primaries: two primaries: fw-1 and fw-2 have 192.168.2.100, 192.168.0.100"],
             id="two-primaries",
         ),
+        pytest.param(primary(), [VIRTUAL, []], [], id="role-on-its-way"),
         pytest.param(
             facts("fw-1"),
-            facts(),
+            [[]],
             ["error no-primary: no primary: no node has a virtual address"],
             id="no-primary",
         ),
         pytest.param(
             primary(versions={**VERSIONS, "keepalived": "2.3.1"}),
-            facts(),
+            [[]],
             ["warning version-skew: versions of keepalived differ: 2.3.1 on fw-1, 2.2.7 on fw-2"],
             id="versions",
         ),
         pytest.param(
             primary(ruleset={"policy": "77aa"}),
-            facts(),
+            [[]],
             ["error rulesets-differ: the ruleset files of fw-1 and fw-2 are not of the same policy"],
             id="rulesets",
         ),
     ],
 )
 def test_what_the_nodes_differ_in(
-    other: Peer, monkeypatch: pytest.MonkeyPatch, there: Document, here: Document, found: list[str]
+    other: Peer, monkeypatch: pytest.MonkeyPatch, there: Document, held: list[list[str]], found: list[str]
 ) -> None:
     other.tells(there, flows(1))
-    assert sentences(comparison(other.port, monkeypatch, flows(1)).find(here)) == found
+    assert sentences(comparison(other.port, monkeypatch, flows(1), held=held).find(facts())) == found
 
 
 def test_a_clock_that_is_ahead(other: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,36 +186,70 @@ def test_the_backup_compares_the_flows(
 
 def test_the_primary_leaves_that_to_the_backup(other: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     other.tells(facts("fw-1"))
-    assert comparison(other.port, monkeypatch).find(facts(virtual_addresses=VIRTUAL)) == []
+    compared = comparison(
+        other.port, monkeypatch, held=[VIRTUAL], earlier={"at": 1, "seconds": 9, "findings": []}
+    )
+    assert compared.find(facts(virtual_addresses=VIRTUAL)) == []
     assert other.asked == [peer.FACTS]
+    assert compared.earlier == {}
+
+
+KEPT = {"id": "caches-differ", "severity": "error", "message": "as it was"}
 
 
 def test_a_comparison_that_took_long_is_not_made_again_soon(
     other: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lacking = {"id": "caches-differ", "severity": "error", "message": "as it was"}
-    earlier = {"at": time.monotonic() - 30, "seconds": 2.0, "findings": [lacking]}
-    other.tells(primary(), flows(), flows())
+    earlier = {"at": time.monotonic() - 80, "seconds": 5.0, "findings": [KEPT]}
+    other.tells(primary(), flows())
     compared = comparison(other.port, monkeypatch, flows(), earlier=earlier)
     assert sentences(compared.find(facts())) == ["error caches-differ: as it was"]
     assert other.asked == [peer.FACTS]
     # after 20 times as long it is made, and kept
-    earlier["at"] -= 11
+    earlier["at"] -= 21
     assert compared.find(facts()) == []
     assert other.asked == [peer.FACTS, peer.FACTS, peer.FLOWS]
-    assert compared.keep["findings"] == []
-    assert compared.keep["at"] == pytest.approx(time.monotonic(), abs=5)
+    assert compared.earlier["findings"] == []
+    assert compared.earlier["at"] == pytest.approx(time.monotonic(), abs=5)
+
+
+def test_flows_that_a_node_does_not_tell_are_not_the_same(
+    other: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other.tells(primary(), {"kernel": None, "external": None, "why": "'conntrack -L' ended with 1: no"})
+    earlier = {"at": 0.0, "seconds": 0.1, "findings": [KEPT]}
+    assert sentences(comparison(other.port, monkeypatch, flows(1), earlier=earlier).find(facts())) == [
+        "warning flows-unknown: whether flows differ can't be told: fw-1: 'conntrack -L' ended with 1: no",
+        "error caches-differ: as it was",
+    ]
+
+
+def test_a_peer_that_needs_too_long_for_its_flows(other: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(peer.ANSWER_SECONDS, peer.FLOWS, 0.1)
+    other.tells(primary())
+    facts_of_peer = other.answer
+    other.answer = lambda what: time.sleep(0.5) or b"" if what == peer.FLOWS else facts_of_peer(what)
+    compared = comparison(other.port, monkeypatch, flows(1))
+    [found] = compared.find(facts())
+    assert found.id == "flows-unknown"
+    assert "timed out" in found.message
+    assert compared.earlier["seconds"] >= 0.1
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        pytest.param(b"", "its answer is not that of pair-health: b''", id="nothing"),
+        pytest.param(b"", "127.0.0.1, TCP port PORT: no answer", id="nothing"),
+        pytest.param(b"no", "its answer is not that of pair-health: b'no'", id="cut-off"),
         pytest.param(b'["facts"]', "its answer is not that of pair-health", id="other-json"),
-        pytest.param(b'{"pair": "ftfw"}', "its answer lacks node, virtual_addresses, units", id="older"),
-        pytest.param(json.dumps(facts("fw-3")).encode(), "fw-3 of ftfw answers in its place", id="stranger"),
+        pytest.param(b'{"pair": "ftfw"}', "its answer lacks node, virtual_addresses, ruleset", id="older"),
         pytest.param(
-            json.dumps(primary(ruleset=None)).encode(),
+            json.dumps(facts("fw-3", clock=CLOCK)).encode(),
+            "fw-3 of ftfw answers in its place",
+            id="stranger",
+        ),
+        pytest.param(
+            json.dumps(primary(ruleset=None, clock=CLOCK)).encode(),
             "its answer is not understood: TypeError",
             id="of-another-shape",
         ),
@@ -218,15 +259,24 @@ def test_an_answer_that_is_none(
     other: Peer, monkeypatch: pytest.MonkeyPatch, answer: bytes, why: str
 ) -> None:
     other.answer = lambda _what: answer
-    [found] = comparison(other.port, monkeypatch).find(facts())
+    [found] = comparison(other.port, monkeypatch, flows()).find(facts())
     assert (found.id, found.severity) == ("node-unreachable", "error")
-    assert found.message.startswith(f"fw-1: can't be asked for its state: {why}")
+    said = f"fw-1: can't be asked for its state: {why}".replace("PORT", str(other.port))
+    assert found.message.startswith(said)
+
+
+def test_what_was_known_stands_while_the_peer_can_not_be_asked(
+    other: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [KEPT, {"id": "ruleset-changed", "severity": "error", "message": "its own, and found anew"}]
+    found = comparison(other.port, monkeypatch, known=known).find(facts())
+    assert [one.id for one in found] == ["node-unreachable", "caches-differ"]
 
 
 def test_a_peer_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    [found] = comparison(port, monkeypatch).find(facts())
+    [found] = comparison(port, monkeypatch, flows()).find(facts())
     why = f"127.0.0.1, TCP port {port}: Connection refused"
     assert found.message == f"fw-1: can't be asked for its state: {why}"
 
