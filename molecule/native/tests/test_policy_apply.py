@@ -101,21 +101,25 @@ def test_a_backup_that_lacks_flows_keeps_the_primary_from_the_rules() -> None:
 def test_what_nobody_confirms_goes_from_both_and_flows_live_on(tmp_path: Path) -> None:
     """The controller dies after it has changed both nodes."""
     flow, was, boots = Flow(60), tables(), kept()
+    rules_here = RULES % ("dport 53 ct state new", "dport 5353 ct state new")
+    if "flow add @" not in was[0]:
+        # the kernel has no flowtables
+        rules_here = rules_here.replace(" | ", " | ftfw.pair.without_flowtables | ")
     play = [
+        {"import_playbook": str(PROJECT / "playbooks/site_model.yml")},
         {
             "hosts": "site_firewalls",
             "gather_facts": False,
             "tasks": [
-                {"ftfw.pair.site_model": {}},
                 {
                     "ftfw.pair.nft_ruleset": {
                         "table": "ftfw",
                         "confirm": SECONDS,
-                        "text": RULES % ("dport 53 ct state new", "dport 5353 ct state new"),
+                        "text": rules_here,
                     }
                 },
             ],
-        }
+        },
     ]
     file = PROJECT / "build" / f"{tmp_path.name}.yml"
     file.write_text(json.dumps(play))
