@@ -24,6 +24,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import 
     parse_flow,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.flow_digest import Digest
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import devices
 from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import (
     DUMP_SECONDS,
     AskError,
@@ -242,8 +243,14 @@ class Node:
                 return str(known["listing"])
         except (ValueError, KeyError, TypeError):
             pass
-        script = f'nft --file "$1" && {" ".join(LISTING)}'
-        shell = ["sh", "-c", script, "sh", self.config.ruleset]
+        # flowtables name devices, which have to be there; which kind they are does not matter
+        link = 'ip link add name "$device" type'
+        script = (
+            "file=$1; shift; for device; do "
+            f"{link} dummy 2>/dev/null || {link} veth 2>/dev/null; done; "
+            f'nft --file "$file" && {" ".join(LISTING)}'
+        )
+        shell = ["sh", "-c", script, "sh", self.config.ruleset, *devices(text)]
         try:
             listed = ask(["unshare", "--net", *shell], DUMP_SECONDS)
         except AskError:

@@ -49,6 +49,13 @@ def test_no_unit_has_failed(guest: Callable[[str], Any], name: str) -> None:
     assert guest(name).check_output("systemctl --failed --plain --no-legend") == ""
 
 
+@pytest.mark.parametrize("name", ["fw-1", "fw-2"])
+def test_the_kernel_has_the_rules_of_the_file(guest: Callable[[str], Any], name: str) -> None:
+    """Flowtables and all: what the health check loads aside has the devices that they name."""
+    told = json.loads(guest(name).check_output("pair-health"))["ruleset"]
+    assert (told["loaded"], told["same"], told["why"]) == (True, True, None)
+
+
 def test_nobody_reaches_another_guest_over_management(guest: Callable[[str], Any]) -> None:
     client = guest("client")
     # without an answer of the hypervisor the silence of the others would prove nothing

@@ -153,3 +153,24 @@ def test_another_program_is_another_version(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "pair-health").write_text("d")
     found.append(node.versions()["pair-state"])
     assert len(set(found)) == 3
+
+
+def test_the_devices_of_flowtables_are_there_where_the_file_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def ask(command: Sequence[str], *_seconds: float) -> str:
+        asked.append(command)
+        return "table inet ftfw {\n}\n"
+
+    monkeypatch.setattr(node, "ask", ask)
+    text = "table inet ftfw {\n flowtable f {\n  hook ingress priority 0\n  devices = { eth0, eth1 }\n }\n}\n"
+    ruleset = tmp_path / "ruleset.nft"
+    ruleset.write_text(text)
+    config = node.Config(
+        "ftfw", "fw-1", "fw-2", ["192.168.2.100"], {}, ruleset=str(ruleset), memory=str(tmp_path)
+    )
+    assert node.Node(config).expected(text)
+    assert list(asked[-1][-4:]) == ["sh", str(ruleset), "eth0", "eth1"]
+    assert 'ip link add name "$device" type' in asked[-1][-5]
