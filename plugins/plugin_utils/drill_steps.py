@@ -306,6 +306,7 @@ def _words(row: Row, site: Site, node: Node) -> dict[str, str]:
         "cut_leg": _drop([leg]),
         "cut_data": _drop(list(data.values())),
         "cut_sync": _drop(list(sync.values())),
+        "cut_vrrp": _drop(list(data.values()), "meta l4proto vrrp"),
         "thin_sync": _drop(list(sync.values()), "numgen random mod 100 < 30"),
         "uncut": f"nft delete table netdev {TABLE} 2>/dev/null; true",
         "keepalived_parent": "$(systemctl show --property=MainPID --value keepalived.service)",

@@ -41,8 +41,20 @@ EXPECT: dict[str, Any] = {
 """What may be expected: one of some words, a most, or that something is so. Null is no expectation."""
 WORDS = frozenset(
     (
-        *("container", "cut_data", "cut_leg", "cut_sync", "keepalived_child", "keepalived_parent", "kill"),
-        *("leg", "network", "open", "qmp", "start", "thin_sync", "uncut", "unit", "wire"),
+        *("container", "cut_data", "cut_leg", "cut_sync", "cut_vrrp", "keepalived_child"),
+        *(
+            "keepalived_parent",
+            "kill",
+            "leg",
+            "network",
+            "open",
+            "qmp",
+            "start",
+            "thin_sync",
+            "uncut",
+            "unit",
+            "wire",
+        ),
     )
 )
 """What a command or title may have in braces."""

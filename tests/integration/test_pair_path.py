@@ -294,46 +294,97 @@ def test_all_links_lost_moves_nothing(wires: Wires, pair: Pair) -> None:
     nobody_gives_way(pair)
 
 
+@dataclass
+class Holder:
+    """The left node has a virtual address of the network inside; of it, a neighbour there can be misled."""
+
+    wires: Wires
+    node: Node
+    device: str
+    address: str = "192.168.2.100"
+    neighbour: str = "third-in"
+    wrong: str = "02:00:00:00:00:01"
+
+    def entry(self) -> str:
+        return self.wires.run(self.neighbour, "ip", "neigh", "show", self.address)
+
+    def mislead(self) -> None:
+        learnt = ["lladdr", self.wrong, "dev", "inside", "nud", "reachable"]
+        self.wires.run(self.neighbour, "ip", "neigh", "replace", self.address, *learnt)
+
+    def wait_until_announced(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self.device not in self.entry():
+            assert time.monotonic() < end, f"{self.entry()}: {logs(self.node)}"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def holder(wires: Wires, pair: Pair) -> Iterator[Holder]:
+    device = json.loads(wires.run("left", "ip", "-j", "link", "show", "inside"))[0]["address"]
+    made = Holder(wires, pair[0], device)
+    address = f"{made.address}/32"
+    wires.run("left", "ip", "address", "add", address, "dev", "inside")
+    # those of the start have to be over
+    time.sleep(3.5)
+    yield made
+    wires.run("left", "ip", "address", "delete", address, "dev", "inside")
+    wires.run(made.neighbour, "ip", "neigh", "flush", "to", made.address)
+
+
 @pytest.mark.parametrize("cut", ["inside", "outside"])
 def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
-    wires: Wires, pair: Pair, cut: str
+    wires: Wires, pair: Pair, holder: Holder, cut: str
 ) -> None:
     """Whichever leg comes back: a neighbour may have learnt an address from the node that gave it up."""
-    address, neighbour, wrong = "192.168.2.100", "third-in", "02:00:00:00:00:01"
+    left = pair[0]
+    with wires.cut(wires.end("left", cut), wires.end("left", "sync")):
+        time.sleep(1.5)
+        holder.mislead()
+        logged = left.log.count("announced")
+        time.sleep(0.5)
+        assert holder.wrong in holder.entry() and left.log.count("announced") == logged
+    holder.wait_until_announced(4)
+    assert f"the peer is heard again, announced {holder.address} on inside" in left.log
+    assert "announced" not in pair[1].log
 
-    def entry() -> str:
-        return wires.run(neighbour, "ip", "neigh", "show", address)
 
+def test_flows_are_to_be_sent_again_when_a_link_has_healed(wires: Wires, pair: Pair) -> None:
     left = pair[0]
     os.mkfifo(left.folder / "notify")
-    told = b""
     notified = os.open(left.folder / "notify", os.O_RDWR | os.O_NONBLOCK)
-    device = json.loads(wires.run("left", "ip", "-j", "link", "show", "inside"))[0]["address"]
-    wires.run("left", "ip", "address", "add", f"{address}/32", "dev", "inside")
     try:
-        # those of the start have to be over
-        time.sleep(3.5)
-        with wires.cut(wires.end("left", cut), wires.end("left", "sync")):
+        # of the start
+        assert select.select([notified], [], [], 5)[0]
+        assert os.read(notified, 100) == b"PEER heard\n"
+        with wires.cut(wires.end("left", "sync")):
             time.sleep(1.5)
-            learnt = ["lladdr", wrong, "dev", "inside", "nud", "reachable"]
-            wires.run(neighbour, "ip", "neigh", "replace", address, *learnt)
-            logged = left.log.count("announced")
-            time.sleep(0.5)
-            assert wrong in entry() and left.log.count("announced") == logged
-        end = time.monotonic() + 4
-        while device not in entry():
-            assert time.monotonic() < end, f"{entry()}: {logs(left)}"
-            time.sleep(0.05)
-        assert f"the peer is heard again, announced {address} on inside" in left.log
-        assert "announced" not in pair[1].log
-        # a last time when the addresses have been announced for good
-        while select.select([notified], [], [], 5)[0]:
-            told = os.read(notified, 100)
-        assert told.endswith(b"PEER heard\n")
+            assert not select.select([notified], [], [], 0)[0]
+        # not more often than each 20 seconds
+        assert select.select([notified], [], [], 22)[0]
+        assert os.read(notified, 100) == b"PEER heard\n"
+        assert not select.select([notified], [], [], 2)[0]
     finally:
         os.close(notified)
-        wires.run("left", "ip", "address", "delete", f"{address}/32", "dev", "inside")
-        wires.run(neighbour, "ip", "neigh", "flush", "to", address)
+
+
+def test_the_holder_announces_its_addresses_when_the_peer_has_given_its_up(
+    wires: Wires, pair: Pair, holder: Holder
+) -> None:
+    """All links are heard: VRRP alone was lost, and of two primaries one has given way."""
+    left, right = pair
+    change = ["dev", "inside"]
+    wires.run("right", "ip", "address", "add", "192.168.2.77/32", *change)
+    wires.run("right", "ip", "address", "add", f"{holder.address}/32", *change)
+    holder.mislead()
+    logged = left.log.count("announced")
+    wires.run("right", "ip", "address", "delete", "192.168.2.77/32", *change)
+    time.sleep(1)
+    assert holder.wrong in holder.entry() and left.log.count("announced") == logged
+    wires.run("right", "ip", "address", "delete", f"{holder.address}/32", *change)
+    holder.wait_until_announced(1)
+    assert f"the peer has given its up, announced {holder.address} on inside" in left.log
+    assert "given its up" not in right.log
 
 
 def claim(node: Node, now: bool = True) -> None:

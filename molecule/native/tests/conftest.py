@@ -7,9 +7,11 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from containers import PORT, PREFIX, run
+from faults import Status, settle
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,3 +35,16 @@ def echo_server() -> Iterator[None]:
     run("server", f"systemd-run --quiet --unit echo --collect python3 /root/traffic.py server {PORT}")
     yield
     run("server", "systemctl stop echo.service", check=False)
+
+
+@pytest.fixture
+def status(tmp_path: Path) -> Any:
+    return lambda: Status(tmp_path)
+
+
+@pytest.fixture
+def roles(status: Any) -> Iterator[tuple[str, str]]:
+    """Primary and backup of a pair that is well before the test, and has to be well again after it."""
+    primary: str = settle(status).document["primary"]
+    yield primary, {"fw-1": "fw-2", "fw-2": "fw-1"}[primary]
+    settle(status)

@@ -4,122 +4,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from containers import METRICS, PORT, PREFIX, SERVER, VIRTUAL, playbook, run
+from containers import PREFIX, VIRTUAL, run
+from faults import Findings, by_hand, check_now, dropped, fault, flow, wait_for
 
 CONFIG = "/etc/conntrackd/conntrackd.conf"
 CACHE, DIRECT = "Off", "On"
 """Values of DisableExternalCache, for the two ways of replication."""
-
-Findings = set[tuple[str, "str | None"]]
-
-
-class Status:
-    """What `playbooks/status.yml` says and writes, now."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / "status.json"
-        path.unlink(missing_ok=True)
-        done = playbook("playbooks/status.yml", "-e", f"status_json={path}")
-        self.code, self.printed = done.returncode, done.stdout
-        assert path.exists(), done.stdout[-3000:] + done.stderr
-        self.document: dict[str, Any] = json.loads(path.read_text())
-        assert self.document["healthy"] is (self.code == 0), self.printed
-        for finding in self.document["findings"]:
-            assert finding["message"] in self.printed
-
-    @property
-    def findings(self) -> Findings:
-        return {(finding["id"], finding["node"]) for finding in self.document["findings"]}
-
-    def messages(self, identity: str) -> list[str]:
-        return [each["message"] for each in self.document["findings"] if each["id"] == identity]
-
-    def node(self, name: str) -> dict[str, Any]:
-        return next(node for node in self.document["nodes"] if node["node"] == name)
-
-
-@pytest.fixture
-def status(tmp_path: Path) -> Any:
-    return lambda: Status(tmp_path)
-
-
-def wait_for(status: Any, wanted: Findings, seconds: float = 30) -> Status:
-    """Look until exactly these findings are there."""
-    end = time.monotonic() + seconds
-    while (now := status()).findings != wanted:
-        assert time.monotonic() < end, (
-            f"{now.findings}, not {wanted}, for {seconds} s: {now.document['problems']}"
-        )
-        time.sleep(1)
-    return now
-
-
-def settle(status: Any, seconds: float = 30) -> Status:
-    """Look until there are no findings."""
-    end = time.monotonic() + seconds
-    while found := (now := status()).findings:
-        assert time.monotonic() < end, f"not well: {now.document['problems']}"
-        if {identity for identity, _node in found} == {"messages-lost"}:
-            # a finding for two intervals of the timer, which nothing else shortens
-            for node in ("fw-1", "fw-2", "fw-1", "fw-2"):
-                check_now(node)
-        time.sleep(1)
-    return now
-
-
-@pytest.fixture
-def roles(status: Any) -> Iterator[tuple[str, str]]:
-    """Primary and backup of a pair that is well before the test, and has to be well again after it."""
-    primary: str = settle(status).document["primary"]
-    yield primary, {"fw-1": "fw-2", "fw-2": "fw-1"}[primary]
-    settle(status)
-
-
-@contextmanager
-def fault(host: str, cause: str, cure: str) -> Iterator[None]:
-    run(host, cause)
-    try:
-        yield
-    finally:
-        run(host, cure)
-
-
-@contextmanager
-def dropped(host: str, matches: str) -> Iterator[None]:
-    """Packets that come to the host and match are dropped, in a table that has nothing to do with ours."""
-    chain = "nft add chain inet fault input '{ type filter hook prerouting priority -400; }'"
-    cause = f"nft add table inet fault && {chain} && nft add rule inet fault input {matches} drop"
-    with fault(host, cause, "nft delete table inet fault"):
-        yield
-
-
-@contextmanager
-def flow(seconds: int = 60) -> Iterator[str]:
-    """A TCP connection from the client through the pair, while the block runs; its source port."""
-    command = f"python3 /root/traffic.py client {SERVER} {PORT} {seconds} /tmp/flow"
-    run("client", f"systemd-run --quiet --unit flow --collect {command}")
-    try:
-        end = time.monotonic() + 10
-        while not (
-            found := re.search(
-                r"192\.168\.2\.3:(\d+) ", run("client", "ss -tnH state established dport = :7")
-            )
-        ):
-            assert time.monotonic() < end, "no flow"
-            time.sleep(0.2)
-        yield found[1]
-    finally:
-        run("client", "systemctl stop flow.service", check=False)
 
 
 @contextmanager
@@ -133,29 +31,6 @@ def replication(mode: str) -> Iterator[None]:
     finally:
         for node in ("fw-1", "fw-2"):
             run(node, f"mv {CONFIG}.kept {CONFIG} && systemctl restart conntrackd.service")
-
-
-def check_now(node: str) -> None:
-    """What the timer does each minute; the timer itself is stopped so that nothing comes between."""
-    run(node, "systemctl start pair-health.service")
-
-
-def logged(node: str, priority: str, words: str) -> list[str]:
-    command = f"journalctl --quiet --output=cat --unit pair-health.service --priority={priority}..{priority}"
-    return [line for line in run(node, command).splitlines() if words in line]
-
-
-@contextmanager
-def by_hand(*nodes: str) -> Iterator[None]:
-    """The check of these nodes runs when a test wants it, and has run before."""
-    try:
-        for node in nodes:
-            run(node, "systemctl stop pair-health.timer")
-            check_now(node)
-        yield
-    finally:
-        for node in nodes:
-            run(node, "systemctl start pair-health.timer")
 
 
 def test_a_pair_that_is_well(roles: tuple[str, str], status: Any) -> None:
@@ -374,93 +249,6 @@ def test_flows_that_only_the_backup_has(roles: tuple[str, str], status: Any) -> 
 
 
 @pytest.mark.long
-def test_timer_logs_each_finding_once_and_that_it_is_gone(roles: tuple[str, str]) -> None:
-    _primary, backup = roles
-    with by_hand(backup):
-        before = len(logged(backup, "err", "ruleset-changed"))
-        gone = len(logged(backup, "notice", "ruleset-changed: gone"))
-        with fault(
-            backup,
-            "nft insert rule inet ftfw forward tcp dport 23 accept",
-            "systemctl reload ftfw-nftables.service",
-        ):
-            for _minute in range(3):
-                check_now(backup)
-            assert len(logged(backup, "err", "ruleset-changed")) == before + 1
-            assert 'ftfw_health_findings{pair="ftfw"' in run(backup, f"cat {METRICS}")
-        check_now(backup)
-        check_now(backup)
-        assert len(logged(backup, "notice", "ruleset-changed: gone")) == gone + 1
-        assert "ftfw_health_findings" not in run(backup, f"cat {METRICS}")
-
-
-def compare_now(node: str) -> None:
-    """The same with the flows, also where that has just taken long."""
-    run(node, """sed -i 's/"compared": .*/"compared": {}}/' /run/pair-health/memory.json""")
-    check_now(node)
-
-
-def test_timer_finds_two_primaries(roles: tuple[str, str]) -> None:
-    with by_hand(*roles):
-        before = [len(logged(node, "err", "two-primaries")) for node in roles]
-        with dropped(roles[0], "ip protocol 112"), dropped(roles[1], "ip protocol 112"):
-            time.sleep(4)
-            for node in roles:
-                check_now(node)
-        after = [logged(node, "err", "two-primaries") for node in roles]
-        assert [len(lines) for lines in after] == [count + 1 for count in before]
-        assert all("two primaries: fw-1 and fw-2 have 192.168.2.100" in lines[-1] for lines in after)
-
-
-@pytest.mark.long
-def test_timer_finds_flows_that_the_backup_lacks(roles: tuple[str, str]) -> None:
-    primary, backup = roles
-    with by_hand(*roles), flow() as port:
-        compare_now(backup)
-        before = len(logged(backup, "err", "caches-differ"))
-        for _attempt in range(3):
-            # the primary sends its flows again now and then
-            run(backup, f"conntrack -D -p tcp --sport {port}", check=False)
-            compare_now(backup)
-            if len(found := logged(backup, "err", "caches-differ")) > before:
-                break
-        assert f"{backup} lacks flows that {primary} has to replicate: at least 1" in found[-1]
-        check_now(primary)
-        assert "caches-differ" not in run(primary, "cat /run/pair-health/memory.json")
-        gone = len(logged(backup, "notice", "caches-differ: gone"))
-        run(backup, "conntrackd -n")
-        time.sleep(2)
-        compare_now(backup)
-        assert len(logged(backup, "notice", "caches-differ: gone")) == gone + 1
-
-
-@pytest.mark.long
-def test_timer_tells_of_a_peer_that_does_not_answer(roles: tuple[str, str]) -> None:
-    primary, backup = roles
-    with (
-        by_hand(backup),
-        fault(primary, "systemctl stop pair-health.socket", "systemctl start pair-health.socket"),
-    ):
-        before = len(logged(backup, "err", "node-unreachable"))
-        for _minute in range(2):
-            check_now(backup)
-        found = logged(backup, "err", "node-unreachable")
-        assert len(found) == before + 1
-        assert f"{primary}: can't be asked for its state: " in found[-1]
-        assert found[-1].endswith("TCP port 3783: Connection refused")
-
-
-@pytest.mark.long
-def test_timer_without_a_ruleset_cache(roles: tuple[str, str]) -> None:
-    """The confined check can make the namespace itself in which it lists the file's table."""
-    _primary, backup = roles
-    run(backup, "systemctl stop pair-health.timer; rm -f /run/pair-health/ruleset.json")
-    check_now(backup)
-    run(backup, "systemctl start pair-health.timer")
-    assert "listing" in json.loads(run(backup, "cat /run/pair-health/ruleset.json"))
-
-
-@pytest.mark.long
 def test_lost_messages(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     with by_hand(backup):
@@ -473,19 +261,3 @@ def test_lost_messages(roles: tuple[str, str], status: Any) -> None:
         assert seen.node(backup)["replication"]["lost"] > 0
         for _minute in range(2):
             check_now(backup)
-
-
-@pytest.mark.long
-def test_metrics(roles: tuple[str, str]) -> None:
-    primary, backup = roles
-    for node, state in ((primary, "master"), (backup, "backup")):
-        check_now(node)
-        text = run(node, f"cat {METRICS}")
-        assert f'ftfw_pair_state{{pair="ftfw",node="{node}",state="{state}"}} 1\n' in text
-        assert f'ftfw_ruleset_loaded{{pair="ftfw",node="{node}"}} 1\n' in text
-        assert re.search(r'^ftfw_conntrack_entries{[^}]*table="kernel"} \d+$', text, re.MULTILINE)
-        families = re.findall(r"^# TYPE (\S+) (?:gauge|counter)$", text, re.MULTILINE)
-        assert len(families) == len(set(families)) >= 15
-        samples = [line for line in text.splitlines() if not line.startswith("#")]
-        assert all(re.fullmatch(r'\w+\{\w+="[^"]*"(,\w+="[^"]*")*\} \d+(\.\d+)?', line) for line in samples)
-        assert {line.partition("{")[0] for line in samples} == set(families)

@@ -32,7 +32,7 @@ from typing import Any
 # the mode -I leaves the folders of scripts out
 sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
 
-from pair_path_net import Channel, Questions, announce, held, neighbours
+from pair_path_net import Channel, GivenUp, Questions, announce, held, neighbours
 from pair_path_plan import (
     DEAD,
     MAX_BYTES,
@@ -212,6 +212,7 @@ class Program:
         self.able = self.claims = False
         self.last = Judgement({}, frozenset(), fault, ())
         self.announcements = Announcements()
+        self.given_up = GivenUp(config.virtual_addresses)
         self.looked_at = self.asked_kernel_at = -NEIGHBOURS
         self.complaints: dict[str, str | None] = {}
         self.changed_at: dict[str, float] = {}
@@ -303,7 +304,7 @@ class Program:
             verdicts = ", ".join(f"{name} {verdict}" for name, verdict in judgement.legs.items())
             notify_systemd(f"STATUS={'given way; ' if judgement.fault else ''}{verdicts}")
 
-    def announce(self) -> None:
+    def announce(self, why: str) -> None:
         """Announce the virtual addresses that are here now, if any."""
         try:
             found = held(self.config.virtual_addresses)
@@ -315,7 +316,7 @@ class Program:
             return
         if found:
             said = ", ".join(f"{address} on {interface}" for interface, address in found)
-            log(INFO, f"the peer is heard again, announced {said}")
+            log(INFO, f"{why}, announced {said}")
 
     def tell_pair_state(self) -> None:
         """Messages were lost, and both may have been primary: who is it sends all its flows once more."""
@@ -334,9 +335,10 @@ class Program:
         self.take_in(now)
         judgement = self.watch.judge(now)
         self.announcements.note(self.last, judgement, now)
+        self.announcements.note_peer(self.watch.peer, now)
         self.tell(judgement, now)
-        if self.announcements.due(now):
-            self.announce()
+        if why := self.announcements.due(now):
+            self.announce(why)
         if self.announcements.sends(now):
             self.tell_pair_state()
         self.sequence += 1
@@ -349,6 +351,7 @@ class Program:
             judgement.legs,
             self.known,
             self.claims,
+            self.given_up.count(),
         )
         data = encode(report)
         for channel in self.channels.values():

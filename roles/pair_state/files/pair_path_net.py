@@ -26,7 +26,9 @@ _NLMSG = struct.Struct("=IHHII")
 _NDMSG = struct.Struct("=BxxxiHBB")
 _RTATTR = struct.Struct("=HH")
 _IFADDRMSG = struct.Struct("=BBBBi")
-_RTM_NEWADDR, _RTM_GETADDR, _RTM_NEWNEIGH, _RTM_GETNEIGH, _NLMSG_ERROR, _NLMSG_DONE = 20, 22, 28, 30, 2, 3
+_RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR, _RTM_NEWNEIGH, _RTM_GETNEIGH = 20, 21, 22, 28, 30
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_RTMGRP_IPV4_IFADDR = 0x10
 _NLM_F_REQUEST_DUMP = 0x301
 _NDA_DST, _IFA_LOCAL = 1, 2
 _REACHABLE, _OTHERS = 0x02, 0x04 | 0x08 | 0x10
@@ -184,12 +186,40 @@ def held(addresses: Iterable[str]) -> list[tuple[str, str]]:
     wanted = set(addresses)
     found = []
     for entry in _dump(_RTM_GETADDR, _RTM_NEWADDR, _IFADDRMSG.pack(socket.AF_INET, 0, 0, 0, 0)):
-        index = _IFADDRMSG.unpack_from(entry)[4]
-        local = _attribute(entry, _IFADDRMSG.size, _IFA_LOCAL)
-        if local is not None and str(IPv4Address(local)) in wanted:
+        address = _local_address(entry)
+        if address in wanted:
             with contextlib.suppress(OSError):
-                found.append((socket.if_indextoname(index), str(IPv4Address(local))))
+                found.append((socket.if_indextoname(_IFADDRMSG.unpack_from(entry)[4]), address))
     return found
+
+
+class GivenUp:
+    """How many virtual addresses this node has given up so far: the kernel tells of each that goes."""
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._wanted = set(addresses)
+        self._count = 0
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
+        )
+        self._socket.bind((0, _RTMGRP_IPV4_IFADDR))
+
+    def count(self) -> int:
+        for _number in range(_MAX_DATAGRAMS):
+            try:
+                data = self._socket.recv(65536)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                # some were lost, and ours may have been among them
+                self._count += 1
+                continue
+            for kind, entry in _messages(data):
+                if kind == _RTM_DELADDR and _local_address(entry) in self._wanted:
+                    self._count += 1
+        return self._count
 
 
 def announce(interface: str, address: str) -> None:
@@ -208,18 +238,29 @@ def _dump(question: int, answer: int, body: bytes) -> Iterator[bytes]:
         asked.settimeout(1)
         asked.send(_NLMSG.pack(_NLMSG.size + len(body), question, _NLM_F_REQUEST_DUMP, 1, 0) + body)
         while True:
-            data = asked.recv(65536)
-            place = 0
-            while place + _NLMSG.size <= len(data):
-                length, kind, _flags, _sequence, _port = _NLMSG.unpack_from(data, place)
+            for kind, entry in _messages(asked.recv(65536)):
                 if kind == _NLMSG_ERROR:
-                    number = -int(struct.unpack_from("=i", data, place + _NLMSG.size)[0])
+                    number = -int(struct.unpack_from("=i", entry)[0])
                     raise OSError(number, os.strerror(number))
                 if kind == _NLMSG_DONE:
                     return
                 if kind == answer:
-                    yield data[place + _NLMSG.size : place + length]
-                place += (length + 3) & ~3
+                    yield entry
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and content of each message of a datagram (netlink(7))."""
+    place = 0
+    while place + _NLMSG.size <= len(data):
+        length, kind, _flags, _sequence, _port = _NLMSG.unpack_from(data, place)
+        yield kind, data[place + _NLMSG.size : place + length]
+        place += max((length + 3) & ~3, _NLMSG.size)
+
+
+def _local_address(entry: bytes) -> str:
+    """The IPv4 address that an RTM_NEWADDR or RTM_DELADDR is about; nothing if it is of another family."""
+    local = _attribute(entry, _IFADDRMSG.size, _IFA_LOCAL)
+    return str(IPv4Address(local)) if local is not None and len(local) == 4 else ""
 
 
 def _attribute(entry: bytes, place: int, wanted: int) -> bytes | None:

@@ -13,7 +13,8 @@ Pure; pair_path.py carries it out. Both nodes send a report on every link that t
 - Where the pair is told to, a node gives way to the preferred one as well, when all legs work and that one
   claims its role: it holds all flows then (pair_preempt.py).
 - When the nodes hear each other again, both may have had the virtual addresses, and the neighbours may have
-  learnt them from the node that has given them up since. The other one announces them again.
+  learnt them from the node that has given them up since. The other one announces them again. The same when
+  only VRRP was lost: a node says how often it has given addresses up, and the other one sees that grow.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class Report:
     """Third parties that it knows. A backup has nobody to talk to, and so knows none by itself."""
     claims: bool = False
     """Whether it is backup, is to be primary, and holds all flows for it. Earlier versions don't say."""
+    given_up: int = 0
+    """Virtual addresses that it has given up since it started. Earlier versions don't say."""
 
 
 def encode(report: Report) -> bytes:
@@ -85,6 +88,7 @@ def encode(report: Report) -> bytes:
             "legs": report.legs,
             "neighbours": report.neighbours,
             "claims": report.claims,
+            "given_up": report.given_up,
         },
         separators=(",", ":"),
     ).encode()
@@ -108,6 +112,7 @@ def decode(data: bytes) -> Report:
                 for name, addresses in said["neighbours"].items()
             },
             said.get("claims", False),
+            said.get("given_up", 0),
         )
     except ReportError:
         raise
@@ -115,8 +120,7 @@ def decode(data: bytes) -> Report:
         raise ReportError(f"{type(error).__name__}: {error}") from error
     typed = (
         isinstance(report.boot, str)
-        and isinstance(report.sequence, int)
-        and not isinstance(report.sequence, bool)
+        and all(type(number) is int for number in (report.sequence, report.given_up))
         and isinstance(report.able, bool)
         and isinstance(report.fault, bool)
         and isinstance(report.claims, bool)
@@ -342,6 +346,8 @@ class Announcements:
 
     def __init__(self) -> None:
         self._due: list[float] = []
+        self._why = ""
+        self._peer: tuple[str, int] | None = None
         self._send_at: float | None = None
         self._sent_at = -math.inf
 
@@ -353,14 +359,25 @@ class Announcements:
         legs = judgement.legs.items()
         if any(verdict == PEER and before.legs.get(name) != PEER for name, verdict in legs):
             self._due = [now + after for after in ANNOUNCE_AFTER]
+            self._why = "the peer is heard again"
         if judgement.heard - before.heard and self._send_at is None:
             self._send_at = now + ANNOUNCE_AFTER[-1]
 
-    def due(self, now: float) -> bool:
-        """Whether it is time for one; what was missed is not made up for."""
+    def note_peer(self, peer: Report | None, now: float) -> None:
+        """Note what the peer has said last. One that has started anew counts from nothing."""
+        if peer is None:
+            return
+        before, self._peer = self._peer, (peer.boot, peer.given_up)
+        if before is not None and before[0] == peer.boot and before[1] != peer.given_up:
+            # at once, for it has none any more; and later, when VRRP has settled who has them
+            self._due = [now, *(now + after for after in ANNOUNCE_AFTER)]
+            self._why = "the peer has given its up"
+
+    def due(self, now: float) -> str | None:
+        """Why it is time for one, if it is; what was missed is not made up for."""
         late = [at for at in self._due if at <= now]
         self._due = self._due[len(late) :]
-        return bool(late)
+        return self._why if late else None
 
     def sends(self, now: float) -> bool:
         """Whether a primary is to send all its flows now; not each time that a link comes and goes."""

@@ -31,7 +31,14 @@ def report(sequence: int = 1, **fields: Any) -> Any:
 
 
 def test_a_report_arrives_as_it_was_sent() -> None:
-    sent = report(7, able=False, fault=True, heard=frozenset({"sync"}), neighbours={"inside": ("192.0.2.1",)})
+    sent = report(
+        7,
+        able=False,
+        fault=True,
+        given_up=3,
+        heard=frozenset({"sync"}),
+        neighbours={"inside": ("192.0.2.1",)},
+    )
     data = plan.encode(sent)
     assert plan.decode(data) == sent
     assert json.loads(data)["version"] == plan.VERSION
@@ -43,6 +50,7 @@ def test_the_longest_report_fits() -> None:
     data = plan.encode(
         report(
             2**40,
+            given_up=2**40,
             boot="f" * 16,
             heard=frozenset(names),
             legs=dict.fromkeys(names, UNKNOWN),
@@ -76,6 +84,9 @@ GOOD = json.loads(plan.encode(report()))
                 ("able", 1),
                 ("fault", None),
                 ("claims", 1),
+                ("given_up", None),
+                ("given_up", True),
+                ("given_up", 0.5),
                 ("heard", 3),
                 ("heard", [1]),
                 ("heard", [["inside"]]),
@@ -91,14 +102,18 @@ GOOD = json.loads(plan.encode(report()))
         ),
         *(
             pytest.param(json.dumps({k: v for k, v in GOOD.items() if k != name}).encode(), id=f"no-{name}")
-            # earlier versions don't say that they claim nothing
-            for name in sorted(set(GOOD) - {"claims"})
+            for name in sorted(set(GOOD) - {"claims", "given_up"})
         ),
     ],
 )
 def test_what_is_no_report(data: bytes) -> None:
     with pytest.raises(plan.ReportError):
         plan.decode(data)
+
+
+def test_what_earlier_versions_do_not_say() -> None:
+    said = {name: value for name, value in GOOD.items() if name not in ("claims", "given_up")}
+    assert plan.decode(json.dumps(said).encode()) == report(claims=False, given_up=0)
 
 
 def test_no_more_neighbours_are_taken_than_are_sent() -> None:
@@ -442,7 +457,34 @@ def test_what_is_not_heard_by_the_peer_is_not_announced(verdict: str) -> None:
 def test_announcements_that_were_missed_are_not_made_up_for() -> None:
     told = plan.Announcements()
     told.note(judgement(DEAD), judgement(PEER), 0)
-    assert [told.due(now) for now in (10, 11)] == [True, False]
+    assert [told.due(now) for now in (10, 11)] == ["the peer is heard again", None]
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        pytest.param([(0, "b", 0), (2, "b", 2)], [2, 2.5, 3.5, 5], id="given-up"),
+        pytest.param([(0, "b", 0), (2, "b", 2), (3, "b", 4)], [2, 2.5, 3, 3.5, 4.5, 6], id="again"),
+        pytest.param([(0, "b", 0), (2, "b", 0)], [], id="nothing-new"),
+        pytest.param([(0, "b", 7)], [], id="long-ago"),
+        pytest.param([(0, "b", 7), (2, "c", 0)], [], id="started-anew"),
+        pytest.param([(0, "b", 7), (2, "c", 0), (3, "c", 1)], [3, 3.5, 4.5, 6], id="and-then"),
+    ],
+)
+def test_addresses_that_the_peer_has_given_up_are_announced(
+    said: list[tuple[float, str, int]], at: list[float]
+) -> None:
+    told, times = plan.Announcements(), []
+    told.note_peer(None, 0)
+    for now in (tenth / 10 for tenth in range(100)):
+        for moment, boot, given_up in said:
+            if now >= moment:
+                heard = report(boot=boot, given_up=given_up)
+        told.note_peer(heard, now)
+        if why := told.due(now):
+            assert why == "the peer has given its up"
+            times.append(now)
+    assert times == at
 
 
 def test_flows_are_sent_again_after_any_link_has_come_back_but_not_each_time() -> None:
