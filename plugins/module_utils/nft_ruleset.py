@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation, table_handle
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Loaded
+from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Loaded, Pending
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import (
     LARGE,
     Nft,
@@ -84,6 +84,10 @@ def present(
         if why is not None:
             raise RulesetError(why)
         _load(nft, keeper, source, confirm, check, outcome, known)
+        if pending is not None and confirm > 0 and not outcome.waits and not check:
+            # what differs is not in the kernel, a comment for one: the way back is the other change's
+            _wait_again(keeper, source, pending, confirm)
+            outcome.waits = True
         run_time = {item.name for item in parse_listing(outcome.after) if item.keeps_elements}
         # long lists are compared only for those who look
         if diff and known and old is not None and loaded.text == old.digest:
@@ -173,6 +177,12 @@ def _load_for_a_time(
         raise
     if before:
         keeper.end(before)
+
+
+def _wait_again(keeper: Keeper, source: Source, before: Pending, seconds: int) -> None:
+    """Let this text wait in the place of the one before, which is the same to the kernel."""
+    keeper.arm(source.digest, keeper.rollback(before), seconds)
+    keeper.end(before)
 
 
 def kept_source(nft: Nft, keeper: Keeper) -> Source | None:

@@ -172,6 +172,10 @@ class Keeper:
         """What the timer of a change runs."""
         return self.folder / f"{pending.unit}.sh"
 
+    def rollback(self, pending: Pending) -> str:
+        """The transaction that the timer of a change loads."""
+        return self.script(pending).with_suffix(".nft").read_text(encoding="utf-8")
+
     def wait_for(self, pending: Pending) -> None:
         """Let a change be the one that waits."""
         _write(self.folder / "pending.json", json.dumps(asdict(pending)), 0o600)

@@ -7,6 +7,7 @@ What can't be told is None and never an error: an ill node has to be able to say
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -256,8 +257,10 @@ class Node:
         except AskError:
             listed = ask(["unshare", "--user", "--map-root-user", "--net", *shell], DUMP_SECONDS)
         listing = digest(parse.stable_listing(listed))
-        if cache.parent.is_dir():
-            write(cache, json.dumps({"key": key, "listing": listing}))
+        # where there is no place for it, it is made anew the next time
+        with contextlib.suppress(OSError):
+            if cache.parent.is_dir():
+                write(cache, json.dumps({"key": key, "listing": listing}))
         return listing
 
     def flows(self, conntrackd: dict[str, Any] | None) -> dict[str, str | None]:

@@ -132,6 +132,23 @@ def test_a_second_change_waits_instead_of_the_first(node: Node) -> None:
     assert node.table() == before
 
 
+def test_a_second_change_that_the_kernel_does_not_see_waits_as_well(node: Node) -> None:
+    """A comment alone: what is loaded is the first change, which nobody has confirmed."""
+    node.present(FIRST)
+    before = node.table()
+    node.present(SECOND, confirm=60)
+    third = f"# a comment of the file\n{SECOND}"
+    assert node.present(third, confirm=60).waits
+    assert node.keeper.kept() == FIRST, "nobody has confirmed it"
+    assert len(list(node.keeper.folder.glob("test-*.sh"))) == 1
+    with pytest.raises(RulesetError, match="another change waits"):
+        node.confirmed(SECOND)
+    assert node.confirmed(third, check=True).changes
+    assert node.timer_comes() == 0
+    assert node.table() == before
+    assert node.keeper.kept() == FIRST
+
+
 def test_without_a_confirmation_asked_for_it_is_kept(node: Node) -> None:
     node.present(FIRST)
     node.present(SECOND, confirm=60)

@@ -113,3 +113,19 @@ def test_metrics(roles: tuple[str, str]) -> None:
         samples = [line for line in text.splitlines() if not line.startswith("#")]
         assert all(re.fullmatch(r'\w+\{\w+="[^"]*"(,\w+="[^"]*")*\} \d+(\.\d+)?', line) for line in samples)
         assert {line.partition("{")[0] for line in samples} == set(families)
+
+
+@pytest.mark.long
+def test_timer_on_a_node_without_space(roles: tuple[str, str]) -> None:
+    """The check itself must not be what fails there; what it can't keep is told."""
+    _primary, backup = roles
+    size = "$(($(df --output=used -k /run | tail -n 1) + 8))k"
+    fill = f"mount -o remount,size={size} /run; cat /dev/zero >/run/fill"
+    with by_hand(backup):
+        before = len(logged(backup, "warning", "No space left on device"))
+        with fault(backup, f"{fill} 2>/dev/null; true", "rm -f /run/fill; mount -o remount,size=50% /run"):
+            check_now(backup)
+        found = logged(backup, "warning", "No space left on device")
+        assert len(found) > before
+        assert "/run/pair-health/memory.json: can't be written" in found[before]
+        check_now(backup)

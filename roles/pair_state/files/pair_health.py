@@ -79,9 +79,17 @@ def watch(
         "findings": {key: finding.to_json() for key, finding in findings.keyed(found).items()},
         "compared": known["compared"],
     }
-    write(file, json.dumps(memory))
+    save(file, json.dumps(memory))
     if config.textfile:
-        write(Path(config.textfile), metrics.render(facts, found))
+        save(Path(config.textfile), metrics.render(facts, found))
+
+
+def save(file: Path, text: str) -> None:
+    """Write a file; a full disk is no reason to have no check, and is not what the check has found."""
+    try:
+        write(file, text)
+    except OSError as error:
+        log(LEVELS["warning"], f"{file}: can't be written: {error.strerror}")
 
 
 def main() -> None:
