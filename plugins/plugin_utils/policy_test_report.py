@@ -71,4 +71,16 @@ def _mutation(name: str, mutation: Mapping[str, Any]) -> list[str]:
             f"NOT NOTICED  {one['chain']}, line {one['line']}: {one['change']}: {one['rule']}"
             for one in missed
         ),
+        *_reasons(excused),
+    ]
+
+
+def _reasons(excused: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why no packet tells these mutants: whoever knows the site can say whether it is so there."""
+    places: dict[str, list[str]] = {}
+    for one in excused:
+        places.setdefault(one["reason"], []).append(f"{one['chain']} {one['line']}")
+    return [
+        f"no packet tells {len(where)}: {reason} ({', '.join(dict.fromkeys(where))})"
+        for reason, where in sorted(places.items(), key=lambda item: -len(item[1]))
     ]
