@@ -181,7 +181,7 @@ def plan_event(policy: Policy, known: State, event: Event, now: float) -> Plan:
     if event.state == LOADED:
         return plan_opening(policy, known)
     if event.state == HEARD:
-        return plan_refresh(policy, known)
+        return _plan_heard(policy, known)
     if event.group is None:
         return _plan_start(policy, known)
     if known.groups.get(event.group) == event.state and known.pending != event.group:
@@ -217,8 +217,15 @@ def _plan_start(policy: Policy, known: State) -> Plan:
     return Plan((DISOWN,)) if policy.mode == DIRECT else Plan()
 
 
+def _plan_heard(policy: Policy, known: State) -> Plan:
+    """Messages were lost meanwhile; of an external cache nobody else would notice what it lacks."""
+    if policy.mode == EXTERNAL and known.state == MASTER and known.pending is None:
+        return Plan((BULK,))
+    return plan_refresh(policy, known)
+
+
 def plan_refresh(policy: Policy, known: State) -> Plan:
-    """What is to be done every `refresh` seconds, and when the peer is heard again.
+    """What is to be done every `refresh` seconds, and with direct injection when the peer is heard again.
 
     The backup's kernel sees no packet of the flows it was given: those of UDP would expire there in minutes.
     The kernel's table is read before, for flows that a second primary has injected here are nobody's own.

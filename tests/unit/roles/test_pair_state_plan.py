@@ -127,7 +127,9 @@ def test_the_gate_opens_after_the_commit_and_shuts_last() -> None:
         pytest.param(DIRECT, {"a": "MASTER"}, None, Event(None, "heard"), "-R, -B", id="heard-primary"),
         pytest.param(DIRECT, {"a": "BACKUP"}, None, Event(None, "heard"), "", id="heard-backup"),
         pytest.param(DIRECT, {"a": "MASTER"}, "a", Event(None, "heard"), "", id="heard-pending"),
-        pytest.param(EXTERNAL, {"a": "MASTER"}, None, Event(None, "heard"), "", id="heard-external"),
+        pytest.param(EXTERNAL, {"a": "MASTER"}, None, Event(None, "heard"), "-B", id="heard-external"),
+        pytest.param(EXTERNAL, {"a": "BACKUP"}, None, Event(None, "heard"), "", id="heard-external-backup"),
+        pytest.param(EXTERNAL, {"a": "MASTER"}, "a", Event(None, "heard"), "", id="heard-external-pending"),
     ],
 )
 def test_plan_event(
