@@ -145,15 +145,14 @@ def _vrrp(firewall: Firewall) -> list[str]:
 
 
 def _replication(firewall: Firewall) -> list[str]:
-    rules = []
-    for name in firewall.pair.sync:
-        local, remote = _sync_ends(firewall, name)
-        family = local.version
-        rules.append(
-            f'iifname "{firewall.device(name)}" {IP[family]} saddr {remote} {IP[family]} daddr {local} '
-            f"udp dport {firewall.sync_port} accept"
-        )
-    return rules
+    return [_from_peer(firewall, name, f"udp dport {firewall.sync_port}") for name in firewall.pair.sync]
+
+
+def _from_peer(firewall: Firewall, network: str, port: str) -> str:
+    """Accept what the peer sends to a port on a replication network."""
+    local, remote = _sync_ends(firewall, network)
+    ip = IP[local.version]
+    return f'iifname "{firewall.device(network)}" {ip} saddr {remote} {ip} daddr {local} {port} accept'
 
 
 def _sync_ends(firewall: Firewall, network: str) -> tuple[Address, Address]:
@@ -177,25 +176,11 @@ def _flows(firewall: Firewall) -> list[str]:
     """Only of the node that has to tell."""
     if firewall.pair.preempt == "never" or firewall.pair.preferred() == firewall.host.name:
         return []
-    name = firewall.pair.sync[0]
-    local, remote = _sync_ends(firewall, name)
-    family = local.version
-    return [
-        f'iifname "{firewall.device(name)}" {IP[family]} saddr {remote} {IP[family]} daddr {local} '
-        f"tcp dport {FLOWS_PORT} accept"
-    ]
+    return [_from_peer(firewall, firewall.pair.sync[0], f"tcp dport {FLOWS_PORT}")]
 
 
 def _health(firewall: Firewall) -> list[str]:
-    rules = []
-    for name in firewall.pair.sync:
-        local, remote = _sync_ends(firewall, name)
-        ip = IP[local.version]
-        rules.append(
-            f'iifname "{firewall.device(name)}" {ip} saddr {remote} {ip} daddr {local} '
-            f"tcp dport {HEALTH_PORT} accept"
-        )
-    return rules
+    return [_from_peer(firewall, name, f"tcp dport {HEALTH_PORT}") for name in firewall.pair.sync]
 
 
 def _strong_host(firewall: Firewall) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.plugins.plugin_utils import site_pair_links as links
 
 FOLDER = Path(__file__).parents[3] / "roles"
 ROLES = sorted(path.parent.parent for path in FOLDER.glob("*/meta/argument_specs.yml"))
@@ -25,3 +26,12 @@ def test_argument_specs_say_what_the_defaults_say(role: Path) -> None:
     # a default with a template is told in words only: a specification evaluates it even where it isn't used
     plain = {name: value for name, value in defaults.items() if "{{" not in str(value)}
     assert {name: spec["default"] for name, spec in specs["options"].items() if "default" in spec} == plain
+
+
+def test_the_ruleset_opens_the_ports_that_the_programs_have() -> None:
+    ports = yaml.safe_load((FOLDER / "pair_state/vars/main.yml").read_text())
+    assert ports == {
+        "__pair_state_path_port": links.PATH_PORT,
+        "__pair_state_flows_port": links.FLOWS_PORT,
+        "__pair_state_health_port": links.HEALTH_PORT,
+    }
