@@ -197,3 +197,25 @@ def test_control_without_replication_the_flow_dies() -> None:
     finally:
         for node in (old, new):
             run(node, "systemctl start conntrackd.service")
+
+
+def test_what_comes_in_where_its_answer_would_not_go_out_is_dropped() -> None:
+    """The kernel's own counter (RFC 3704); the namespaces of the policy's tests are without this check."""
+    node, false = primary(), "192.168.2.77/32"
+
+    def dropped() -> int:
+        names, values = (
+            line.split()
+            for line in run(node, "cat /proc/net/netstat").splitlines()
+            if line.startswith("TcpExt:")
+        )
+        return int(dict(zip(names, values))["IPReversePathFilter"])
+
+    before = dropped()
+    run("server", f"ip address add {false} dev eth0")
+    try:
+        said = run("server", f"ping -c 3 -i 0.2 -W 1 -I {false.partition('/')[0]} {VIRTUAL[1]}", check=False)
+    finally:
+        run("server", f"ip address del {false} dev eth0")
+    assert " 0 received" in said
+    assert dropped() >= before + 3
