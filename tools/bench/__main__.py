@@ -23,11 +23,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import load_cases
 import table
 from cases import Trial
 from catalogue import FIGURES, MEASURES, Measure
 from lab import NODES, Lab, LabError
-from profiles import OURS, PROFILES, Profiles
+from profiles import OURS, PROFILES, VARIANTS, WRITTEN, Profiles
 
 ROOT = Path(__file__).parents[2]
 LOAD = Path(__file__).parent / "load.py"
@@ -35,12 +36,16 @@ ATTEMPTS = 2
 """A trial that the machine has spoilt (a host was not ready in time) is said to be, and done once more."""
 
 
-def run_trial(lab: Lab, profiles: Profiles, measure: Measure, profile: str) -> tuple[Trial, list[str]]:
+def run_trial(
+    lab: Lab, profiles: Profiles, measure: Measure, profile: str, number: int
+) -> tuple[Trial, list[str]]:
     """Put the profile into force, and run one trial. Beside it, why it had to be done again."""
     spoilt: list[str] = []
     for attempt in range(1, ATTEMPTS + 1):
         try:
             primary = profiles.apply(profile)
+            if measure.alternates:
+                primary = load_cases.lead(lab, profile, NODES[(number - 1) % 2])
             return measure.run(lab, profile, primary), spoilt
         except LabError as error:
             print(f"    spoilt: {error}", flush=True)
@@ -146,11 +151,11 @@ def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dic
         if chosen.measure and measure.name not in chosen.measure:
             continue
         for number in range(1, (chosen.trials or measure.trials) + 1):
-            for profile in measure.profiles:
-                if (chosen.profile and profile not in chosen.profile) or not measure.wants(profile, number):
+            for profile in measure.among(chosen.profile):
+                if not measure.wants(profile, number):
                     continue
                 start = time.monotonic()
-                trial, spoilt = run_trial(lab, profiles, measure, profile)
+                trial, spoilt = run_trial(lab, profiles, measure, profile, number)
                 told = ", ".join(f"{name} {value:g}" for name, value in trial.figures.items())
                 print(
                     f"{measure.name} {number} {profile}: {told} ({time.monotonic() - start:.0f} s)",
@@ -180,13 +185,13 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "build/bench")
     verbs = parser.add_subparsers(dest="verb", required=True)
     keep = verbs.add_parser("keep")
-    keep.add_argument("profile_kept", choices=OURS)
+    keep.add_argument("profile_kept", choices=WRITTEN)
     verbs.add_parser("publish").add_argument("--run", type=Path, default=ROOT / "reports/bench.json")
     run = verbs.add_parser("run")
     run.add_argument("--trials", type=int, help="of each measure; by default 7 of most")
     run.add_argument("--drawn", type=int, default=2, help="trials whose packets are drawn over time")
     run.add_argument("--measure", action="append", choices=[measure.name for measure in MEASURES])
-    run.add_argument("--profile", action="append", choices=PROFILES)
+    run.add_argument("--profile", action="append", choices=(*PROFILES, *VARIANTS))
     run.add_argument("--output", type=Path, default=ROOT / "reports/bench.json")
     run.add_argument("--dry-run", action="store_true", help="only look at these arguments")
     chosen = parser.parse_args()
@@ -194,12 +199,18 @@ def main() -> int:
     if chosen.verb == "publish":
         table.publish(chosen.run, ROOT / "docs/bench.json", ROOT / "README.md")
         return 0
-    if chosen.verb == "run" and chosen.dry_run:
-        return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     lab = Lab(f"ftfw-{chosen.lab}")
-    probes = json.loads((chosen.folder / "probes.json").read_text())
-    profiles = Profiles(lab, chosen.folder / "profiles", probes["open"])
+    profiles = Profiles(lab, chosen.folder / "profiles", [])
+    if chosen.verb == "run":
+        # a dry run comes before ./ftfw bench keeps ours
+        needed = VARIANTS if chosen.dry_run else WRITTEN
+        for profile in chosen.profile or PROFILES:
+            if profile in needed and not profiles.kept(profile):
+                parser.error(f"{profile} has not been kept: see docs/bench.md, Variants")
+        if chosen.dry_run:
+            return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    profiles.probe = json.loads((chosen.folder / "probes.json").read_text())["open"]
     if chosen.verb == "keep":
         profiles.keep(chosen.profile_kept)
         return 0

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ import cases
 import load_cases
 import policy_cases
 from lab import Lab
-from profiles import OURS, PROFILES
+from profiles import OURS, PROFILES, VARIANTS
 
 Run = Callable[[Lab, str, str], cases.Trial]
 
@@ -27,10 +27,22 @@ class Measure:
     trials: int = 7
     fewer: dict[str, int] = field(default_factory=dict)
     """Profiles that need fewer trials, with their number."""
+    alternates: bool = False
+    """Whether each second trial begins with the second node as primary."""
+
+    def among(self, asked: Collection[str] | None) -> tuple[str, ...]:
+        """The profiles to measure: all, or those that were asked for.
+
+        A variant is one of them when asked for by name, where more than one profile is compared.
+        """
+        if not asked:
+            return self.profiles
+        able = (*self.profiles, *VARIANTS) if len(self.profiles) > 1 else self.profiles
+        return tuple(profile for profile in able if profile in asked)
 
     def wants(self, profile: str, number: int) -> bool:
         """Whether the trial of this number (from 1) is for the profile."""
-        return profile in self.profiles and number <= self.fewer.get(profile, number)
+        return number <= self.fewer.get(profile, number)
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ MEASURES = (
     Measure("crash", cases.crash, PROFILES),
     Measure("survival", cases.survival, PROFILES),
     Measure("control", partial(cases.survival, control=True), ("default",)),
-    Measure("switchover", load_cases.switchover, PROFILES),
+    Measure("switchover", load_cases.switchover, PROFILES, alternates=True),
     Measure("burst", load_cases.burst, ("manual", "default"), 5),
     Measure("split", load_cases.split, OURS),
     Measure("frozen", load_cases.frozen, OURS),

@@ -4,24 +4,43 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from cases import FORWARD, RECOVERY, TCP, UDP, Trial, address_times, both_ways, listener, timeline
+from cases import FORWARD, RECOVERY, TCP, UDP, Trial, both_ways, hand_over_time, listener, timeline
 from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, LabError, other
 from load import flows
-from probe import Probe, flow
-from profiles import OURS
+from probe import Probe, Spec, flow
+from profiles import WRITTEN
 
 LOAD = Path(__file__).parent / "load.py"
 BURST = 100_000
 GETS = 2000
+BORN, SPREAD = 40, 4.0
+"""Flows that each side opens, one after the other over so many seconds, while the role moves."""
+LOOPS, BUSY = 8, 60
+"""Busy loops, and their seconds."""
+
+
+def lead(lab: Lab, profile: str, node: str) -> str:
+    """Have the node be primary before a trial begins, by a hand-over that is not measured."""
+    holder = lab.primary()
+    if holder != node:
+        lab.run(holder, "systemctl stop keepalived")
+        lab.wait(f"{node} is primary", lambda: lab.is_primary(node), 30)
+        lab.run(holder, "systemctl start keepalived")
+        # until both have ended their transitions
+        time.sleep(RECOVERY[profile])
+        lab.wait(f"{node} has stayed primary", lambda: lab.is_primary(node), 1)
+    return node
 
 
 def switchover(lab: Lab, profile: str, primary: str) -> Trial:
-    """The primary hands over on purpose, while flows run and are being opened in both directions."""
+    """The primary hands over on purpose, while flows run and are being opened from both sides."""
     server = Probe(lab, "server", [], [listener("tcp", SERVER, TCP), listener("udp", SERVER, UDP)])
     inside = Probe(lab, "client", [], [listener("tcp", CLIENT, FORWARD)])
     specs = [
@@ -30,32 +49,38 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
         flow("new", "connect", SERVER, TCP, rate=50),
     ]
     client = Probe(lab, "client", specs, [])
+    births = [
+        Probe(lab, host, born_flows(target, port), [], held=True)
+        for host, target, port in (("client", SERVER, TCP), ("server", VIRTUAL[1], FORWARD))
+    ]
     time.sleep(2)
     monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
-    said = lab.playbook("switchover") if profile in OURS else None
+    said = lab.playbook("switchover") if profile in WRITTEN else None
     if said:
         until(said, "TASK [Stop keepalived on the primary]")
-    born_inside = Probe(lab, "client", [flow("born", "tcp", SERVER, TCP, count=40)], [], wait=False)
-    born_outside = Probe(lab, "server", [flow("born", "tcp", VIRTUAL[1], FORWARD, count=40)], [], wait=False)
+    for probe in births:
+        probe.go()
     if said:
         until(said, "PLAY RECAP")
         if said.wait():
             raise LabError(f"playbooks/switchover.yml ended with exit code {said.returncode}")
     else:
-        # while both are opening their flows
-        time.sleep(0.3)
+        # the other node takes over within a second then: near the middle
+        time.sleep(SPREAD / 4)
         lab.run(primary, "systemctl stop keepalived")
     lab.wait("the other node is primary", lambda: lab.is_primary(other(primary)), 30)
     time.sleep(RECOVERY[profile])
-    for probe in (born_inside, born_outside):
-        probe.ready()
     seen = client.collect()
-    born = [probe.collect()["born"] for probe in (born_inside, born_outside)]
+    sides = {
+        probe.host: [one for name, one in probe.collect().items() if name.startswith("born")]
+        for probe in births
+    }
+    born = [one for side in sides.values() for one in side]
     served = server.collect()
     inside.collect()
-    moved = address_times(ended(monitor))
-    if moved is None:
-        raise LabError(f"{other(primary)} has not been given a virtual address")
+    moved = hand_over_time(ended(monitor), other(primary))
+    for host, side in sides.items():
+        around([one["begun"] for one in side], moved, host)
     lab.run(primary, "systemctl start keepalived")
     new = seen["new"]
     return Trial(
@@ -76,6 +101,22 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
             )
         ],
     )
+
+
+def born_flows(target: str, port: int) -> list[Spec]:
+    """Specifications of BORN flows, of which one is begun every SPREAD / BORN seconds."""
+    return [
+        flow(f"born-{number}", "tcp", target, port, delay=SPREAD * number / BORN) for number in range(BORN)
+    ]
+
+
+def around(begun: Sequence[float], moved: float, host: str) -> None:
+    """See that flows were begun before the address moved, and others afterwards (seconds since the epoch)."""
+    before = sum(at < moved for at in begun)
+    if not 0 < before < len(begun):
+        raise LabError(
+            f"{host} began {before} of {len(begun)} flows before the hand-over: none on one side of it"
+        )
 
 
 def until(process: subprocess.Popen[str], beginning: str) -> None:
@@ -137,10 +178,13 @@ def tuples(lab: Lab, node: str) -> set[tuple[str, str, str]]:
 
 
 def flaps(lab: Lab, profile: str, primary: str) -> Trial:
-    """Eight busy loops for a minute: how often does the pair change its mind?"""
-    start = time.time()
-    loops = 'for i in 1 2 3 4 5 6 7 8; do timeout 60 sh -c "while :; do :; done" & done; wait'
-    lab.run("client", loops, check=False)
+    """LOOPS busy loops for BUSY seconds: how often does the pair change its mind?"""
+    start, before = time.time(), machine_ms(stolen=True)
+    # `wait` does not tell the exit code of timeout(1), which is 124 each time
+    lab.run("client", f'for i in $(seq {LOOPS}); do timeout {BUSY} sh -c "while :; do :; done" & done; wait')
+    busy, all_ = machine_ms(stolen=True) - before, 1000.0 * BUSY * min(LOOPS, os.cpu_count() or 1)
+    if busy < 0.9 * all_:
+        raise LabError(f"the processors were busy for {busy:.0f} ms, of {all_:.0f} that {LOOPS} loops take")
     return Trial({"busy_flaps": takeovers(lab, start)})
 
 
@@ -218,7 +262,10 @@ def daemon_ms(lab: Lab) -> float:
     return sum(float(lab.run(node, script)) for node in NODES)
 
 
-def machine_ms() -> float:
-    """Busy time of all processors, in ms (proc(5), /proc/stat: all but idle and iowait)."""
-    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:8]]
-    return 10.0 * (sum(ticks) - ticks[3] - ticks[4])
+def machine_ms(stolen: bool = False) -> float:
+    """Busy time of all processors, in ms (proc(5), /proc/stat: all but idle and iowait).
+
+    What other virtual machines took meanwhile (steal) counts where it is asked for.
+    """
+    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return 10.0 * (sum(ticks[: 8 if stolen else 7]) - ticks[3] - ticks[4])

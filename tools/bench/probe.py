@@ -11,6 +11,7 @@ from typing import Any
 from lab import Lab, LabError
 
 FILE = Path(__file__).parents[2] / "plugins/module_utils/flow_probe.py"
+BORN = Path(__file__).parent / "born.py"
 DEFAULTS = {"bin_ms": 10, "timeout": 10, "lifetime": 300, "require_reachable": True, "realtime": False}
 RATES = {"udp": 1000, "tcp": 5, "connect": 10, "ping": 10, "ftp": 0}
 
@@ -35,23 +36,35 @@ def flow(name: str, kind: str, target: str, port: int = 0, **options: Any) -> Sp
 
 
 class Probe:
-    """A running probe; `collect` ends it."""
+    """A running probe; `collect` ends it.
+
+    It begins when each flow has had its first exchange. A held one opens its flows after `go`, each after its
+    `delay`; one that can't be opened is part of the result then.
+    """
 
     def __init__(
-        self, lab: Lab, host: str, flows: list[Spec], listeners: list[Spec], wait: bool = True
+        self, lab: Lab, host: str, flows: list[Spec], listeners: list[Spec], held: bool = False
     ) -> None:
         self.host = host
-        spec = {**DEFAULTS, "flows": flows, "listeners": listeners}
-        lab.copy(host, FILE, "/root/flow_probe.py")
+        spec = {**DEFAULTS, "require_reachable": not held, "flows": flows, "listeners": listeners}
+        program = BORN if held else FILE
+        for file in {FILE, program}:
+            lab.copy(host, file, f"/root/{file.name}")
         name = f"/root/probe-{len(lab._children)}.json"
         lab.run(host, f"cat > {name}", text=json.dumps(spec))
-        self.process: subprocess.Popen[str] = lab.start(host, "python3", "/root/flow_probe.py", name)
-        if wait:
-            self.ready()
+        self.process: subprocess.Popen[str] = lab.start(host, "python3", f"/root/{program.name}", name)
+        if not held:
+            self._line()
 
-    def ready(self) -> None:
-        """Return when each flow has had its first exchange."""
+    def go(self) -> None:
+        """Let a held probe begin."""
+        self._say()
         self._line()
+
+    def _say(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
 
     def _line(self) -> dict[str, Any]:
         assert self.process.stdout is not None and self.process.stderr is not None
@@ -63,9 +76,7 @@ class Probe:
 
     def collect(self) -> dict[str, dict[str, Any]]:
         """What became of each specification, by name; listeners' results under `listeners`."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        self._say()
         result = self._line()
         self.process.wait(10)
         return {

@@ -2,7 +2,8 @@
 """The settings that are compared, as the files that keepalived, conntrackd and nft read on each node.
 
 `manual` is the system that the manual describes, `stock` the same with keepalived's own defaults (adverts
-every second, priority 100), `default` and `fast` are what the roles of the collection have written.
+every second, priority 100), `default` and `fast` are what the roles of the collection have written, and so
+are the variants, which are measured when they are asked for by name.
 """
 
 from __future__ import annotations
@@ -20,8 +21,14 @@ FILES = {
     "conntrackd.conf": "/etc/conntrackd/conntrackd.conf",
     "ruleset.nft": "/etc/ftfw/ruleset.nft",
     "transition": "/etc/conntrackd/transition",
+    "pair-state.service": "/etc/systemd/system/pair-state.service",
 }
+KEPT = tuple(name for name in FILES if name != "transition")
+"""What the roles write of them. How pair-state replicates, and its gate, are options in its unit."""
 OURS = ("default", "fast")
+VARIANTS = ("external", "kernelspace", "unreliable")
+"""`default` with another choice of docs/design-notes.md, Replication."""
+WRITTEN = (*OURS, *VARIANTS)
 FOREIGN = {
     "manual": {"priority": "80", "advert": "    advert_int 3\n"},
     "stock": {"priority": "100", "advert": ""},
@@ -46,19 +53,23 @@ class Profiles:
     """Commands of nft that let the probe through our ruleset (`open` of site_view.verify.probes)."""
 
     def keep(self, profile: str) -> None:
-        """Keep the files that are on the nodes now as those of a profile of ours."""
+        """Keep the files that are on the nodes now as those of a profile that the roles have written."""
         for node in NODES:
             target = self.folder / profile / node
             target.mkdir(parents=True, exist_ok=True)
-            for name, path in FILES.items():
-                if name != "transition":
-                    subprocess.run(
-                        ["podman", "cp", f"{self.lab.prefix}-{node}:{path}", str(target / name)], check=True
-                    )
+            for name in KEPT:
+                subprocess.run(
+                    ["podman", "cp", f"{self.lab.prefix}-{node}:{FILES[name]}", str(target / name)],
+                    check=True,
+                )
+
+    def kept(self, profile: str) -> bool:
+        """Whether all files of a profile that the roles write are there."""
+        return all((self.folder / profile / node / name).exists() for node in NODES for name in KEPT)
 
     def files(self, profile: str, node: str) -> dict[str, str]:
         """The profile's files on a node: name to text."""
-        if profile in OURS:
+        if profile in WRITTEN:
             folder = self.folder / profile / node
             return {path.name: path.read_text() for path in sorted(folder.iterdir())}
         values = {**FOREIGN[profile], **ADDRESSES[node], "sync_peer": ADDRESSES[other(node)]["sync_local"]}
@@ -87,8 +98,8 @@ class Profiles:
                 f"chmod 700 {FILES['transition']} 2>/dev/null; nft -f {FILES['ruleset.nft']}"
                 " && conntrack -F 2>/dev/null; rm -f /run/pair-state/state.json",
             )
-            self._let_have_priority(node, profile not in OURS)
-            if profile in OURS:
+            self._let_have_priority(node, profile not in WRITTEN)
+            if profile in WRITTEN:
                 self.lab.run(node, "nft -f -", text="\n".join(self.probe).replace("SECONDS", "36000") + "\n")
                 self.lab.run(node, "systemctl start conntrackd pair-state pair-guard pair-path")
             else:
@@ -109,7 +120,7 @@ class Profiles:
         self.lab.run(node, f"{write}; systemctl daemon-reload", text=text)
 
     def _settled(self, profile: str) -> bool:
-        if profile not in OURS:
+        if profile not in WRITTEN:
             return True
         states = [self.lab.run(node, "cat /run/pair-state/state.json", check=False) for node in NODES]
         return all('"pending": null' in state and '"state": "UNKNOWN"' not in state for state in states)

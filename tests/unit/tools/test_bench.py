@@ -5,12 +5,20 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import io
 import json
 import re
 import runpy
+import shutil
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +34,42 @@ def bench() -> Iterator[dict[str, Any]]:
         yield runpy.run_path(str(ROOT / "tools/bench/__main__.py"), run_name="bench")
     finally:
         sys.path.remove(str(ROOT / "tools/bench"))
+
+
+class FakeLab:
+    """Two nodes; keepalived's stop on one gives the role to the other. What was run is kept."""
+
+    prefix = "ftfw-bench"
+
+    def __init__(self, holder: str = "fw-1", said: str = "") -> None:
+        self.holder, self.said = holder, said
+        self.scripts: list[tuple[str, str]] = []
+        self.written: dict[tuple[str, str], str] = {}
+
+    def run(self, host: str, script: str, check: bool = True, text: str | None = None) -> str:
+        self.scripts.append((host, script))
+        if script.startswith("cat > ") and text is not None:
+            self.written[host, script.removeprefix("cat > ")] = text
+        if script == "systemctl stop keepalived" and host == self.holder:
+            self.holder = {"fw-1": "fw-2", "fw-2": "fw-1"}[host]
+        return '"pending": null'
+
+    def start(self, host: str, *words: str) -> Any:
+        said = self.said if "monitor" in words else "40001 40002\n"
+        return SimpleNamespace(stdout=io.StringIO(said), terminate=lambda: None, communicate=lambda: ("",))
+
+    def links(self, node: str, state: str) -> None: ...
+
+    def end_all(self) -> None: ...
+
+    def primary(self) -> str:
+        return self.holder
+
+    def is_primary(self, node: str) -> bool:
+        return node == self.holder
+
+    def wait(self, what: str, true: Any, *_limits: float) -> None:
+        assert true(), what
 
 
 def test_the_table_has_what_was_measured(bench: dict[str, Any]) -> None:
@@ -111,3 +155,259 @@ def test_foreign_profiles_are_complete(bench: dict[str, Any]) -> None:
             assert set(files) == {"keepalived.conf", "conntrackd.conf", "ruleset.nft", "transition"}
             assert "$" not in files["keepalived.conf"] + files["conntrackd.conf"]
             assert ("advert_int" in files["keepalived.conf"]) is (advert is not None)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        pytest.param(
+            "[2026-11-22T10:00:00.500000] 2: eth1    inet 192.168.2.100/32 scope global eth1\n", None
+        ),
+        pytest.param("", "fw-2 has not been given a virtual address"),
+    ],
+    ids=["takeover", "nobody-takes-over"],
+)
+def test_the_control_needs_a_takeover(
+    bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, said: str, error: str | None
+) -> None:
+    cases = importlib.import_module("cases")
+    dead = {"survivors": 0, "resets": 0}
+    probe = SimpleNamespace(collect=lambda: {"snat": dead, "dnat": dead})
+    monkeypatch.setattr(cases, "Probe", lambda *_arguments: probe)
+    monkeypatch.setattr(cases.time, "sleep", lambda _seconds: None)
+    lab = FakeLab(said=said)
+    if error is None:
+        trial = cases.survival(lab, "default", "fw-1", control=True)
+        assert trial.figures == {"control_survivors": 0, "control_resets": 0}
+    else:
+        with pytest.raises(bench["LabError"], match=error):
+            cases.survival(lab, "default", "fw-1", control=True)
+    # the daemons are back all the same
+    assert (
+        "fw-2",
+        "systemctl unmask --quiet --runtime conntrackd; systemctl start conntrackd",
+    ) in lab.scripts
+
+
+@pytest.mark.parametrize(
+    ("processors", "busy", "enough"),
+    [(2, 118_000, True), (2, 107_000, False), (64, 470_000, True), (64, 400_000, False)],
+)
+def test_busy_loops_have_to_keep_the_processors_busy(
+    bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, processors: int, busy: float, enough: bool
+) -> None:
+    load_cases = importlib.import_module("load_cases")
+    told = iter([5000.0, 5000.0 + busy])
+    monkeypatch.setattr(load_cases, "machine_ms", lambda stolen: next(told))
+    monkeypatch.setattr(load_cases.os, "cpu_count", lambda: processors)
+    if enough:
+        assert load_cases.flaps(FakeLab(), "default", "fw-1").figures == {"busy_flaps": 0}
+    else:
+        with pytest.raises(bench["LabError"], match=f"busy for {busy} ms, of"):
+            load_cases.flaps(FakeLab(), "default", "fw-1")
+
+
+def test_time_that_was_stolen_counts_where_asked_for(
+    bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_cases = importlib.import_module("load_cases")
+    line = "cpu  100 20 30 9000 800 4 5 60 7 8\ncpu0 0\n"
+    monkeypatch.setattr(load_cases.Path, "read_text", lambda _path: line)
+    assert load_cases.machine_ms() == 1590.0
+    assert load_cases.machine_ms(stolen=True) == 2190.0
+
+
+@pytest.mark.parametrize(
+    ("moved", "enough"),
+    [(9.9, False), (10.0, False), (10.05, True), (13.8, True), (14.0, False)],
+)
+def test_flows_are_born_on_both_sides_of_the_hand_over(
+    bench: dict[str, Any], moved: float, enough: bool
+) -> None:
+    load_cases = importlib.import_module("load_cases")
+    begun = [10.0 + flow["delay"] for flow in load_cases.born_flows("192.168.0.3", 7001)]
+    assert len(begun) == 40 and max(begun) < 14
+    if enough:
+        load_cases.around(begun, moved, "client")
+    else:
+        with pytest.raises(bench["LabError"], match="before the hand-over"):
+            load_cases.around(begun, moved, "client")
+
+
+@pytest.mark.parametrize(("late", "error"), [("", None), ("client", "client"), ("server", "server")])
+def test_a_switchover_needs_flows_from_both_sides_around_it(
+    bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, late: str, error: str | None
+) -> None:
+    load_cases = importlib.import_module("load_cases")
+    moved = "2026-11-22T10:00:00.500000"
+    at = load_cases.datetime.datetime.fromisoformat(moved).timestamp()
+    fine = {"resets": 0, "refused": 0, "timeouts": 0, "longest_gap_ms": 1, "survivors": 1}
+    series = {"series": {"bin_ms": 10, "start": at - 3, "counts": "1*900"}}
+    udp = {**fine, **series, "up": {"lost": 0}, "down": {"lost": 0}}
+
+    class FakeProbe:
+        def __init__(self, lab: Any, host: str, flows: Any, listeners: Any, held: bool = False) -> None:
+            self.host, self.flows, self.held, self.gone = host, flows, held, False
+
+        def go(self) -> None:
+            assert self.held
+            self.gone = True
+
+        def collect(self) -> dict[str, Any]:
+            assert self.gone is self.held
+            first = at + 1 if self.host == late else at - 1
+            born = {one["name"]: {**fine, "begun": first + one.get("delay", 0)} for one in self.flows}
+            return {**born, "udp": udp, "listeners": {"all": [{"kind": "udp", **series}]}}
+
+    monkeypatch.setattr(load_cases, "Probe", FakeProbe)
+    monkeypatch.setattr(load_cases.time, "sleep", lambda _seconds: None)
+    lab = FakeLab(said=f"[{moved}] 2: eth1    inet 192.168.2.100/32 scope global eth1\n")
+    if error is None:
+        figures = load_cases.switchover(lab, "manual", "fw-1").figures
+        assert (figures["switchover_born_survivors"], figures["switchover_resets"]) == (80, 0)
+    else:
+        with pytest.raises(bench["LabError"], match=f"{error} began 0 of 40 flows before"):
+            load_cases.switchover(lab, "manual", "fw-1")
+
+
+def test_born_flows_open_one_after_the_other(bench: dict[str, Any], tmp_path: Path) -> None:
+    """The program itself, on this machine: nothing before the line, and a flow that fails is a result."""
+    probe = importlib.import_module("probe")
+
+    def copy(host: str, file: Path, target: str) -> None:
+        shutil.copy(file, tmp_path)
+
+    def run(host: str, script: str, text: str) -> None:
+        (tmp_path / Path(script.removeprefix("cat > ")).name).write_text(text)
+
+    def start(host: str, *words: str) -> subprocess.Popen[str]:
+        local = [str(tmp_path / Path(word).name) if word.startswith("/root/") else word for word in words[1:]]
+        lab._children.append(
+            subprocess.Popen(
+                [sys.executable, *local],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return lab._children[-1]
+
+    lab = SimpleNamespace(copy=copy, run=run, start=start, _children=[])
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        port, nobody = one.getsockname()[1], two.getsockname()[1]
+    try:
+        listener = probe.Probe(lab, "b", [], [{"kind": "tcp", "address": "127.0.0.1", "port": port}])
+        flows = [probe.flow(f"born-{n}", "tcp", "127.0.0.1", port, delay=0.3 * n) for n in range(3)]
+        flows.append(probe.flow("dead", "tcp", "127.0.0.1", nobody, delay=0))
+        held = probe.Probe(lab, "a", flows, [], held=True)
+        time.sleep(1)
+        asked = time.time()
+        held.go()
+        time.sleep(1.5)
+        seen = held.collect()
+        listener.collect()
+    finally:
+        for process in lab._children:
+            process.kill()
+            process.communicate()
+    begun = [seen[f"born-{number}"]["begun"] - asked for number in range(3)]
+    assert all(0.3 * number <= at < 0.3 * number + 0.25 for number, at in enumerate(begun)), begun
+    assert [seen[f"born-{number}"]["survivors"] for number in range(3)] == [1, 1, 1]
+    assert (seen["dead"]["survivors"], seen["dead"]["refused"]) == (0, 1)
+
+
+@pytest.mark.parametrize("holder", ["fw-1", "fw-2"])
+def test_switchovers_alternate(bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, holder: str) -> None:
+    load_cases = importlib.import_module("load_cases")
+    monkeypatch.setattr(load_cases.time, "sleep", lambda _seconds: None)
+    measure = next(one for one in bench["MEASURES"] if one.name == "switchover")
+    seen = []
+
+    def run(_lab: Any, _profile: str, primary: str) -> str:
+        seen.append(primary)
+        return "trial"
+
+    for number in (1, 2, 3):
+        lab = FakeLab(holder)
+        profiles = SimpleNamespace(apply=lambda _profile, lab=lab: lab.primary())
+        trial = bench["run_trial"](lab, profiles, replace(measure, run=run), "manual", number)
+        assert trial == ("trial", []) and lab.holder == seen[-1]
+        # the node that was told to hand over is there as a backup
+        stops = [host for host, script in lab.scripts if script == "systemctl stop keepalived"]
+        assert [host for host, script in lab.scripts if script == "systemctl start keepalived"] == stops
+    assert seen == ["fw-1", "fw-2", "fw-1"]
+
+
+def test_variants_are_measured_by_name_only(bench: dict[str, Any]) -> None:
+    measures = {measure.name: measure for measure in bench["MEASURES"]}
+    variants = {"external", "kernelspace", "unreliable"}
+    assert not any(variants.intersection(measure.among(None)) for measure in measures.values())
+    asked = ["external", "manual", "default"]
+    assert measures["burst"].among(asked) == ("manual", "default", "external")
+    assert measures["cost"].among(["external"]) == ("external",)
+    assert measures["control"].among(asked) == ("default",)
+    assert measures["policy_apply"].among(["external"]) == ()
+    assert measures["flaps"].wants("default", 3) and not measures["flaps"].wants("default", 4)
+    assert variants < set(importlib.import_module("cases").RECOVERY)
+    medians = {("cost_conntrackd_cpu_ms", "manual"): 1.0, ("cost_conntrackd_cpu_ms", "external"): 2.0}
+    assert bench["verdict"]("cost_conntrackd_cpu_ms", "external", [2.0], medians) is None
+
+
+def test_a_profile_has_all_that_the_roles_write_differently(
+    bench: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How pair-state replicates is in its unit: it goes with the profile, and back with the next."""
+    module = importlib.import_module("profiles")
+    lab = FakeLab()
+    profiles = bench["Profiles"](lab, tmp_path, [])
+    copied = "default"
+
+    def copy(command: list[str], check: bool) -> None:
+        Path(command[-1]).write_text(f"{copied} {command[-2]}")
+
+    monkeypatch.setattr(module.subprocess, "run", copy)
+    for copied in ("default", "external"):
+        assert not profiles.kept(copied)
+        profiles.keep(copied)
+        assert profiles.kept(copied)
+    unit = "/etc/systemd/system/pair-state.service"
+    monkeypatch.setattr(profiles, "_settled", lambda _profile: True)
+    for profile in ("external", "default"):
+        profiles.apply(profile)
+        for node in ("fw-1", "fw-2"):
+            assert lab.written[node, unit] == f"{profile} ftfw-bench-{node}:{unit}"
+    for node in ("fw-1", "fw-2"):
+        own = [script for host, script in lab.scripts if host == node]
+        # the service manager reads the unit anew before it starts it
+        assert any(
+            "daemon-reload" in script
+            for script in own[own.index(f"cat > {unit}") : own.index("systemctl start keepalived")]
+        )
+    (tmp_path / "external/fw-2/pair-state.service").unlink()
+    assert not profiles.kept("external")
+
+
+@pytest.mark.parametrize(
+    ("words", "lacks"),
+    [
+        pytest.param(["--dry-run"], None, id="ours-are-built-later"),
+        pytest.param(["--dry-run", "--profile", "external"], "external", id="a-variant-is-not"),
+        pytest.param(["--profile", "manual", "--profile", "fast"], "fast", id="nor-are-ours-in-a-run"),
+    ],
+)
+def test_what_was_not_kept_is_said_first(
+    bench: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    lacks: str | None,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "--folder", str(tmp_path), "run", *words])
+    if lacks is None:
+        assert bench["main"]() == 0
+    else:
+        with pytest.raises(SystemExit, match="2"):
+            bench["main"]()
+        assert f"{lacks} has not been kept" in capsys.readouterr().err
