@@ -11,7 +11,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import no
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_facts import site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import (
     collect,
-    count_arps,
+    count_announcements,
     missing,
     prepare,
     steps,
@@ -48,9 +48,9 @@ _value:
   description:
     - C(steps) are commands with their C(host); each C(inject) arms its C(undo) before it does anything.
     - C(refused) is the entry of the document for a row that the site lacks the means for, or null.
-    - C(prepare), C(count_arps) and C(collect) are commands for each node, around the fault.
+    - C(prepare), C(count_announcements) and C(collect) are commands for each node, around the fault.
   type: dict
-  sample: {steps: [], refused: null, prepare: "", count_arps: {}, collect: ""}
+  sample: {steps: [], refused: null, prepare: "", count_announcements: {}, collect: ""}
 """
 
 
@@ -61,7 +61,7 @@ def drill_steps(row: Mapping[str, Any], facts: Mapping[str, Any], primary: str) 
         "refused": not_applicable(wanted.name, wanted.title, why) if why else None,
         "steps": [] if why else steps(wanted, where, primary),
         "prepare": prepare(where, 3600),
-        "count_arps": {node.name: count_arps(node) for node in where.nodes},
+        "count_announcements": {node.name: count_announcements(node) for node in where.nodes},
         "collect": collect(),
     }
 

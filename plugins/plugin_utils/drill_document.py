@@ -38,11 +38,15 @@ def broken(name: str, title: str, why: str, seconds: float) -> dict[str, Any]:
 
 
 def timeline(seen: Seen) -> dict[str, Any] | None:
-    """Packets of every flow from shortly before the fault on; None without a probe or a fault."""
+    """Packets of every flow from shortly before the fault on; None without a probe or a fault.
+
+    But of FTP, whose figures are bytes, and which has its end among them.
+    """
     collected = [
         (flow["series"], f"{where}{flow['name']}")
         for where, probe in (("", seen.client), ("forward: ", seen.server))
         for flow in probe.get("flows") or []
+        if flow["kind"] != "ftp"
     ]
     if seen.fault_at is None or not collected:
         return None

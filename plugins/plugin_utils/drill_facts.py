@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Counts, Seen, for_site, judge
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import Node, Site, stamp
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import Node, Site, announced, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import Row
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PROFILES
 
@@ -42,9 +42,10 @@ def _node(facts: Mapping[str, Any]) -> Node:
 def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
     """Judge what the tasks of a row have registered, and make its entry of the document.
 
-    `known`: before, warned, nodes_before (of the document of then), health (a document of `pair_health`),
-    healthy_after, client, server, late, late_count, watches ({node: text}), injected and undone (registered
-    results, one for each step), seconds.
+    `known`: before, warned (findings), nodes_before (of the document of then), health (a document of
+    `pair_health`), healthy (after each time: `after` in seconds or null, and `findings`), client, server,
+    late, late_count, watches ({node: text}), injected and undone (registered results, one for each step),
+    seconds.
     """
     virtual = [item["address"].partition("/")[0] for item in where.nodes[0].view["pair_state"]["addresses"]]
     health, probes = known["health"], where.nodes[0].view["verify"]["probes"]
@@ -56,9 +57,9 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         before=known["before"],
         primary=health["primary"],
         holders=_holders(health),
-        findings=health["findings"],
+        findings=[one["findings"] for one in known["healthy"]],
         warned=known["warned"],
-        healthy_after=known["healthy_after"],
+        healthy=[one["after"] for one in known["healthy"]],
         client=known["client"],
         server=known["server"],
         held={
@@ -74,7 +75,8 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         preempts=where.nodes[0].view["pair_state"]["preempt"] != "never",
         late=known["late"],
         late_count=int(known["late_count"]),
-        gratuitous_arps={name: _arps(text) for name, text in known["watches"].items()},
+        announcements={name: _frames(text) for name, text in known["watches"].items()},
+        announced_by=announced(where.nodes[0])[0],
         counts=_counts(known["nodes_before"], health["nodes"]),
         rate=probes["rate"],
     )
@@ -121,6 +123,6 @@ def _counts(
     }
 
 
-def _arps(text: str) -> int | None:
+def _frames(text: str) -> int | None:
     found = stamp(text, "arp")
     return None if found is None else int(found)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,10 @@ UNKNOWN = "unknown"
 EQUAL = "caches-differ", "flows-unknown"
 FAILED_UNIT = "unit-failed", "units-unknown"
 """What is wrong, and that it could not be seen."""
-GAP = "longest gap of the UDP stream"
+COUNT = re.compile(r": at least \d+$")
+"""Of a finding about flows: how many there are changes from look to look."""
+STREAM, FORWARDED = "UDP stream", "forwarded UDP stream"
+"""The client's to the server, and the server's to the virtual address."""
 USUAL_RATE = 1000
 """Datagrams a second of the stream that the bounds of a table are for."""
 PAUSE_MS = 10
@@ -37,20 +41,21 @@ class Seen:
     """What was seen of one fault.
 
     `client` and `server` are what `flow_probe` has collected there, `held` each node's time with virtual
-    addresses, `fault_at` and `undo_at` seconds since the epoch. `findings` and `primary` are of the last look
-    at the pair, `healthy_after` the seconds from the undo until nothing was wrong, None when the time was
-    over before. `silent` are nodes that stand still during the fault; when they are `gone`, they come back
-    as if they had never held anything. `warned` are the kinds of findings that were there before the fault.
-    `counts` are what the ruleset's counters had before the fault and have afterwards, None for what could not
-    be seen; of nodes that have not started anew meanwhile.
+    addresses, `fault_at` and `undo_at` seconds since the epoch. `primary` is of the last look at the pair,
+    `healthy` and `findings` have one of each time that the fault was made, in order: the seconds from its
+    undo, or from when a node that is `gone` could be reached again, until nothing was wrong (None when the
+    time was over before), and what the last look after it has found. `silent` are nodes that stand still
+    during the fault; when they are `gone`, they come back as if they had never held anything. `warned` are
+    the findings that were there before the fault. `counts` are what the ruleset's counters had before the
+    fault and have afterwards, None for what could not be seen; of nodes that have not started anew meanwhile.
     """
 
     nodes: Sequence[str]
     before: str
     primary: str | None
     holders: str
-    findings: Sequence[Mapping[str, Any]]
-    healthy_after: float | None
+    findings: Sequence[Sequence[Mapping[str, Any]]]
+    healthy: Sequence[float | None]
     client: Mapping[str, Any]
     server: Mapping[str, Any]
     held: Mapping[str, Held]
@@ -60,11 +65,13 @@ class Seen:
     gone: bool = False
     preferred: str = ""
     preempts: bool = False
-    """The preferred node takes its role back, before the last look or after it: once more than without."""
-    warned: Sequence[str] = ()
+    """The preferred node takes its role back after each fault, before the look or after it."""
+    warned: Sequence[Mapping[str, Any]] = ()
     late: Mapping[str, Any] = field(default_factory=dict)
     late_count: int = 0
-    gratuitous_arps: Mapping[str, int | None] = field(default_factory=dict)
+    announcements: Mapping[str, int | None] = field(default_factory=dict)
+    """Frames from the end of the fault on, by which a node has announced virtual addresses."""
+    announced_by: str = "gratuitous ARP"
     counts: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
     rate: int = USUAL_RATE
     """Datagrams a second that the stream was to have."""
@@ -132,7 +139,8 @@ def _roles(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
         seen.primary is not None and (after is None or seen.primary == after),
     )
     if "takeovers" in wanted:
-        most = wanted["takeovers"] * (2 if seen.preempts else 1)
+        # where nobody takes it back, what returns is backup, and the next time moves nothing
+        most = wanted["takeovers"] * (2 * len(seen.healthy) if seen.preempts else 1)
         yield at_most("takeovers", most, takeovers(seen))
     if "overlap_ms" in wanted:
         yield at_most("two nodes have virtual addresses", wanted["overlap_ms"], overlap(seen, False), " ms")
@@ -165,6 +173,18 @@ def overlap(seen: Seen, after: bool) -> float | None:
     return overlap_ms(one, other, begin, end)
 
 
+def download_checks(every: bool, downloads: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+    """Judge FTP: one that has ended is whole, and where `every` one has to end, each session has had two."""
+    ended = [one["ok"] for flow in downloads for session in flow["transfers"] for one in session]
+    right, due = sum(ended), sum(2 * flow["count"] for flow in downloads)
+    why = "; ".join(dict.fromkeys(how for flow in downloads for how in flow["happened"]))
+    told = f"{right} of {due if every else len(ended)}" + (f" ({why})" if why else "")
+    if every:
+        yield check("FTP downloads with the right checksum", f"all {due}", told, 0 < due == right)
+    else:
+        yield check("FTP downloads that have ended", "with the right checksum", told, right == len(ended))
+
+
 def flows(*probes: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
     return [flow for probe in probes for flow in probe.get("flows") or [] if flow["kind"] == kind]
 
@@ -174,20 +194,27 @@ def _traffic(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
         if probe and not probe.get("flows"):
             yield check(f"the {name}'s probe", "tells", str(probe.get("msg") or "nothing"), False)
     sessions = flows(seen.client, seen.server, kind="tcp")
-    streams = flows(seen.client, seen.server, kind="udp")
+    streams = {STREAM: flows(seen.client, kind="udp"), FORWARDED: flows(seen.server, kind="udp")}
+    if not streams[FORWARDED]:
+        del streams[FORWARDED]
     fresh = flows(seen.client, seen.server, kind="connect")
     if wanted.get("flows") == "all":
         count = sum(flow["count"] for flow in sessions)
         alive = sum(flow["survivors"] for flow in sessions)
         yield check("TCP flows that survive", f"all {count}", str(alive), 0 < count == alive)
+    downloads = flows(seen.client, kind="ftp")
+    if downloads:
+        yield from download_checks(wanted.get("flows") == "all", downloads)
     if "resets" in wanted:
         yield at_most(
             "resets", wanted["resets"], sum(flow["resets"] for flow in sessions) if sessions else None
         )
     if "gap_ms" in wanted:
-        yield _gap(wanted["gap_ms"], streams)
+        for name, several in streams.items():
+            yield _gap(wanted["gap_ms"], name, several)
     if "lost" in wanted:
-        yield _lost(wanted["lost"], streams, seen.rate)
+        for name, several in streams.items():
+            yield _lost(wanted["lost"], name, several, seen.rate)
     if "failed_connections" in wanted:
         failed = [
             sum(flow[how] for how in ("refused", "resets", "timeouts") if flow[how] is not None)
@@ -201,51 +228,72 @@ def _traffic(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
         yield check("new connections at the end", "pass", "pass" if through else "do not pass", through)
 
 
-def _gap(most: float, streams: Sequence[Mapping[str, Any]]) -> Check:
+def _gap(most: float, stream: str, streams: Sequence[Mapping[str, Any]]) -> Check:
     """The longest gap. What its sender has paused for is no gap of the pair's, and told instead."""
+    name = f"longest gap of the {stream}"
     gaps, judged, paused = [], [0.0], 0.0
     for way in (way for flow in streams for way in (flow["up"], flow["down"])):
         gap, stall = way["longest_gap_ms"], way.get("sender_stall_ms") or 0.0
         if gap is None:
-            return at_most(GAP, most, None, " ms")
+            return at_most(name, most, None, " ms")
         own = stall > gap / 2 and abs(gap - stall) <= PAUSE_MS and not way["lost"]
         gaps.append(gap)
         judged += [] if own else [gap]
         paused = max(paused, stall)
     if not gaps:
-        return at_most(GAP, most, None, " ms")
+        return at_most(name, most, None, " ms")
     told = f" (a sender itself paused for {paused:g} ms)" if paused > most / 2 else ""
-    return check(GAP, f"at most {most:g} ms", f"{max(gaps):g} ms{told}", max(judged) <= most)
+    return check(name, f"at most {most:g} ms", f"{max(gaps):g} ms{told}", max(judged) <= most)
 
 
-def _lost(most: float, streams: Sequence[Mapping[str, Any]], rate: int) -> Check:
+def _lost(most: float, stream: str, streams: Sequence[Mapping[str, Any]], rate: int) -> Check:
     lost = [way["lost"] for flow in streams for way in (flow["up"], flow["down"])]
     known = bool(lost) and None not in lost
-    return at_most(f"datagrams lost, of {rate} a second each way", most, max(lost) if known else None)
+    name = f"datagrams lost, of {rate} a second each way" + (f": {stream}" if stream == FORWARDED else "")
+    return at_most(name, most, max(lost) if known else None)
 
 
 def _pair(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
-    """What the last look at the pair tells."""
-    told = "; ".join(str(finding["message"]) for finding in seen.findings)
+    """What the looks at the pair tell."""
     if "healthy_s" in wanted:
-        after = seen.healthy_after
-        yield check(
-            "nothing is wrong with the pair",
-            f"within {wanted['healthy_s']} s",
-            f"after {after:g} s" if after is not None else told or UNKNOWN,
-            after is not None and after <= wanted["healthy_s"],
-        )
-    for name, kinds in (("both nodes have the same flows", EQUAL), ("no unit has failed", FAILED_UNIT)):
-        found = [finding for finding in seen.findings if finding["id"] in kinds]
-        messages = [str(finding["message"]) for finding in found]
-        wrong, _unseen = kinds
-        before = bool(found) and wrong in seen.warned and all(finding["id"] == wrong for finding in found)
-        words = "; ".join(messages)
-        good = not messages or before
-        yield check(name, "yes", f"as before: {words}" if before else words or "yes", good)
+        yield _healthy(wanted["healthy_s"], seen)
+    before = [_subject(finding) for finding in seen.warned]
+    for name, (wrong, unseen) in (
+        ("both nodes have the same flows", EQUAL),
+        ("no unit has failed", FAILED_UNIT),
+    ):
+        found = [one for look in seen.findings for one in look if one["id"] in (wrong, unseen)]
+        # that it can't be seen is never as before: it proves nothing
+        new = [one for one in found if one["id"] == unseen or _subject(one) not in before]
+        words = "; ".join(dict.fromkeys(_sentence(one) for one in new or found))
+        yield check(name, "yes", f"as before: {words}" if found and not new else words or "yes", not new)
     if seen.counts:
         lost = "; ".join(words for node, counts in seen.counts.items() for words in _fewer(node, *counts))
         yield check("the ruleset's counters go on", "yes", lost or "yes", not lost)
+
+
+def _healthy(most: float, seen: Seen) -> Check:
+    """The longest time of all, or the first one that nothing became right in."""
+    after = [math.inf if one is None else one for one in seen.healthy]
+    worst = max(range(len(after)), key=after.__getitem__, default=None)
+    ok = worst is not None and after[worst] <= most
+    told = UNKNOWN
+    if worst is not None and after[worst] < math.inf:
+        told = f"after {after[worst]:g} s" + (" of being reached again" if seen.gone else "")
+    elif worst is not None:
+        told = "; ".join(_sentence(one) for one in seen.findings[worst]) or UNKNOWN
+    which = f" (time {(worst or 0) + 1} of {len(after)})" if len(after) > 1 else ""
+    return check("nothing is wrong with the pair", f"within {most:g} s", told + which, ok)
+
+
+def _subject(finding: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a finding is about; two that are about the same are the same finding."""
+    return finding["id"], finding.get("node"), COUNT.sub("", str(finding["message"]))
+
+
+def _sentence(finding: Mapping[str, Any]) -> str:
+    node = finding.get("node")
+    return f"{node}: {finding['message']}" if node else str(finding["message"])
 
 
 def _fewer(node: str, before: Counts, after: Counts) -> Iterator[str]:
@@ -272,13 +320,14 @@ def _special(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
             arrived,
         )
     if wanted.get("gratuitous_arp"):
-        sent = seen.gratuitous_arps.get(seen.primary or "")
-        yield check(
-            "gratuitous ARP after the end of the fault",
-            "sent by the primary",
-            UNKNOWN if sent is None else f"{sent} frames",
-            bool(sent),
-        )
+        sent = seen.announcements.get(seen.primary or "")
+        if sent is None:
+            why = f"{seen.primary} has counted nothing" if seen.primary else "there is no primary"
+            told = f"{UNKNOWN}: {why}"
+        else:
+            told = f"{sent} frames"
+        name = f"{seen.announced_by} after the end of the fault"
+        yield check(name, "sent by the primary", told, bool(sent))
 
 
 def passed(checks: Iterable[Check]) -> bool:

@@ -226,22 +226,36 @@ def prepare(site: Site, seconds: float) -> str:
     )
 
 
-def count_arps(node: Node) -> str:
-    """Count the gratuitous ARP requests and replies that leave the node from now on."""
+def announced(node: Node) -> tuple[str, str]:
+    """How a node announces its virtual addresses, in words, and nft's match of such frames.
+
+    By gratuitous ARP or, without IPv4 addresses, by advertisements that nobody has solicited: these go to all
+    nodes (RFC 4861, section 7.2.6).
+    """
     virtual = [item["address"].partition("/")[0] for item in node.view["pair_state"]["addresses"]]
-    addresses = ", ".join(one for one in virtual if ":" not in one)
-    lines = [f"add table netdev {TABLE}_arp"]
+    four = ", ".join(one for one in virtual if ":" not in one)
+    if four:
+        return "gratuitous ARP", f"arp saddr ip {{ {four} }} arp daddr ip {{ {four} }}"
+    return "unsolicited neighbour advertisements", "ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert"
+
+
+def count_announcements(node: Node) -> str:
+    """Count the frames that announce virtual addresses and leave the node from now on."""
+    table = f"table netdev {TABLE}_arp"
+    _words, match = announced(node)
+    # a row that broke off has left its own table, which has counted on
+    lines = [f"add {table}", f"delete {table}", f"add {table}"]
     for number, interface in enumerate(node.interfaces("data").values()):
         chain = f"{TABLE}_arp leg_{number}"
         lines += [
             f'add chain netdev {chain} {{ type filter hook egress device "{interface}" priority -400; }}',
-            f"add rule netdev {chain} arp saddr ip {{ {addresses} }} arp daddr ip {{ {addresses} }} counter",
+            f"add rule netdev {chain} {match} counter",
         ]
     return "nft " + shlex.quote("; ".join(lines))
 
 
 def collect() -> str:
-    """What ends a row on a node: what was watched, and the gratuitous ARPs that were counted."""
+    """What ends a row on a node: what was watched, and the announcements that were counted."""
     return (
         f"systemctl stop {WATCH_UNIT}.service 2>/dev/null; cat {WATCH}; "
         f'echo "{MARK}end $(date +%s.%N) $({ADDRESSES})"; rm -f {WATCH} /run/{WATCH_UNIT}; '

@@ -42,8 +42,12 @@ def client(**changed: Any) -> dict[str, Any]:
         "udp": flow("udp", up=way(), down=way(208, 220.5)),
     }
     for kind, values in changed.items():
-        flows[kind] = {**flows[kind], **values}
+        flows[kind] = {**flows.get(kind, flow(kind)), **values}
     return {"flows": list(flows.values())}
+
+
+def downloads(*ok: bool) -> dict[str, Any]:
+    return {"transfers": [[{"bytes": 262144, "ok": one} for one in ok]], "happened": {}}
 
 
 GOOD = Seen(
@@ -51,8 +55,8 @@ GOOD = Seen(
     before="fw-1",
     primary="fw-2",
     holders="fw-1: none, fw-2: 192.168.2.100",
-    findings=[],
-    healthy_after=4.2,
+    findings=[[]],
+    healthy=[4.2],
     client=client(),
     server={"flows": [flow("tcp", count=10, survivors=10), flow("connect")]},
     held={
@@ -65,7 +69,8 @@ GOOD = Seen(
 )
 STALE = {"id": "caches-differ", "message": "fw-1 lacks flows"}
 UNSEEN = {"id": "flows-unknown", "message": "its flows can't be told: no answer"}
-UNIT = {"id": "unit-failed", "message": "failed: nginx.service"}
+UNIT = {"id": "unit-failed", "node": "fw-1", "message": "unit nginx.service has failed"}
+SURPLUS = {"id": "caches-differ", "message": "fw-1 has flows that fw-2 has not: at least 5"}
 BOTH = {"fw-1": Held(((0.0, END),), ()), "fw-2": Held(((FAULT + 1, END),), (FAULT + 1,))}
 LOST = {"fw-1": Held(((0.0, UNDO + 4),), ()), "fw-2": BOTH["fw-2"]}
 HEALED = {"fw-1": Held(((0.0, UNDO + 0.2),), ()), "fw-2": BOTH["fw-2"]}
@@ -108,6 +113,8 @@ OVERLAP, AFTER = "two nodes have", "the same after"
         ({"takeovers": 1}, {"preempts": True}, "takeovers", ("at most 2", "1", True)),
         ({"takeovers": 0}, {"preempts": True}, "takeovers", ("at most 0", "1", False)),
         ({"primary": "unchanged"}, {"preempts": True}, HOLDERS, ("all on one node", "all on fw-2", True)),
+        ({"takeovers": 1}, {"preempts": True, "healthy": [1.0] * 10}, "takeovers", ("at most 20", "1", True)),
+        ({"takeovers": 1}, {"healthy": [1.0] * 10}, "takeovers", ("at most 1", "1", True)),
         ({"takeovers": 1}, {"held": {}}, "takeovers", ("at most 1", "unknown", False)),
         ({"takeovers": 1}, {"fault_at": None}, "takeovers", ("at most 1", "unknown", False)),
         ({"overlap_ms": 0}, {}, OVERLAP, ("at most 0 ms", "0 ms", True)),
@@ -175,24 +182,70 @@ OVERLAP, AFTER = "two nodes have", "the same after"
         ({"healthy_s": 3}, {}, "nothing is wrong", ("within 3 s", "after 4.2 s", False)),
         (
             {"healthy_s": 30},
-            {"healthy_after": None, "findings": [STALE]},
+            {"healthy": [None], "findings": [[STALE, UNIT]]},
             "nothing is wrong",
-            ("within 30 s", "fw-1 lacks flows", False),
+            ("within 30 s", "fw-1 lacks flows; fw-1: unit nginx.service has failed", False),
         ),
-        ({}, {"findings": [STALE]}, "both nodes", ("yes", "fw-1 lacks flows", False)),
+        (
+            {"healthy_s": 30},
+            {"healthy": [4.0, None, 5.0], "findings": [[], [STALE], []]},
+            "nothing is wrong",
+            ("within 30 s", "fw-1 lacks flows (time 2 of 3)", False),
+        ),
+        (
+            {"healthy_s": 30},
+            {"healthy": [4.0, 31.0, 5.0], "findings": [[]] * 3},
+            "nothing is wrong",
+            ("within 30 s", "after 31 s (time 2 of 3)", False),
+        ),
+        (
+            {"healthy_s": 60},
+            {"gone": True},
+            "nothing is wrong",
+            ("within 60 s", "after 4.2 s of being reached again", True),
+        ),
+        ({"healthy_s": 30}, {"healthy": []}, "nothing is wrong", ("within 30 s", "unknown", False)),
+        ({}, {"findings": [[STALE]]}, "both nodes", ("yes", "fw-1 lacks flows", False)),
+        ({}, {"findings": [[STALE], []]}, "both nodes", ("yes", "fw-1 lacks flows", False)),
         (
             {},
-            {"findings": [STALE], "warned": ["caches-differ"]},
+            {"findings": [[STALE], [STALE]], "warned": [STALE]},
             "both nodes",
             ("yes", "as before: fw-1 lacks flows", True),
         ),
         (
             {},
-            {"findings": [UNSEEN], "warned": ["flows-unknown", "caches-differ"]},
+            {"findings": [[{**SURPLUS, "message": SURPLUS["message"][:-1] + "12"}]], "warned": [SURPLUS]},
+            "both nodes",
+            ("yes", "as before: fw-1 has flows that fw-2 has not: at least 12", True),
+        ),
+        ({}, {"findings": [[STALE]], "warned": [SURPLUS]}, "both nodes", ("yes", "fw-1 lacks flows", False)),
+        (
+            {},
+            {"findings": [[UNSEEN]], "warned": [UNSEEN, STALE]},
             "both nodes",
             ("yes", UNSEEN["message"], False),
         ),
-        ({}, {"findings": [UNIT]}, "no unit", ("yes", UNIT["message"], False)),
+        ({}, {"findings": [[UNIT]]}, "no unit", ("yes", "fw-1: unit nginx.service has failed", False)),
+        (
+            {},
+            {"findings": [[UNIT]], "warned": [UNIT]},
+            "no unit",
+            ("yes", "as before: fw-1: unit nginx.service has failed", True),
+        ),
+        (
+            {},
+            {"findings": [[UNIT, {**UNIT, "message": "unit x@2.service has failed"}]]}
+            | {"warned": [UNIT, {**UNIT, "message": "unit x@1.service has failed"}]},
+            "no unit",
+            ("yes", "fw-1: unit x@2.service has failed", False),
+        ),
+        (
+            {},
+            {"findings": [[UNIT, {**UNIT, "node": "fw-2"}]], "warned": [UNIT]},
+            "no unit",
+            ("yes", "fw-2: unit nginx.service has failed", False),
+        ),
         ({}, {"counts": {"fw-1": ({"a": 5}, {"a": 7, "b": 0})}}, "the ruleset's", ("yes", "yes", True)),
         (
             {},
@@ -219,17 +272,79 @@ OVERLAP, AFTER = "two nodes have", "the same after"
         ),
         (
             {"gratuitous_arp": True},
-            {"gratuitous_arps": {"fw-1": 9, "fw-2": 0}},
+            {"announcements": {"fw-1": 9, "fw-2": 0}},
             "gratuitous",
             ("sent by the primary", "0 frames", False),
         ),
-        ({"gratuitous_arp": True}, {}, "gratuitous", ("sent by the primary", "unknown", False)),
+        (
+            {"gratuitous_arp": True},
+            {"announcements": {"fw-2": 5}, "announced_by": "unsolicited neighbour advertisements"},
+            "unsolicited neighbour",
+            ("sent by the primary", "5 frames", True),
+        ),
+        (
+            {"gratuitous_arp": True},
+            {},
+            "gratuitous",
+            ("sent by the primary", "unknown: fw-2 has counted nothing", False),
+        ),
+        (
+            {"gratuitous_arp": True},
+            {"primary": None},
+            "gratuitous",
+            ("sent by the primary", "unknown: there is no primary", False),
+        ),
+        (
+            {"flows": "all"},
+            {"client": client(ftp=downloads(True, True))},
+            "FTP",
+            ("all 2", "2 of 2", True),
+        ),
+        (
+            {"flows": "all"},
+            {"client": client(ftp=downloads(True, False))},
+            "FTP",
+            ("all 2", "1 of 2", False),
+        ),
+        (
+            {"flows": "all"},
+            {"client": client(ftp={**downloads(True), "happened": {"reset": 1}})},
+            "FTP",
+            ("all 2", "1 of 2 (reset)", False),
+        ),
+        (
+            {"flows": "any"},
+            {"client": client(ftp=downloads())},
+            "FTP",
+            ("with the right checksum", "0 of 0", True),
+        ),
+        (
+            {"flows": "any"},
+            {"client": client(ftp=downloads(True, False))},
+            "FTP",
+            ("with the right checksum", "1 of 2", False),
+        ),
     ],
 )
 def test_verdict(
     expect: dict[str, Any], changed: dict[str, Any], name: str, expected: tuple[str, str, bool]
 ) -> None:
     assert verdict(expect, name, **changed) == expected
+
+
+def test_what_goes_to_the_virtual_address_is_judged_like_the_rest() -> None:
+    stream = flow("udp", up=way(), down=way(700, 650.0))
+    seen = replace(GOOD, server={"flows": [*GOOD.server["flows"], stream]})
+    checks = {one["name"]: (one["seen"], one["ok"]) for one in judge({"gap_ms": 500, "lost": 600}, seen)}
+    assert checks["longest gap of the UDP stream"] == ("220.5 ms", True)
+    assert checks["longest gap of the forwarded UDP stream"] == ("650 ms", False)
+    lost = "datagrams lost, of 1000 a second each way"
+    assert (checks[lost], checks[f"{lost}: forwarded UDP stream"]) == (("210", True), ("700", False))
+
+
+def test_a_timeline_is_of_packets_and_not_of_bytes() -> None:
+    known = timeline(replace(GOOD, client=client(ftp=downloads(True, True))))
+    assert known is not None and known == timeline(GOOD)
 
 
 def test_null_is_no_expectation() -> None:

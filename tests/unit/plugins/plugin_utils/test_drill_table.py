@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.plugins.filter.drill_result import drill_result
 from ansible_collections.ftfw.pair.plugins.filter.drill_rows import drill_rows
 from ansible_collections.ftfw.pair.plugins.filter.drill_steps import drill_steps
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import lines, not_applicable, rows
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import for_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import collect, prepare, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import (
     DrillError,
@@ -24,7 +26,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import (
     to_data,
 )
 
-TABLE = yaml.safe_load((Path(__file__).parents[4] / "playbooks" / "vars" / "faults.yml").read_text())
+PLAYBOOKS = Path(__file__).parents[4] / "playbooks"
+TABLE = yaml.safe_load((PLAYBOOKS / "vars" / "faults.yml").read_text())
 FAULTS, DEFAULTS = TABLE["drill_table"], TABLE["drill_defaults"]
 LEGS = {"data": ["outside", "inside"], "sync": ["sync"]}
 ROWS = expand(load(FAULTS, DEFAULTS), LEGS)
@@ -89,10 +92,19 @@ def test_every_row_says_what_it_expects(row: Any) -> None:
     assert any(step.inject for steps in row.via.values() for step in steps)
 
 
+@pytest.mark.parametrize("interval", [0.03, 0.07, 0.3, 1.0])
+def test_after_a_fault_two_may_be_primary_for_as_long_as_one_goes_unheard(interval: float) -> None:
+    """RFC 9568, section 6.1: three intervals, and a skew by the priority, 250 at first."""
+    expect = for_site(ROWS[0].expect, interval=interval, usual=0.07)
+    assert expect["overlap_after_ms"] >= 1000 * interval * (3 + (256 - 250) / 256)
+    assert ROWS[0].expect["overlap_after_ms"] == 212
+
+
 def test_names_are_there_once_and_the_short_set_is_short() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert [row.name for row in choose(ROWS, [], "short")] == [
-        *("power_loss", "freeze", "keepalived_kill", "keepalived_stop", "sync_healed", "split_brain")
+        *("power_loss", "freeze", "keepalived_kill", "keepalived_stop", "sync_healed", "split_brain"),
+        "vrrp_lost",
     ]
     assert "reboot_ten" in [row.name for row in choose(ROWS, [], "all")]
     assert "reboot_ten" not in [row.name for row in choose(ROWS, [], "long")]
@@ -168,7 +180,7 @@ def test_every_command_is_shell_and_arms_its_undo_first(row: Any, kind: str) -> 
         armed = step["inject"].find("ftfw-drill-undo")
         if "systemd-run" in step["inject"] or "setsid" in step["inject"]:
             assert -1 < armed < step["inject"].index("@@ fault")
-    for command in (plan["prepare"], plan["collect"], *plan["count_arps"].values()):
+    for command in (plan["prepare"], plan["collect"], *plan["count_announcements"].values()):
         subprocess.run(["/bin/sh", "-n", "-c", command], check=True)
 
 
@@ -222,6 +234,51 @@ def test_what_a_script_prints_is_read_again(tmp_path: Path) -> None:
     assert stamp(told, "undo") is None
     assert "ftfw-drill-watch" in collect()
     assert prepare.__doc__
+
+
+def test_a_pair_that_was_ill_in_between_fails_a_row_that_is_repeated() -> None:
+    known = facts()
+    probes = {"rate": 1000, "slack": 1, **view(1)["verify"]["probes"]}
+    for node in known["nodes"]:
+        node["view"]["verify"]["probes"] = probes
+        node["view"]["pair_state"]["preempt"] = "never"
+        node["view"]["keepalived"] = {"advert_interval": 0.07}
+    ill = {"id": "conntrackd-down", "node": "fw-1", "message": "conntrackd does not run"}
+    nodes = [
+        {"node": name, "virtual_addresses": [], "boot": "1", "counters": {}} for name in ("fw-1", "fw-2")
+    ]
+    seen = {
+        "before": "fw-1",
+        "warned": [],
+        "nodes_before": nodes,
+        "health": {"primary": "fw-2", "nodes": nodes, "findings": []},
+        "healthy": [{"after": None, "findings": [ill]}, {"after": 5.0, "findings": []}],
+        "client": {},
+        "server": {},
+        "late": {},
+        "late_count": 20,
+        "watches": {"fw-1": "@@ start 1000 192.168.2.100/32\n@@ arp 3\n", "fw-2": "@@ start 1000\n"},
+        "injected": [],
+        "undone": [],
+        "seconds": 60.0,
+    }
+    entry = drill_result(to_data(ROWS[NAMES.index("reboot_ten")]), known, seen)
+    checks = {one["name"]: (one["seen"], one["ok"]) for one in entry["checks"]}
+    assert checks["nothing is wrong with the pair"] == ("fw-1: conntrackd does not run (time 1 of 2)", False)
+    assert entry["result"] == "failed"
+
+
+def test_every_port_that_a_site_opens_for_its_probe_is_used() -> None:
+    """`site_probes` opens tcp, udp and ftp of the server, and tcp and udp of the virtual address."""
+    before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_before.yml").read_text())
+    (listen,) = (task for task in before if task["name"] == "Listen at both ends")
+    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_send.yml").read_text())
+    listening = [[(one["kind"], one["port"]) for one in end["listeners"]] for end in listen["loop"]]
+    server, client = ([name.strip("{} ").partition(".")[2] for _kind, name in end] for end in listening)
+    assert server == ["tcp", "udp", "ftp"] and client == ["forward.tcp", "forward.udp"]
+    out, back = ({(one["kind"], one.get("port")) for one in end["flows"]} for end in send["loop"])
+    assert set(listening[0]) <= out
+    assert {(kind, port.replace("__probe.forward", "__to")) for kind, port in listening[1]} <= back
 
 
 def test_the_table_of_results_counts_what_is_not_applicable() -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -302,3 +304,12 @@ def test_names_of_both_nodes_mean_the_same() -> None:
     }
     assert sorted(one.values()) == sorted(two.values())
     assert two["lan0"] == one["eth1"]
+
+
+def test_every_key_of_the_document_is_documented() -> None:
+    document = pair_health(VIEWS, [primary(), look()])["document"]
+    assert document["healthy"]
+    text = (Path(__file__).parents[4] / "docs" / "playbooks.md").read_text().partition("\n## status\n")[2]
+    table = text.partition("| key | meaning |")[2].partition("\n\n")[0]
+    told = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+    assert told == {*document, *document["nodes"][0]}
