@@ -11,7 +11,11 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, helper_type
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
+    HELPERS,
+    helper_families,
+    helper_type,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
     ERRORS,
     Bench,
@@ -383,8 +387,9 @@ def _forward_helper(
     bench: Bench, service: Service, protocol: str, port: int, source: str, *ends: Address
 ) -> str:
     """The port forward's own helper, which comes first, or that which an entry gives the flow."""
-    if service.helper and HELPERS[service.helper] == protocol:
-        return f"helper {helper_type(service.helper)}"
+    own = service.helper
+    if own and HELPERS[own] == protocol and ends[0].version in helper_families(own):
+        return f"helper {helper_type(own)}"
     return bench.helper(source, protocol, port, *ends)
 
 

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import (
+    AddressMatch,
     address_matches,
     icmp_match,
     protocol_matches,
@@ -27,7 +28,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     ports,
     quoted,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, helper_families
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps import verdict_maps
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import one_line
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
@@ -70,30 +71,51 @@ def dispatch(firewall: Firewall, chains: Mapping[Way, Verdicts]) -> list[str]:
 
 
 def entry_counters(firewall: Firewall) -> tuple[Counter, ...]:
-    return tuple(
-        Counter(_counter_name(entry), _comment([entry], str(entry).partition(": ")[2]))
-        for entry in firewall.entries
-        if entry.counter
-    )
+    """What entries with a counter decide about; where they have a limit, what is over it is counted apart."""
+    found = []
+    for entry in (entry for entry in firewall.entries if entry.counter):
+        comment = _comment([entry], str(entry).partition(": ")[2])
+        found.append(Counter(_counter_name(entry), comment))
+        if entry.limit:
+            found.append(Counter(_over_name(entry), f"{comment}: over {entry.limit}"))
+    return tuple(found)
 
 
 def entry_helpers(firewall: Firewall) -> list[Commented]:
     """Helpers for the control connections from an entry's networks to its ports, wherever they lead."""
     found = []
     for entry in firewall.entries:
-        services = [service for service in firewall.services(entry) if service.helper]
-        if not (services and entry.accepts):
-            continue
-        ways = firewall.ways_of(entry)
-        families = {family for way in ways for family in firewall.site.families(way)}
-        devices = quoted(dict.fromkeys(firewall.device(source) for source, _destination in ways))
+        sources = dict.fromkeys(source for source, _destination in firewall.ways_of(entry))
+        devices = quoted(firewall.device(source) for source in sources)
         rules = [
             f"iifname {devices} {addresses.text}{helper_rule(service)}"
-            for addresses in address_matches(entry, tuple(f for f in FAMILIES if f in families))
-            for service in services
+            for addresses, service in _helped(firewall, entry)
         ]
         found.append((f"{entry}: helpers", rules))
     return found
+
+
+def helpers_of_entries(firewall: Firewall) -> set[str]:
+    return {
+        service.helper
+        for entry in firewall.entries
+        for _addresses, service in _helped(firewall, entry)
+        if service.helper
+    }
+
+
+def _helped(firewall: Firewall, entry: PolicyEntry) -> Iterator[tuple[AddressMatch, Service]]:
+    """Services of an entry with a helper, as far as the entry has a family that the helper is for.
+
+    A match for both families needs no more words: the kernel sets no helper where it has none.
+    """
+    services = [service for service in firewall.services(entry) if service.helper and entry.accepts]
+    ways = firewall.ways_of(entry) if services else []
+    families = {family for way in ways for family in firewall.site.families(way)}
+    for addresses in address_matches(entry, tuple(f for f in FAMILIES if f in families)):
+        for service in services:
+            if not set(addresses.families).isdisjoint(helper_families(service.helper or "")):
+                yield addresses, service
 
 
 def helper_rule(service: Service) -> str:
@@ -161,7 +183,7 @@ def _group(firewall: Firewall, way: Way, group: list[PolicyEntry]) -> Commented:
 def _verdicts(entry: PolicyEntry, protocol: str, match: str) -> Iterator[str]:
     if entry.limit and protocol != "icmp":
         # dropped here, and not left to later entries: the first match wins
-        yield f"{match} limit rate over {entry.limit} drop"
+        yield f"{match} {_over(entry)}"
     if entry.log:
         # a rule of its own, because what is not logged is judged all the same
         yield f'{match} limit rate {entry.log.rate} log prefix "{entry.log.prefix}"'
@@ -179,12 +201,22 @@ def _counter_name(entry: PolicyEntry) -> str:
     return f"policy_{entry.index}"
 
 
+def _over_name(entry: PolicyEntry) -> str:
+    return f"{_counter_name(entry)}_over"
+
+
+def _over(entry: PolicyEntry) -> str:
+    """Drop what is over the limit. It has a counter of its own: the entry's is to tell what came through."""
+    counted = f' counter name "{_over_name(entry)}"' if entry.counter else ""
+    return f"limit rate over {entry.limit}{counted} drop"
+
+
 def _ping_limits(firewall: Firewall, way: Way, entries: list[PolicyEntry]) -> Iterator[Commented]:
     """Drop the pings over a limit; an entry's pings are no matter of later entries."""
     pings = [(entry, _pings(firewall, way, entry)) for entry in entries]
     last = max((n for n, (entry, matches) in enumerate(pings) if entry.limit and matches), default=-1)
     for number, (entry, matches) in enumerate(pings[: last + 1]):
-        over = [f"{match} limit rate over {entry.limit} drop" for match in matches if entry.limit]
+        over = [f"{match} {_over(entry)}" for match in matches if entry.limit]
         rest = [f"{match} return" for match in matches if number < last]
         limit = f"at most {entry.limit}" if entry.limit else "no limit"
         yield f"{entry.place}: {' to '.join(way)}: {limit}", over + rest

@@ -103,11 +103,11 @@ class Set:
 
 @dataclass(frozen=True)
 class Table:
-    """Table inet NAME; `helpers` maps a connection tracking helper to its type and protocol."""
+    """Table inet NAME; `helpers` maps a connection tracking helper to its type, protocol and families."""
 
     name: str
     comment: str
-    helpers: Mapping[str, tuple[str, str]]
+    helpers: Mapping[str, tuple[str, str, tuple[int, ...]]]
     chains: tuple[Chain | Verdicts, ...]
     sets: tuple[Set | Ranges, ...] = ()
     counters: tuple[Counter, ...] = ()
@@ -192,11 +192,11 @@ def _flowtable(one: Flowtable) -> list[str]:
     ]
 
 
-def _helper(name: str, type_: str, protocol: str) -> list[str]:
+def _helper(name: str, type_: str, protocol: str, families: tuple[int, ...]) -> list[str]:
     return [
         f"ct helper {name} {{",
         f'{_INDENT}type "{type_}" protocol {protocol}',
-        f"{_INDENT}l3proto inet",
+        f"{_INDENT}l3proto {IP[families[0]] if len(families) == 1 else 'inet'}",
         "}",
     ]
 

@@ -17,6 +17,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_entries import (
     entry_counters,
     entry_helpers,
     helper_rule,
+    helpers_of_entries,
     ping_chains,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_events import events
@@ -53,6 +54,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     HELPERS,
+    helper_families,
     helper_type,
     helpers_of_flows,
 )
@@ -83,6 +85,12 @@ class Forwarded:
     hairpin: bool
 
     @property
+    def helper(self) -> str | None:
+        """The service's helper, where the kernel has it in this family."""
+        helper = self.service.helper
+        return helper if helper and self.family in helper_families(helper) else None
+
+    @property
     def asked_from(self) -> str:
         """Devices behind which it can be asked for."""
         return quoted([self.incoming, self.outgoing] if self.hairpin else [self.incoming])
@@ -91,15 +99,14 @@ class Forwarded:
 def compile_policy(firewall: Firewall) -> Table:
     """Compile the table of one firewall."""
     forwards = _port_forwards(firewall)
-    accepting = (entry for entry in firewall.entries if entry.accepts)
-    helpers = {s.helper for entry in accepting for s in firewall.services(entry) if s.helper}
-    helpers |= {forward.service.helper for forward in forwards if forward.service.helper}
+    helpers = helpers_of_entries(firewall)
+    helpers |= {forward.helper for forward in forwards if forward.helper}
     helpers |= {"ftp"} if firewall.probe else set()
     pings, entries = ping_chains(firewall), entry_chains(firewall)
     return Table(
         TABLE,
         f"The policy of {firewall.site.name} on {firewall.host.name}, firewall of pair {firewall.pair.name}",
-        {helper: (helper_type(helper), HELPERS[helper]) for helper in helpers},
+        {helper: (helper_type(helper), HELPERS[helper], helper_families(helper)) for helper in helpers},
         (
             Chain(
                 "raw_prerouting",
@@ -224,7 +231,7 @@ def _forward_helpers(forwards: list[Forwarded]) -> tuple[Block, ...]:
                 ],
             )
             for forward in forwards
-            if forward.service.helper
+            if forward.helper
         )
     )
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Service
 
 HELPERS = {
     "amanda": "udp",
@@ -20,6 +20,15 @@ HELPERS = {
     "tftp": "udp",
 }
 """The kernel's connection tracking helpers, each with the protocol of its control connection."""
+
+_OF_IPV4_ONLY = ("irc", "netbios-ns", "pptp", "snmp")
+"""Helpers that the kernel registers for AF_INET alone (nf_conntrack_irc.c and so on)."""
+
+
+def helper_families(helper: str) -> tuple[int, ...]:
+    """The families in whose flows the kernel has a helper; in others none is set, whatever a rule says."""
+    return FAMILIES[:1] if helper in _OF_IPV4_ONLY else FAMILIES
+
 
 _OWN_NAMES = {"h323": "Q.931", "ras": "RAS"}
 _HANDED_ON = {"h323": ("Q.931", "H.245"), "ras": ("RAS", "Q.931", "H.245")}

@@ -25,6 +25,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import F
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     HELPERS,
     ICMP_REQUESTS,
+    helper_families,
     helper_type,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
@@ -268,6 +269,7 @@ class Bench:
         for (first, last), name, entry in self._helpers.get((source, protocol), ()):
             if (
                 first <= port <= last
+                and ends[0].version in helper_families(name)
                 and within(entry.sources, ends[0])
                 and within(entry.destinations, ends[1])
             ):

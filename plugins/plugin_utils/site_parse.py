@@ -186,7 +186,7 @@ def _port_forward(index: int, value: Value) -> PortForward:
         index,
         network=fields["to"].text() or "",
         address=fields["address"].address(),
-        service=fields["service"].text() or "",
+        service=fields["service"].name() or "",
         host=(fields["host"].address() or "") if literal else host,
         hairpin=fields["hairpin"].boolean(False),
     )

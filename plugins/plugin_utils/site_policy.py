@@ -113,7 +113,7 @@ def _services(value: Value) -> tuple[str, ...]:
         return (ANY,)
     if value.raw == []:
         value.wrong("an entry without services allows nothing", "name services, or leave the entry out")
-    names = present(item.text() for item in value.items())
+    names = present(item.name() for item in value.items())
     if ANY in names and len(names) > 1:
         value.wrong(f"{ANY} has all the others in it", f"write services: {ANY}")
     return names

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS
+import re
+from collections.abc import Iterable, Iterator
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS, helper_families
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import known_network
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_cover import (
     find_contradictions,
@@ -19,7 +22,9 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import
     PolicyEntry,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Network, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Network, Service, Site
+
+_PORT = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?")
 
 
 def check_data_network(site: Site, key: str, name: str, problems: Problems) -> Network | None:
@@ -33,8 +38,14 @@ def check_data_network(site: Site, key: str, name: str, problems: Problems) -> N
     return network
 
 
-def nearest_service(site: Site, service: str) -> str:
-    return nearest(service, site.services) + " (site_services declares a site's own)"
+def unknown_service(site: Site, service: str) -> tuple[str, str]:
+    """Say what is wrong with a service's name, and what would be right."""
+    if _PORT.fullmatch(service):
+        return (
+            "is a port without a protocol, and services have names",
+            f"declare it in site_services, such as NAME: {{tcp: [{service}]}}, and write NAME here",
+        )
+    return "unknown service", nearest(service, site.services) + " (site_services declares a site's own)"
 
 
 def check_policy(site: Site, problems: Problems, warnings: Problems) -> None:
@@ -82,6 +93,40 @@ def warn_of_policy(site: Site, warnings: Problems) -> None:
             f"nothing comes through, because of {_places(entries)}, which comes before port forwards",
             "accept it in an entry before that one",
         )
+    for key, service in _without_helper(site):
+        warnings.add(
+            SITE,
+            key,
+            service.name,
+            f"is for IPv6 here, where the kernel has no helper {service.helper}, so that its flows get none",
+            "leave it out, or declare it without a helper in site_services",
+        )
+
+
+def _without_helper(site: Site) -> Iterator[tuple[str, Service]]:
+    """Find services whose helper has none of the families that an entry or a port forward is for."""
+    for entry in site.policy:
+        names = entry.services if entry.accepts and not entry.any_service else ()
+        for service in (site.services[name] for name in names):
+            if service.helper and _lacks(service.helper, _families(site, entry)):
+                yield f"{entry.place}.services", service
+    for forward in site.port_forwards:
+        service, address = site.services[forward.service], site.forward_address(forward)
+        if service.helper and address and _lacks(service.helper, (address.version,)):
+            yield f"site_port_forwards[{forward.index}].service", service
+
+
+def _families(site: Site, entry: PolicyEntry) -> set[int]:
+    """The families in which an entry matches: of its networks, and of its lists."""
+    common = {family for way in entry.ways() for family in site.families(way)}
+    lists = (entry.sources, entry.destinations)
+    return common.intersection(*(addresses.families() for addresses in lists if addresses is not None))
+
+
+def _lacks(helper: str, families: Iterable[int]) -> bool:
+    """Whether the helper is for none of the families; no family lacks nothing."""
+    found = set(families)
+    return bool(found) and found.isdisjoint(helper_families(helper))
 
 
 def _places(entries: tuple[PolicyEntry, ...]) -> str:
@@ -100,7 +145,7 @@ def _check_names(site: Site, entry: PolicyEntry, problems: Problems) -> bool:
     ]
     unknown = [name for name in entry.services if name not in site.services and not entry.any_service]
     for name in unknown:
-        problems.add(SITE, f"{entry.place}.services", name, "unknown service", nearest_service(site, name))
+        problems.add(SITE, f"{entry.place}.services", name, *unknown_service(site, name))
     return None not in found and not unknown
 
 
@@ -127,15 +172,17 @@ def _check_ways(site: Site, entry: PolicyEntry, problems: Problems) -> bool:
     return bool(entry.ways()) and not apart
 
 
-def _check_offload(site: Site, entry: PolicyEntry, problems: Problems) -> None:
+def _check_offload(site: Site, entry: PolicyEntry, families: set[int], problems: Problems) -> None:
     """What is offloaded has to be something: of flows the kernel takes TCP and UDP without a helper."""
     services = [site.services[name] for name in entry.services if name != ANY]
-    if entry.offload == EXPECTED and not any(service.helper for service in services):
+    helpers = [service.helper for service in services if service.helper]
+    lacking = "a helper for IPv6" if helpers else "a helper"
+    if entry.offload == EXPECTED and all(_lacks(helper, families) for helper in helpers):
         problems.add(
             SITE,
             f"{entry.place}.offload",
             EXPECTED,
-            "no service of this entry has a helper, so that nothing is expected",
+            f"no service of this entry has {lacking}, so that nothing is expected",
             "write true, or name a service with a helper",
         )
     plain = any((service.tcp or service.udp) and not service.helper for service in services)
@@ -162,7 +209,7 @@ def _check_families(site: Site, entry: PolicyEntry, problems: Problems) -> None:
             "give both a prefix of one family",
         )
         return
-    _check_offload(site, entry, problems)
+    _check_offload(site, entry, families, problems)
     common = " and ".join(f"IPv{family}" for family in sorted(families))
     for name in () if entry.any_service else entry.services:
         for kind in site.services[name].icmp:

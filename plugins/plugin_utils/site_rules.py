@@ -20,7 +20,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_checks import (
     check_data_network,
     check_policy,
-    nearest_service,
+    unknown_service,
     warn_of_policy,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import check_probes
@@ -224,8 +224,7 @@ def _check_port_forwards(site: Site, problems: Problems) -> None:
                 SITE,
                 f"{key}.service",
                 forward.service,
-                "unknown service",
-                nearest_service(site, forward.service),
+                *unknown_service(site, forward.service),
             )
         if service and not (service.tcp or service.udp):
             problems.add(

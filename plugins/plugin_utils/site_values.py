@@ -90,6 +90,12 @@ class Value:
         self.wrong("is not a text", "write it in quotes")
         return None
 
+    def name(self) -> str | None:
+        """A name that is looked up later, known or not; a whole number counts as its digits."""
+        if isinstance(self.raw, int) and not isinstance(self.raw, bool):
+            return str(self.raw)
+        return self.text()
+
     def word(self, longest: int = 63) -> str | None:
         """A name that can stand in files, comments and other names."""
         text = self.text()

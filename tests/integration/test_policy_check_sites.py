@@ -91,6 +91,13 @@ def dual() -> HostVars:
     return hosts
 
 
+def dual_served(**changes: Any) -> HostVars:
+    """IPv6 on both data networks, and on the client that port forwards lead to."""
+    hosts = dual_with(**changes)
+    hosts["client"]["node_interfaces"]["eth0"]["addresses"].append("2001:db8:2::3")
+    return hosts
+
+
 FORWARDS = [{"to": "outside", "service": service, "host": "client"} for service in ("http", "ftp")]
 FRAGMENTS = [
     {"place": "table", "text": "chain own {\n    ip saddr 198.51.100.1 drop\n}"},
@@ -107,8 +114,11 @@ SERVED = [
     {"to": "outside", "service": "ssh", "host": "client"},
 ]
 HAIRPINS = [{**forward, "hairpin": True} for forward in FORWARDS]
+VIRTUAL = ("192.168.0.100", "2001:db8::100")
+DUAL_FORWARDS = [{**forward, "address": one} for forward in FORWARDS for one in VIRTUAL]
+DUAL_HAIRPINS = [{**forward, "hairpin": True} for forward in DUAL_FORWARDS]
 LIMITED = [
-    {"from": "inside", "to": "outside", "services": ["dns", "ssh"], "limit": "5/second"},
+    {"from": "inside", "to": "outside", "services": ["dns", "ssh"], "limit": "5/second", "counter": True},
     {"from": "outside", "to": "inside", "services": ["ping", "tftp"]},
 ]
 OUT = {"from": "inside", "to": "outside"}
@@ -133,6 +143,11 @@ ANY: list[dict[str, Any]] = [
     {**OUT, "services": ["ping"], "limit": "1/second"},
     {**OUT, "services": "any"},
     {**BACK, "services": "any", "action": "reject"},
+]
+HELPERS_OF_IPV4: list[dict[str, Any]] = [
+    {**OUT, "services": ["irc", "ftp"], "sources": ["elsewhere"]},
+    {**OUT, "services": ["irc", "pptp", "netbios-ns", "tftp"]},
+    {**BACK, "services": ["pptp", "ssh"], "limit": "5/second"},
 ]
 ALTERNATING: list[dict[str, Any]] = [
     {**OUT, "services": [service], "action": action}
@@ -159,6 +174,16 @@ SITES: dict[str, Callable[[], HostVars]] = {
         site_policy=[{"from": ["inside", "dmz"], "to": "outside", "services": "any"}]
     ),
     "hairpin": lambda: with_site(site_port_forwards=HAIRPINS),
+    "port forwards, both families": lambda: dual_served(site_port_forwards=DUAL_FORWARDS),
+    "hairpin, both families": lambda: dual_served(site_port_forwards=DUAL_HAIRPINS),
+    "hairpin, both families, no source nat": lambda: dual_served(
+        site_port_forwards=DUAL_HAIRPINS, site_source_nat="none"
+    ),
+    "helpers of one family": lambda: dual_served(
+        site_addresses=ADDRESSES,
+        site_policy=HELPERS_OF_IPV4,
+        site_port_forwards=[{**each, "service": "irc"} for each in DUAL_HAIRPINS[:2]],
+    ),
     "limits, and no probe": lambda: with_site(site_policy=LIMITED, site_probes=None),
     "entries": lambda: dual_with(site_addresses=ADDRESSES, site_policy=ENTRIES),
     "any": lambda: dual_with(site_policy=ANY, site_port_forwards=FORWARDS[:0]),
@@ -221,19 +246,49 @@ BY_HAND: list[dict[str, Any]] = [
 ]
 
 
-def test_three_networks_do_what_is_written_by_hand() -> None:
+SIX = {"family": 6}
+TO_SIX = {"destination": "2001:db8::100", **SIX}
+IN_IPV6: list[dict[str, Any]] = [
+    {**OUT, "service": "pptp", "family": 4, "expected": ["accept", "helper pptp"]},
+    {**OUT, "service": "pptp", **SIX, "expected": ["accept", "snat to 2001:db8::100", "no helper"]},
+    {**OUT, "service": "irc", **SIX, "expected": ["accept", "no helper"]},
+    {**OUT, "service": "tftp", **SIX, "expected": ["accept", "helper tftp"]},
+    {**BACK, "service": "http", **TO_SIX, "expected": ["accept", "dnat to 2001:db8:2::3", "no snat"]},
+    {**BACK, "service": "ftp", **TO_SIX, "expected": ["accept", "dnat to 2001:db8:2::3", "helper ftp"]},
+    {
+        **{"from": "inside", "to": "inside", "source": "2001:db8:2::9", "service": "http", **TO_SIX},
+        "expected": ["accept", "dnat to 2001:db8:2::3", "snat to 2001:db8:2::100"],
+    },
+    {**BACK, "service": "smtp", **TO_SIX, "expected": "drop"},
+    {**BACK, "service": "http", "destination": "2001:db8:2::3", **SIX, "expected": "drop"},
+]
+
+
+@pytest.mark.parametrize(
+    ("hostvars", "by_hand"),
+    [
+        pytest.param(three(site_source_nat={"outside": "virtual_address"}), BY_HAND, id="three networks"),
+        pytest.param(
+            dual_served(site_policy=HELPERS_OF_IPV4[1:], site_port_forwards=DUAL_HAIRPINS),
+            IN_IPV6,
+            id="both families",
+        ),
+    ],
+)
+def test_a_site_does_what_is_written_by_hand(hostvars: HostVars, by_hand: list[dict[str, Any]]) -> None:
     """Nothing of these expectations comes from the code that compiles the rules, or derives tests."""
-    hostvars = three(site_source_nat={"outside": "virtual_address"}, site_policy_tests=BY_HAND)
+    for variables in hostvars.values():
+        variables["site_policy_tests"] = by_hand
     problems = Problems()
     site = built(hostvars)
     written = read_policy_tests(hostvars, site, problems)
     assert problems.lines() == []
     view = policy_test_view(site, "fw-1", written)
     assert view is not None
-    wires, probes = read(view["interfaces"], view["tests"][: len(BY_HAND)])
+    wires, probes = read(view["interfaces"], view["tests"][: len(by_hand)])
     with open_space(wires, probes) as space:
         rows = check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
-    assert len(rows) == len(BY_HAND)
+    assert len(rows) == len(by_hand)
     assert [row for row in rows if not row["ok"]] == []
 
 

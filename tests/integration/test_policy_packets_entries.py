@@ -23,7 +23,7 @@ POLICY = [
     {**OUT, "services": ["smtp"], "destinations": ["192.168.0.4"]},
     {**OUT, "services": ["smtp", "ntp"], "action": "reject", "log": True},
     {**OUT, "services": ["http"], "action": "drop", "counter": True},
-    {**OUT, "services": ["ping"], "sources": ["client"], "limit": "1/hour"},
+    {**OUT, "services": ["ping"], "sources": ["client"], "limit": "1/hour", "counter": True},
     {**OUT, "services": "any"},
 ]
 RULESET = ruleset(
@@ -53,14 +53,19 @@ def test_the_first_match_wins(wire: Wire, service: str, seen: str) -> None:
     assert wire.client.probe("connect", service, SERVER)["seen"] == seen
 
 
-def test_a_limit_on_pings_is_not_undone_by_a_later_entry(wire: Wire) -> None:
-    assert wire.client.probe("echo", SERVER, 9)["received"] == 5
-
-
 def counted(wire: Wire, name: str) -> int:
     listed = json.loads(wire.firewall("nft", "-j", "list", "counter", "inet", "ftfw", name))
     packets: int = listed["nftables"][-1]["counter"]["packets"]
     return packets
+
+
+def test_a_limit_on_pings_is_not_undone_by_a_later_entry(wire: Wire) -> None:
+    assert wire.client.probe("echo", SERVER, 9)["received"] == 5
+    # what came through is a flow, and counted once; what is over the limit has a counter of its own
+    assert {name: counted(wire, name) for name in ("policy_5", "policy_5_over")} == {
+        "policy_5": 1,
+        "policy_5_over": 4,
+    }
 
 
 def test_a_counter_counts_what_its_entry_decides(wire: Wire) -> None:

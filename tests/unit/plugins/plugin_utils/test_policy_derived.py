@@ -89,6 +89,26 @@ def test_helper_and_limit(lab: HostVars) -> None:
     }
 
 
+def test_no_helper_is_expected_in_a_family_that_it_is_not_for(dual: HostVars) -> None:
+    for variables in dual.values():
+        variables["site_policy"] = [{"from": "inside", "to": "outside", "services": ["pptp", "tftp"]}]
+        variables["site_port_forwards"] = [
+            {"to": "outside", "service": "irc", "host": host, "address": address}
+            for host, address in (("client", "192.168.0.100"), ("2001:db8:2::3", "2001:db8::100"))
+        ]
+    name = "site_policy[0]: inside to outside"
+    places = (", tcp/1723 (", ", udp/69 (", ", tcp/6667 (")
+    found = {key: words[-1] for place in places for key, words in named(dual, place).items()}
+    assert found == {
+        f"{name}: pptp, tcp/1723 (IPv4)": "helper pptp",
+        f"{name}: pptp, tcp/1723 (IPv6)": "no helper",
+        f"{name}: tftp, udp/69 (IPv4)": "helper tftp",
+        f"{name}: tftp, udp/69 (IPv6)": "helper tftp",
+        "site_port_forwards[0]: irc, tcp/6667 (IPv4)": "helper irc",
+        "site_port_forwards[1]: irc, tcp/6667 (IPv6)": "no helper",
+    }
+
+
 def test_a_miss_is_no_hit_of_another_entry(changed: Change) -> None:
     lab = changed(
         {
@@ -244,6 +264,7 @@ def test_a_report_lists_what_no_test_noticed() -> None:
         "1 tests, 0 failed",
         "fw-1: 5 mutants, 2 noticed, 1 not noticed, 1 that no packet can tell, 1 that nft refuses",
         "NOT NOTICED  forward, line 9: removed: accept",
+        "no packet tells 1: it is no mistake (forward 9)",
     ]
 
 

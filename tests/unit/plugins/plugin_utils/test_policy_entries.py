@@ -243,6 +243,32 @@ def test_plain_neighbours_become_one_rule(changed: Change) -> None:
     assert "    # site_policy[2]: inside to outside: dns\n    counter policy_2 {}\n" in text
 
 
+def test_what_is_over_a_limit_has_a_counter_of_its_own(changed: Change) -> None:
+    text = compiled(
+        changed,
+        {"services": ["ssh"], "limit": "5/minute", "counter": True},
+        {"services": ["ping"], "limit": "1/second", "counter": True},
+        {"services": ["dns"], "limit": "1/second"},
+    )
+    over = 'limit rate over 5/minute counter name "policy_0_over" drop'
+    assert chain(text)[1:3] == [
+        f"tcp dport 22 {OPENS} {over}",
+        f'tcp dport 22 {OPENS} counter name "policy_0" accept',
+    ]
+    pings = chain(text, "inside_to_outside_pings")
+    over = 'limit rate over 1/second counter name "policy_1_over" drop'
+    assert [line for line in pings if "drop" in line] == [
+        f"icmp type echo-request {over}",
+        f"icmpv6 type echo-request {over}",
+    ]
+    assert (
+        "    # site_policy[0]: inside to outside: ssh: over 5/minute\n    counter policy_0_over {}\n" in text
+    )
+    # without a counter there is none for what is over
+    assert f"tcp dport 53 {OPENS} limit rate over 1/second drop" in chain(text)
+    assert "policy_2" not in text
+
+
 def test_neighbours_between_the_same_networks_become_one_rule(changed: Change) -> None:
     back = {"from": "outside", "to": "inside"}
     text = compiled(

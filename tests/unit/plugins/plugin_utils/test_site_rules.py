@@ -169,6 +169,30 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_policy[0].services: htps: unknown service; "
         "did you mean https? (site_services declares a site's own)",
     ),
+    "port without a protocol": (
+        {"all:site_policy.0.services": ["ssh", 8080]},
+        "all: site_policy[0].services: 8080: is a port without a protocol, and services have names; "
+        "declare it in site_services, such as NAME: {tcp: [8080]}, and write NAME here",
+    ),
+    "port without a protocol, in quotes": (
+        {"all:site_policy.0.services": ["8080"]},
+        "all: site_policy[0].services: 8080: is a port without a protocol, and services have names; "
+        "declare it in site_services, such as NAME: {tcp: [8080]}, and write NAME here",
+    ),
+    "ports without a protocol": (
+        {"all:site_policy.0.services": ["8000-8010"]},
+        "all: site_policy[0].services: 8000-8010: is a port without a protocol, and services have names; "
+        "declare it in site_services, such as NAME: {tcp: [8000-8010]}, and write NAME here",
+    ),
+    "service that is no name": (
+        {"all:site_policy.0.services": [True]},
+        "all: site_policy[0].services[0]: true: is not a text; write it in quotes",
+    ),
+    "port forward of a port without a protocol": (
+        {"all:site_port_forwards": [{**FORWARD, "service": 8080}]},
+        "all: site_port_forwards[0].service: 8080: is a port without a protocol, and services have names; "
+        "declare it in site_services, such as NAME: {tcp: [8080]}, and write NAME here",
+    ),
     "grounded sync network": (
         {"omarine:hypervisor_bridges.br2.addresses": ["192.168.100.1/24"]},
         "omarine: hypervisor_bridges.br2.addresses: [192.168.100.1/24]: network sync carries the "
@@ -368,6 +392,15 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_policy[0].offload: expected: no service of this entry has a helper, so that nothing is "
         "expected; write true, or name a service with a helper",
     ),
+    "offload of what nobody expects in IPv6": (
+        {
+            "all:site_networks.outside.prefixes": ["2001:db8::/64"],
+            "all:site_networks.inside.prefixes": ["2001:db8:2::/64"],
+            "all:site_policy": [{**OUT, "services": ["irc"], "offload": "expected"}],
+        },
+        "all: site_policy[0].offload: expected: no service of this entry has a helper for IPv6, so that "
+        "nothing is expected; write true, or name a service with a helper",
+    ),
     "offload of what the kernel does not take": (
         {"all:site_policy": [{**OUT, "services": ["ftp", "ping"], "offload": True}]},
         "all: site_policy[0].offload: true: the kernel offloads TCP and UDP without a helper, and no service "
@@ -421,6 +454,10 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     "service without a port": (
         {"all:site_services": {"game": {"helper": "ftp"}}},
         "all: site_services.game: {helper: ftp}: a service without a port; give it tcp, udp or icmp",
+    ),
+    "unknown helper": (
+        {"all:site_services": {"game": {"tcp": [2121], "helper": "ftpp"}}},
+        "all: site_services.game.helper: ftpp: is unknown; did you mean ftp?",
     ),
     "helper of the other protocol": (
         {"all:site_services": {"game": {"udp": [21], "helper": "ftp"}}},
