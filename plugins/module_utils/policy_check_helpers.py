@@ -10,6 +10,7 @@ DIALOGS = ("ftp", "tftp")
 """Helpers whose dialog can be had here."""
 GREETING = b"220 ready\r\n"
 """The helper reads no line before it has seen the end of one."""
+SNMP_PORTS = (161, 162)
 
 
 def is_datagram(helper: str | None) -> bool:
@@ -20,6 +21,22 @@ def is_datagram(helper: str | None) -> bool:
 def first_data(helper: str | None) -> bytes:
     """What the first packet says: of TFTP a read request (RFC 1350)."""
     return b"\0\1file\0octet\0" if helper == "tftp" else b""
+
+
+def snmp_message(community: bytes) -> bytes:
+    """An SNMP request for one object, in the name of a community (RFC 1157, section 4.1; BER)."""
+
+    def ber(tag: int, *content: bytes) -> bytes:
+        value = b"".join(content)
+        return bytes([tag, len(value)]) + value
+
+    integer, octets, null, identifier, sequence, request = 0x02, 0x04, 0x05, 0x06, 0x30, 0xA0
+    zero = ber(integer, b"\0")
+    # 1.3.6.1: it is about nothing
+    variable = ber(sequence, ber(identifier, b"\x2b\x06\x01"), ber(null))
+    return ber(
+        sequence, zero, ber(octets, community), ber(request, zero, zero, zero, ber(sequence, variable))
+    )
 
 
 def announced(address: Address, port: int) -> bytes:

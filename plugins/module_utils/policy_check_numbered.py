@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import struct
 
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import first_data
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import (
+    SNMP_PORTS,
+    first_data,
+    snmp_message,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
     ACK,
     GRE,
@@ -64,6 +68,15 @@ def tagged(probe: Probe, part: int) -> bytes:
     return _MAGIC + struct.pack("!IH", probe.number, part)
 
 
+def datagram(probe: Probe, part: int) -> bytes:
+    """What a UDP packet of the probe says; to a port of SNMP, what the kernel's helper takes for SNMP.
+
+    Where addresses are translated, it drops the rest.
+    """
+    data = tagged(probe, part)
+    return snmp_message(data) if probe.port in SNMP_PORTS else data
+
+
 def part_of(packet: Packet) -> int:
     if packet.protocol == TCP:
         return (packet.sequence & ((1 << STEP) - 1)) >> _PART
@@ -78,7 +91,7 @@ def opening(probe: Probe, part: int = 0) -> bytes:
         ends = (probe.source, probe.source_port + part), (probe.destination, probe.port)
         raw = tcp(*ends, probe.flags, sequence, acknowledged)
     elif probe.protocol == UDP:
-        data = first_data(probe.helper) + tagged(probe, part)
+        data = first_data(probe.helper) + datagram(probe, part)
         raw = udp((probe.source, probe.source_port + part), (probe.destination, probe.port), data)
     elif probe.protocol == ICMP_OF[probe.family]:
         raw = _message(probe, part)
@@ -119,7 +132,7 @@ def reply_to(probe: Probe, arrived: Packet) -> bytes:
         return tcp(*ends, SYN | ACK, own, arrived.sequence + 1)
     if probe.protocol == UDP:
         ends = (destination, arrived.port), (source, arrived.source_port)
-        return udp(*ends, tagged(probe, REPLY_PART))
+        return udp(*ends, datagram(probe, REPLY_PART))
     if probe.protocol == ICMP_OF[probe.family]:
         type_ = ICMP_REPLIES[probe.family].get(probe.type, 0)
         return icmp(destination, source, type_, 0, arrived.identifier << 16, tagged(probe, REPLY_PART))
@@ -138,5 +151,5 @@ def later(probe: Probe, data: bytes = b"data") -> bytes:
     if probe.protocol == TCP:
         return tcp(*ends, PSH | ACK, own, own, data)
     if probe.protocol == UDP:
-        return udp(*ends, tagged(probe, _LATER))
+        return udp(*ends, datagram(probe, _LATER))
     return opening(probe, 1)

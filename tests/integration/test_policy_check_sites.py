@@ -146,9 +146,10 @@ ANY: list[dict[str, Any]] = [
 ]
 HELPERS_OF_IPV4: list[dict[str, Any]] = [
     {**OUT, "services": ["irc", "ftp"], "sources": ["elsewhere"]},
-    {**OUT, "services": ["irc", "pptp", "netbios-ns", "tftp"]},
+    {**OUT, "services": ["irc", "pptp", "netbios-ns", "tftp", "agents"]},
     {**BACK, "services": ["pptp", "ssh"], "limit": "5/second"},
 ]
+AGENTS = {"agents": {"udp": [161], "helper": "snmp"}}
 ALTERNATING: list[dict[str, Any]] = [
     {**OUT, "services": [service], "action": action}
     for service, action in zip(
@@ -182,6 +183,7 @@ SITES: dict[str, Callable[[], HostVars]] = {
     "helpers of one family": lambda: dual_served(
         site_addresses=ADDRESSES,
         site_policy=HELPERS_OF_IPV4,
+        site_services=AGENTS,
         site_port_forwards=[{**each, "service": "irc"} for each in DUAL_HAIRPINS[:2]],
     ),
     "limits, and no probe": lambda: with_site(site_policy=LIMITED, site_probes=None),
@@ -269,7 +271,9 @@ IN_IPV6: list[dict[str, Any]] = [
     [
         pytest.param(three(site_source_nat={"outside": "virtual_address"}), BY_HAND, id="three networks"),
         pytest.param(
-            dual_served(site_policy=HELPERS_OF_IPV4[1:], site_port_forwards=DUAL_HAIRPINS),
+            dual_served(
+                site_policy=HELPERS_OF_IPV4[1:], site_services=AGENTS, site_port_forwards=DUAL_HAIRPINS
+            ),
             IN_IPV6,
             id="both families",
         ),
