@@ -44,6 +44,8 @@ _MARK = 0x88B5
 """An Ethernet type for local experiments (IEEE 802, table 9-1)."""
 _BUFFER = 1 << 24
 _SECONDS = 30
+_SLOWEST = 100_000
+"""Bytes of a ruleset that nft takes in a second at least; twenty times as many are usual."""
 _HOPS = 3
 """Backlogs that a packet goes through: into the firewall, out of it, and what it sends back."""
 
@@ -327,13 +329,14 @@ def _load(text: str) -> None:
 
 
 def _run(command: list[str], text: str) -> None:
+    limit = _SECONDS + len(text) // _SLOWEST
     try:
         done = subprocess.run(
-            command, input=text, capture_output=True, text=True, check=False, timeout=_SECONDS
+            command, input=text, capture_output=True, text=True, check=False, timeout=limit
         )
     except FileNotFoundError as error:
         raise SpaceError(f"{command[0]}: is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise SpaceError(f"{command[0]}: had no answer after {_SECONDS} s") from error
+        raise SpaceError(f"{command[0]}: had no answer after {limit} s") from error
     if done.returncode:
         raise CommandError(command[0], done.stderr.strip())

@@ -48,7 +48,7 @@ class Probe:
         self.host = host
         spec = {**DEFAULTS, "require_reachable": not held, "flows": flows, "listeners": listeners}
         program = BORN if held else FILE
-        for file in {FILE, program}:
+        for file in sorted({FILE, program}):
             lab.copy(host, file, f"/root/{file.name}")
         name = f"/root/probe-{len(lab._children)}.json"
         lab.run(host, f"cat > {name}", text=json.dumps(spec))

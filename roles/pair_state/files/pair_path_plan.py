@@ -120,7 +120,10 @@ def decode(data: bytes) -> Report:
         raise ReportError(f"{type(error).__name__}: {error}") from error
     typed = (
         isinstance(report.boot, str)
-        and all(type(number) is int for number in (report.sequence, report.given_up))
+        and all(
+            isinstance(number, int) and not isinstance(number, bool)
+            for number in (report.sequence, report.given_up)
+        )
         and isinstance(report.able, bool)
         and isinstance(report.fault, bool)
         and isinstance(report.claims, bool)
