@@ -331,9 +331,7 @@ def _load(text: str) -> None:
 def _run(command: list[str], text: str) -> None:
     limit = _SECONDS + len(text) // _SLOWEST
     try:
-        done = subprocess.run(
-            command, input=text, capture_output=True, text=True, check=False, timeout=limit
-        )
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=limit)
     except FileNotFoundError as error:
         raise SpaceError(f"{command[0]}: is not installed") from error
     except subprocess.TimeoutExpired as error:
