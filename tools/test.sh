@@ -7,10 +7,10 @@ stages=${1:-lint unit integration molecule}
 # long: the scenarios with all of their tests and faults, and nothing else
 [ "$stages" != long ] ||
     export FTFW_TEST_LONG=1 FTFW_DRILL_SET=all FTFW_GUEST_FAULTS=freeze,freeze_process,carrier_outside,full_table,clock_skew
-passed=0 failed=0 failures=
+passed=0 failed=0 failures= sanity=
 # not in the clone: the path of a Unix socket can't be longer than 107 bytes
 scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
-trap 'rm -rf "$scratch"' EXIT
+trap '[ -z "$sanity" ] || kill -- "-$sanity" 2>/dev/null; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir -p build/test
@@ -35,7 +35,18 @@ shell_scripts() {
     echo tools/prepare.sh
 }
 
+ended() { # PID LOG: waits for what runs in the background, and shows what it has said
+    wait "$1"
+    code=$?
+    sanity=
+    cat "$2"
+    return "$code"
+}
+
 lint() {
+    # on the second processor, for it takes as long as all others
+    setsid tools/sanity.sh >"$scratch/sanity.log" 2>&1 &
+    sanity=$!
     check yamllint yamllint --strict .
     check ansible-lint ansible-lint --offline --strict
     check ruff-check ruff check
@@ -45,7 +56,7 @@ lint() {
     check shellcheck shellcheck --external-sources $(shell_scripts | sort -u)
     check antsibull-docs env HOME="$PWD/build/test" antsibull-docs lint-collection-docs --plugin-docs .
     check antsibull-changelog antsibull-changelog lint
-    check sanity tools/sanity.sh
+    check sanity ended "$sanity" "$scratch/sanity.log"
 }
 
 tests() { # FOLDER

@@ -349,21 +349,15 @@ def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
     assert "announced" not in pair[1].log
 
 
-def test_flows_are_to_be_sent_again_when_a_link_has_healed(wires: Wires, pair: Pair) -> None:
+def test_flows_are_to_be_sent_again_when_links_are_heard(pair: Pair) -> None:
+    """Once for all of them; how often at most is the plan's matter."""
     left = pair[0]
     os.mkfifo(left.folder / "notify")
     notified = os.open(left.folder / "notify", os.O_RDWR | os.O_NONBLOCK)
     try:
-        # of the start
         assert select.select([notified], [], [], 5)[0]
         assert os.read(notified, 100) == b"PEER heard\n"
-        with wires.cut(wires.end("left", "sync")):
-            time.sleep(1.5)
-            assert not select.select([notified], [], [], 0)[0]
-        # not more often than each 20 seconds
-        assert select.select([notified], [], [], 22)[0]
-        assert os.read(notified, 100) == b"PEER heard\n"
-        assert not select.select([notified], [], [], 2)[0]
+        assert not select.select([notified], [], [], 1)[0]
     finally:
         os.close(notified)
 

@@ -66,14 +66,6 @@ def test_no_mutant_of_the_lab_is_unnoticed(play: Any) -> None:
     assert "no packet tells 7: it decides what conntrackd is told, and nothing about a packet (" in printed
 
 
-def test_a_mutant_that_no_test_notices_fails_the_run(play: Any) -> None:
-    """A fragment is the site's own, and has no test that is derived."""
-    fragment = {"place": "forward", "text": "tcp dport 4711 accept"}
-    code, printed, _document = play(policy_mutate=True, site_fragments=[fragment])
-    assert code == 2
-    assert "NOT NOTICED  forward, line " in printed and "tcp dport 4711 accept" in printed
-
-
 def test_a_wrong_expectation_fails_the_run(play: Any) -> None:
     code, printed, document = play(site_policy_tests=[{**SSH, "expected": "drop", "name": "ours"}])
     assert code == 2

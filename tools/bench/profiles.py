@@ -38,8 +38,17 @@ ADDRESSES = {
     "fw-2": {"outside_local": "192.168.0.2", "inside_local": "192.168.2.2", "sync_local": "192.168.100.200"},
 }
 PROFILES = (*FOREIGN, *OURS)
-PRIORITY = "/run/systemd/system/conntrackd.service.d/90-bench.conf"
-"""Gives conntrackd the real-time priority that it takes where nobody forbids it."""
+_DROP_IN = "/run/systemd/system/{}.service.d/90-bench.conf"
+AS_FOREIGN = {
+    # the real-time priority that conntrackd takes where nobody forbids it
+    _DROP_IN.format("conntrackd"): "[Service]\nRestrictRealtime=no\nNice=0\nCapabilityBoundingSet=~\n",
+    # only ours has these; keepalived wants them, and they stand in /etc, where a mask in /run does not count
+    **dict.fromkeys(
+        map(_DROP_IN.format, ("pair-state", "pair-guard", "pair-path")),
+        "[Unit]\nConditionPathExists=/run/ftfw-ours\n",
+    ),
+}
+"""Files that make a node what it is without our roles."""
 UNITS = "keepalived conntrackd pair-state pair-guard pair-path"
 
 
@@ -98,26 +107,23 @@ class Profiles:
                 f"chmod 700 {FILES['transition']} 2>/dev/null; nft -f {FILES['ruleset.nft']}"
                 " && conntrack -F 2>/dev/null; rm -f /run/pair-state/state.json",
             )
-            self._let_have_priority(node, profile not in WRITTEN)
+            self._make_foreign(node, profile not in WRITTEN)
             if profile in WRITTEN:
                 self.lab.run(node, "nft -f -", text="\n".join(self.probe).replace("SECONDS", "36000") + "\n")
                 self.lab.run(node, "systemctl start conntrackd pair-state pair-guard pair-path")
             else:
-                self.lab.run(
-                    node,
-                    "systemctl mask --quiet --runtime pair-state pair-guard pair-path;"
-                    " systemctl start conntrackd",
-                )
+                self.lab.run(node, "systemctl start conntrackd")
         for node in NODES:
             self.lab.run(node, "systemctl start keepalived")
         primary = self.lab.primary()
         self.lab.wait("the transitions are over", lambda: self._settled(profile), 30)
         return primary
 
-    def _let_have_priority(self, node: str, wanted: bool) -> None:
-        text = "[Service]\nRestrictRealtime=no\nNice=0\nCapabilityBoundingSet=~\n"
-        write = f"mkdir -p $(dirname {PRIORITY}) && cat > {PRIORITY}" if wanted else f"rm -f {PRIORITY}"
-        self.lab.run(node, f"{write}; systemctl daemon-reload", text=text)
+    def _make_foreign(self, node: str, wanted: bool) -> None:
+        for path, text in AS_FOREIGN.items():
+            write = f"mkdir -p $(dirname {path}) && cat > {path}" if wanted else f"rm -f {path}"
+            self.lab.run(node, write, text=text)
+        self.lab.run(node, "systemctl daemon-reload")
 
     def _settled(self, profile: str) -> bool:
         if profile not in WRITTEN:

@@ -52,6 +52,7 @@ def test_timer_finds_two_primaries(roles: tuple[str, str]) -> None:
         assert all("two primaries: fw-1 and fw-2 have 192.168.2.100" in lines[-1] for lines in after)
 
 
+@pytest.mark.long
 def test_timer_finds_flows_that_the_backup_lacks(roles: tuple[str, str]) -> None:
     primary, backup = roles
     with by_hand(*roles), flow() as port:
