@@ -7,7 +7,7 @@ stages=${1:-lint unit integration molecule}
 # long: the scenarios with all of their tests and faults, and nothing else
 [ "$stages" != long ] ||
     export FTFW_TEST_LONG=1 FTFW_DRILL_SET=all FTFW_GUEST_FAULTS=freeze,freeze_process,carrier_outside,full_table,clock_skew
-passed=0 failed=0 failures= sanity=
+passed=0 failed=0 failures='' sanity=''
 # not in the clone: the path of a Unix socket can't be longer than 107 bytes
 scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
 trap '[ -z "$sanity" ] || kill -- "-$sanity" 2>/dev/null; rm -rf "$scratch"' EXIT
