@@ -10,6 +10,7 @@ neighbours, so each address of a network is there.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import socket
 import subprocess
@@ -153,11 +154,13 @@ class Space:
         links = [f"link set {device} up" for device in self._places]
         marks = ["link add name mark0 type veth peer name mark1", "link set mark0 up", "link set mark1 up"]
         _run(["ip", "-batch", "-"], "\n".join([*marks, *links]))
+        _until_sending()
         self._wire = self._open(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         with suppress(OSError):
             # what is sent is not to be read again; older kernels don't know how
             self._wire.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self._enter(self._inside)
+        _until_sending()
         for family, protocol in self._protocols:
             kind = socket.AF_INET if family == 4 else socket.AF_INET6
             taken = self._open(kind, socket.SOCK_RAW, protocol)
@@ -254,7 +257,10 @@ class Space:
         end = time.monotonic() + _SECONDS
         while time.monotonic() < end:
             self._wire.settimeout(max(0.01, end - time.monotonic()))
-            frame, (device, ethertype, kind, *_rest) = self._wire.recvfrom(65536)
+            try:
+                frame, (device, ethertype, kind, *_rest) = self._wire.recvfrom(65536)
+            except TimeoutError:
+                break
             if kind == PACKET_OUTGOING:
                 continue
             if device == "mark1" and ethertype == _MARK:
@@ -262,7 +268,7 @@ class Space:
             packet = parse(frame[14:]) if device in self._places else None
             if packet is not None:
                 heard.append(Heard(self._places[device], packet))
-        raise SpaceError("the wires are dead: a frame did not come back")
+        raise SpaceError(f"the wires are dead: a frame did not come back within {_SECONDS} s")
 
 
 def _flags(address: str) -> str:
@@ -321,6 +327,24 @@ def _write(settings: dict[str, int]) -> None:
             Path("/proc/sys/net", key).write_text(f"{value}\n")
 
 
+def _until_sending() -> None:
+    """Wait until each device that is up is in operation: before, what it sends is lost in silence.
+
+    The end of a veth pair that comes up first gets its queueing discipline from the kernel's link watch,
+    which may have to wait for others (linkwatch_do_dev, dev_activate).
+    """
+    end = time.monotonic() + _SECONDS
+    while True:
+        links = json.loads(_run(["ip", "-json", "link", "show"], ""))
+        up = {one["ifname"]: one["operstate"] for one in links if "UP" in one["flags"]}
+        dead = [device for device, state in up.items() if device != "lo" and state != "UP"]
+        if not dead:
+            return
+        if time.monotonic() > end:
+            raise SpaceError(f"the wires are dead: {', '.join(dead)} cannot send after {_SECONDS} s")
+        time.sleep(0.01)
+
+
 def _load(text: str) -> None:
     try:
         _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
@@ -328,7 +352,7 @@ def _load(text: str) -> None:
         raise TableError(explain(error.stderr, text, added=1)[1]) from error
 
 
-def _run(command: list[str], text: str) -> None:
+def _run(command: list[str], text: str) -> str:
     limit = _SECONDS + len(text) // _SLOWEST
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=limit)
@@ -338,3 +362,4 @@ def _run(command: list[str], text: str) -> None:
         raise SpaceError(f"{command[0]}: had no answer after {limit} s") from error
     if done.returncode:
         raise CommandError(command[0], done.stderr.strip())
+    return done.stdout

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils import policy_check_space as space
 from ansible_collections.ftfw.pair.tests.integration.policy_check_runner import rows_of
 
 RULES = """
@@ -227,3 +229,23 @@ def test_without_rules_nothing_is_dropped() -> None:
     plain = [test for test in TESTS if test["from"] == "in" and "packet" not in test]
     rows = rows_of("", INTERFACES, [{**test, "expected": ["accept"]} for test in plain])
     assert not [row for row in rows.values() if row["seen"].startswith("drop")]
+
+
+def test_no_wire_is_used_before_the_kernel_lets_it_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "_SECONDS", 1)
+    with space.Space([], []):
+        # the other end is down, so this one has no carrier, and drops all that it should send
+        subprocess.run(["ip", "link", "add", "one", "up", "type", "veth", "peer", "name", "two"], check=True)
+        with pytest.raises(space.SpaceError, match="the wires are dead: one cannot send after 1 s"):
+            space._until_sending()
+        subprocess.run(["ip", "link", "set", "two", "up"], check=True)
+        space._until_sending()
+
+
+def test_a_frame_that_is_lost_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "_SECONDS", 1)
+    with space.Space([], []) as made:
+        made._enter(made._outside)
+        subprocess.run(["ip", "link", "set", "mark1", "down"], check=True)
+        with pytest.raises(space.SpaceError, match="a frame did not come back within 1 s"):
+            made.exchange([])

@@ -195,7 +195,9 @@ def test_nothing_is_left_of_a_killed_one(number: signal.Signals) -> None:
         "tests": [SSH, TELNET, BACK, OVER_THERE, INSIDE],
         "mutate": True,
     }
-    command = [sys.executable, "-m", "ansible_collections.ftfw.pair.plugins.modules.policy_check"]
+    # what a shell without job control starts in the background ignores SIGINT, and so would all below it
+    python = ["env", "--default-signal=INT", sys.executable]
+    command = [*python, "-m", "ansible_collections.ftfw.pair.plugins.modules.policy_check"]
     mark = f"FTFW_MARK={os.urandom(8).hex()}"
     environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS), **dict([mark.split("=")])}
     with subprocess.Popen(
