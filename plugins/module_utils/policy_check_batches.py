@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import Moment
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_OF, TCP, UDP
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import Probe
 
@@ -26,6 +27,7 @@ class Batch:
     """Probes that are sent at once. With `limits` as the table has them, it is for one probe alone."""
 
     setup: tuple[str, ...]
+    at: Moment | None
     limits: bool
     probes: list[Probe] = field(default_factory=list)
     flows: set[object] = field(default_factory=set)
@@ -37,22 +39,22 @@ def with_large_bursts(ruleset: str) -> str:
 
 
 def batches(probes: Iterable[Probe]) -> list[Batch]:
-    """Put probes together that don't meet in the connection tracking table and need the same setup.
+    """Put probes together that don't meet in the connection tracking table, and need the same setup and time.
 
     What is sent more than once is there to meet a limit, and gets the table for itself.
     """
     made: list[Batch] = []
     for probe in probes:
         if probe.repeat > 1:
-            made.append(Batch(probe.setup, True, [probe]))
+            made.append(Batch(probe.setup, probe.at, True, [probe]))
             continue
         keys = flow_keys(probe)
         for batch in made:
-            fits = batch.setup == probe.setup and not batch.limits and len(batch.probes) < MOST
-            if fits and not batch.flows & keys:
+            same = (batch.setup, batch.at, batch.limits) == (probe.setup, probe.at, False)
+            if same and len(batch.probes) < MOST and not batch.flows & keys:
                 break
         else:
-            batch = Batch(probe.setup, False)
+            batch = Batch(probe.setup, probe.at, False)
             made.append(batch)
         batch.probes.append(probe)
         batch.flows |= keys

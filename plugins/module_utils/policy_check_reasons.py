@@ -53,6 +53,12 @@ REASONS: tuple[Reason, ...] = (
         "it writes into the log, and decides nothing about a packet",
     ),
     Reason(
+        ".*_to_.*",
+        "without (?!element |limit ).*",
+        ".* drop",
+        "it drops more, which is dropped at the end anyhow; a later entry that lets it through has a test",
+    ),
+    Reason(
         "prerouting",
         "without ct state new",
         ".* ct helper set .*",

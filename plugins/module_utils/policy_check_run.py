@@ -13,6 +13,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_batches imp
     batches,
     with_large_bursts,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import at_moment
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_flows import (
     Conversation,
     converse,
@@ -53,6 +54,9 @@ def check(space: Space, ruleset: str, probes: Sequence[Probe]) -> list[Row]:
     rows: dict[int, Row] = {}
     # the short way lets through what the rules have let through, and not every kernel has it
     rules = without_flowtables(ruleset)
+    if any(probe.at for probe in probes):
+        # nft has to take what is about to be changed, too
+        space.load(rules, fresh=False)
     for batch in batches(probes):
         rows.update(check_batch(space, rules, batch))
     return [rows[probe.number] for probe in probes]
@@ -60,7 +64,7 @@ def check(space: Space, ruleset: str, probes: Sequence[Probe]) -> list[Row]:
 
 def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, Row]:
     """Load the table, send one batch, and return the rows by number."""
-    text = ruleset if batch.limits else with_large_bursts(ruleset)
+    text = at_moment(ruleset if batch.limits else with_large_bursts(ruleset), batch.at)
     space.load("\n".join([text, *batch.setup]), fresh=batch.limits)
     fates = _converse(space, batch.probes)
     flows = ((probe.number, parse(opening(probe))) for probe in batch.probes)

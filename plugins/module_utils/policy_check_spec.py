@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import read_moment
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_numbered import MOST_REPEATS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import (
@@ -125,6 +126,9 @@ def _probe(number: int, test: Mapping[str, Any], networks: Sequence[str], wrong:
     type_ = _type(test.get("type"), source.version, bad) if protocol == ICMP_OF[source.version] else 0
     if protocol in (TCP, UDP) and not test.get("port"):
         bad("port: is missing")
+    at = read_moment(test["at"]) if test.get("at") else None
+    if test.get("at") and at is None:
+        bad(f"at: {test['at']}: is no moment; write it as in: saturday 22:30")
     packet = test.get("packet") or OPENING
     if packet not in PACKETS:
         bad(f"packet: {packet}: is none of {', '.join(PACKETS)}")
@@ -160,6 +164,7 @@ def _probe(number: int, test: Mapping[str, Any], networks: Sequence[str], wrong:
         hops=test.get("hops") or 0,
         broken=bool(test.get("broken")),
         setup=tuple(test.get("setup") or ()),
+        at=at,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import Moment
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import Address, Packet
 
 FIREWALL = "firewall"
@@ -64,6 +65,8 @@ class Probe:
     """Hop limit of ICMP; 0 for the usual one."""
     setup: tuple[str, ...] = ()
     """Commands of nft after the ruleset was loaded."""
+    at: Moment | None = None
+    """When it is sent, for what the ruleset says about the time; None for now."""
 
     @property
     def family(self) -> int:

@@ -135,6 +135,11 @@ options:
         type: list
         elements: str
         default: []
+      at:
+        description:
+          - When it is sent, such as V(saturday 22:30), in UTC, for what the ruleset says with C(meta day) and
+            C(meta hour). By default that is judged by the machine's clock.
+        type: str
       expected:
         description:
           - What should become of it, all of it. V(accept), V(drop) (nothing came out and nothing came back),
@@ -274,6 +279,7 @@ def argument_spec() -> dict[str, Any]:
         "hops": {"type": "int"},
         "broken": {"type": "bool", "default": False},
         "setup": {**strings, "default": []},
+        "at": {"type": "str"},
         "expected": {**strings, "required": True},
     }
     return {

@@ -11,12 +11,15 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import Moment
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import covers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.service_spans import ICMP_KINDS, service_spans
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address
 
+USUAL = Moment(0, 12 * 60)
+"""When a packet is sent of which nothing else is said: Monday noon."""
 OTHER = "other"
 """Any protocol but TCP, UDP and ICMP."""
 
@@ -52,13 +55,21 @@ class Decisions:
     firewall: Firewall
 
     def judge(
-        self, way: Way, sender: Address, receiver: Address, protocol: str, number: int
-    ) -> Decision | None:
-        """Decide about a port, or an ICMP request by its place_of; None where the clock decides."""
+        self,
+        way: Way,
+        sender: Address,
+        receiver: Address,
+        protocol: str,
+        number: int,
+        moment: Moment = USUAL,
+    ) -> Decision:
+        """Decide about a port, or an ICMP request by its place_of, at some moment."""
         if sender.version in self.firewall.site.families(way):
             for entry in self._entries(way, protocol, number):
+                if entry.window and not entry.window.holds(moment):
+                    continue
                 if within(entry.sources, sender) and within(entry.destinations, receiver):
-                    return None if entry.window else Decision(entry, entry.action)
+                    return Decision(entry, entry.action)
         return Decision(None, "drop")
 
     def following(self, way: Way, protocol: str, number: int) -> int | None:

@@ -48,8 +48,9 @@ def forward_cases(bench: Bench) -> Iterator[Case]:
     for entry in bench.firewall.entries:
         for way in bench.firewall.ways_of(entry):
             for family in bench.families(*way):
-                yield from _hits(bench, entry, way, family)
-                yield from _misses(bench, entry, way, family)
+                for clock in clocks_of(bench, entry, way, family):
+                    yield from _hits(bench, entry, way, family, clock)
+                    yield from _misses(bench, entry, way, family, clock)
     for source, destination in ways:
         for family in bench.families(source, destination):
             yield from _flow(bench, source, destination, family)
@@ -65,8 +66,6 @@ def judged(
 ) -> Iterator[Case]:
     """Expect what the policy says. Where an earlier entry than the given one decides, the test says so."""
     found = bench.judge(way, *ends, more)
-    if found is None:
-        return
     if entry is not None and found.entry is not None and found.entry != entry:
         name = f"{name}, by {found.entry.place}"
     if not found.accepts:
@@ -78,24 +77,41 @@ def judged(
     yield case(name, *way, *ends, *words, **more)
 
 
-def _packets(bench: Bench, entry: PolicyEntry, family: int) -> Iterator[tuple[str, Service | None, Options]]:
-    """What an entry is about: the ends of its ranges of ports, and its ICMP requests."""
+def clocks_of(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> list[Options]:
+    """When an entry is tested: in each part of its window, where it decides about most."""
+    if entry.window is None:
+        return [{}]
+    ends = next(iter(bench.ends(entry, way, family)), None)
+    if ends is None:
+        return []
+
+    def decided(clock: Options) -> int:
+        packets = packets_of(bench, entry, family, clock)
+        return sum(bench.judge(way, *ends, more).entry == entry for _what, _service, more in packets)
+
+    return [max(({"at": str(one)} for one in part), key=decided) for part in entry.window.parts()]
+
+
+def packets_of(
+    bench: Bench, entry: PolicyEntry, family: int, clock: Options
+) -> Iterator[tuple[str, Service | None, Options]]:
+    """What an entry is about: the ends of its ranges of ports, and its ICMP requests; sent by a clock."""
     if entry.any_service:
         # no port is special; ICMP's requests are all let in or none
         for protocol, port in _SOME_PORTS:
-            yield f"{ANY}, {protocol}/{port}", None, {"protocol": protocol, "port": port}
-        yield f"{ANY}, protocol {_GRE}", None, {"protocol": str(_GRE)}
-        yield "echo-request", None, {"protocol": "icmp", "type": "echo-request"}
+            yield f"{ANY}, {protocol}/{port}", None, {"protocol": protocol, "port": port, **clock}
+        yield f"{ANY}, protocol {_GRE}", None, {"protocol": str(_GRE), **clock}
+        yield "echo-request", None, {"protocol": "icmp", "type": "echo-request", **clock}
     for service in bench.firewall.services(entry):
         for protocol, port in ports_of(service):
-            yield f"{service.name}, {protocol}/{port}", service, {"protocol": protocol, "port": port}
+            yield f"{service.name}, {protocol}/{port}", service, {"protocol": protocol, "port": port, **clock}
         for kind in types_of(service, family):
-            yield kind, service, {"protocol": "icmp", "type": kind}
+            yield kind, service, {"protocol": "icmp", "type": kind, **clock}
 
 
-def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[Case]:
-    packets = list(_packets(bench, entry, family))
-    prefix = _prefix(entry, way)
+def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Options) -> Iterator[Case]:
+    packets = list(packets_of(bench, entry, family, clock))
+    prefix = prefix_of(entry, way)
     for number, ends in enumerate(bench.ends(entry, way, family)):
         said: set[str] = set()
         begun: set[str] = set()
@@ -105,7 +121,7 @@ def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[C
                 # of a further address one packet for each protocol
                 continue
             found = bench.judge(way, *ends, more)
-            decides = found is not None and found.entry == entry
+            decides = found.entry == entry
             # a packet that an earlier entry decides about tells nothing of this one
             said |= {protocol} if decides else set()
             # a list has to be told apart from its neighbours
@@ -136,59 +152,59 @@ def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[C
                     announced: Options = {**more, "packet": "expected", "helper": service.helper}
                     yield case(f"{name}: what it announces", *way, *ends, "accept", **announced)
         if not number and entry.accepts and entry.limit and is_slow(entry.limit):
-            yield from _limited(bench, entry, way, ends)
+            yield from _limited(bench, entry, way, ends, clock)
 
 
-def _prefix(entry: PolicyEntry, way: Way) -> str:
+def prefix_of(entry: PolicyEntry, way: Way) -> str:
     """Name an entry and the way that a test goes."""
     return f"{entry.place}: {way[0]} to {way[1]}"
 
 
-def _limited(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends) -> Iterator[Case]:
+def _limited(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Options) -> Iterator[Case]:
     family = ends[0].version
     said: set[str] = set()
-    for _what, _service, more in _packets(bench, entry, family):
+    for _what, _service, more in packets_of(bench, entry, family, clock):
         protocol = more["protocol"]
         found = bench.judge(way, *ends, more)
-        if protocol in said or found is None or found.entry != entry:
+        if protocol in said or found.entry != entry:
             continue
         said.add(protocol)
-        name = f"{_prefix(entry, way)}: at most {entry.limit}, {more.get('type', protocol)}"
+        name = f"{prefix_of(entry, way)}: at most {entry.limit}, {more.get('type', protocol)}"
         yield case(name, *way, *ends, "limited", **{**more, "repeat": _REPEAT})
     if "icmp" in said:
         for protocol, (port, others) in opened_ports(bench, way, family).items():
             errors: Options = {"protocol": protocol, "port": port, "by": way[0], "repeat": _REPEAT}
-            name = f"{_prefix(entry, way)}: errors are not limited to {entry.limit}"
+            name = f"{prefix_of(entry, way)}: errors are not limited to {entry.limit}"
             yield case(name, *way, *others, "accept", packet="related", **errors)
             break
 
 
-def _misses(bench: Bench, entry: PolicyEntry, way: Way, family: int) -> Iterator[Case]:
+def _misses(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Options) -> Iterator[Case]:
     ends = next(iter(bench.ends(entry, way, family)), None)
     if ends is None:
         return
-    for what, service, more in _packets(bench, entry, family):
+    for what, service, more in packets_of(bench, entry, family, clock):
         protocol, port = more["protocol"], more.get("port")
-        name = f"{_prefix(entry, way)}: {service.name if service else ANY}"
+        name = f"{prefix_of(entry, way)}: {service.name if service else ANY}"
         if port is not None and service:
             other = "udp" if protocol == "tcp" else "tcp"
-            near = bench.closed(way, protocol, port, *ends)
+            near = bench.closed(way, *ends, more)
             if near is not None:
-                options: Options = {"protocol": protocol, "port": near}
+                options: Options = {"protocol": protocol, "port": near, **clock}
                 yield from judged(bench, f"{name}: not {protocol}/{near}", way, ends, options)
             yield from _refused(
-                bench, f"{name}: not {other}/{port}", way, ends, {"protocol": other, "port": port}
+                bench, f"{name}: not {other}/{port}", way, ends, {"protocol": other, "port": port, **clock}
             )
         if service or port:
             what = f"{protocol}/{port}" if port is not None else f"{more['type']} of {name}"
-            yield from _elsewhere(bench, f"{_prefix(entry, way)}: {what}", way, ends, more)
-    yield from _outside(bench, entry, way, ends)
+            yield from _elsewhere(bench, f"{prefix_of(entry, way)}: {what}", way, ends, more)
+    yield from _outside(bench, entry, way, ends, clock)
 
 
 def _refused(bench: Bench, name: str, way: Way, ends: Ends, more: Options) -> Iterator[Case]:
     """A packet that the policy refuses; none for one that some entry lets in."""
     found = bench.judge(way, *ends, more)
-    if found is not None and not found.accepts:
+    if not found.accepts:
         yield case(name, way[0], None, *ends, found.action, **more)
 
 
@@ -201,7 +217,7 @@ def _elsewhere(bench: Bench, name: str, way: Way, ends: Ends, more: Options) -> 
         yield from _refused(bench, f"{name} not within {side}", (side, side), within_side, more)
 
 
-def _outside(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends) -> Iterator[Case]:
+def _outside(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Options) -> Iterator[Case]:
     """Addresses that are just not in an entry's lists, with one packet for each protocol."""
     family = ends[0].version
     strangers: list[tuple[str, Ends]] = []
@@ -211,12 +227,15 @@ def _outside(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends) -> Iterator
     if entry.destinations is not None:
         others = bench.outsiders(entry.destinations, way[1], family)
         strangers += [(f"not to {one}", (ends[0], one)) for one in others]
+    packets = list(packets_of(bench, entry, family, clock))
+    # those that the entry decides about tell more
+    packets.sort(key=lambda packet: bench.judge(way, *ends, packet[2]).entry != entry)
     for label, pair in strangers:
         said: set[str] = set()
-        for what, _service, more in _packets(bench, entry, family):
+        for what, _service, more in packets:
             if more["protocol"] not in said:
                 said.add(more["protocol"])
-                yield from judged(bench, f"{_prefix(entry, way)}: {what} {label}", way, pair, more)
+                yield from judged(bench, f"{prefix_of(entry, way)}: {what} {label}", way, pair, more)
 
 
 def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
@@ -270,7 +289,7 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
             )
             continue
         found = bench.judge((source, destination), *foreign, more)
-        if found is not None and found.accepts:
+        if found.accepts:
             yield case(
                 name, source, destination, *foreign, bench.shown(source, destination, foreign[0]), **more
             )
@@ -293,15 +312,14 @@ def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, En
     for entry in entries:
         if len(found) == len(_SOME_PORTS):
             break
-        if not entry.accepts or entry.window:
+        if not entry.accepts:
             continue
         for ends in bench.ends(entry, way, family)[:1]:
-            for _what, _service, more in _packets(bench, entry, family):
+            for _what, _service, more in packets_of(bench, entry, family, {}):
                 protocol = more["protocol"]
                 if "port" not in more or protocol in found:
                     continue
-                judgement = bench.judge(way, *ends, more)
-                decides = judgement is not None and judgement.entry == entry
+                decides = bench.judge(way, *ends, more).entry == entry
                 if decides and bench.helper(way[0], protocol, more["port"], *ends) == "no helper":
                     found[protocol] = more["port"], ends
     return {protocol: found[protocol] for protocol, _port in _SOME_PORTS if protocol in found}
@@ -352,12 +370,12 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
             hit = source, network, sender, virtual
             helper = _forward_helper(bench, service, protocol, port, source, sender, address)
             found = bench.judge((source, network), sender, address, more)
-            if found is not None and (found.entry is None or found.accepts):
+            if found.entry is None or found.accepts:
                 yield case(name, *hit, "accept", f"dnat to {address}", "no snat", helper, **more)
                 if service.helper in DIALOGS and HELPERS[service.helper] == protocol:
                     announced: Options = {**more, "packet": "expected", "helper": service.helper}
                     yield case(f"{name}: what it announces", *hit, "accept", **announced)
-            elif found is not None:
+            else:
                 yield case(f"{name}, by {found.entry}", source, None, sender, virtual, found.action, **more)
             near = bench.not_forwarded(virtual, protocol, port)
             miss = source, None, sender, virtual

@@ -73,14 +73,14 @@ def _closed(bench: Bench, path: ProbePath, protocol: str, port: int) -> int | No
 def _refuses_type(bench: Bench, path: ProbePath, kind: str) -> bool:
     way = path.inside, path.outside
     found = bench.judge(way, path.client, path.server, {"protocol": "icmp", "type": kind})
-    return found is not None and found.action == "drop"
+    return found.action == "drop"
 
 
 def _lets(bench: Bench, path: ProbePath, port: int) -> bool:
     more: Options = {"protocol": "tcp", "port": port}
     found = bench.judge((path.inside, path.outside), path.client, path.server, more)
     helper = bench.helper(path.inside, "tcp", port, path.client, path.server)
-    return found is not None and found.accepts and helper == "no helper"
+    return found.accepts and helper == "no helper"
 
 
 def _misses(bench: Bench, path: ProbePath, more: Options) -> Iterator[Case]:
@@ -105,9 +105,9 @@ def _foreign_pings(bench: Bench, path: ProbePath) -> Iterator[Case]:
     stranger = bench.stranger(path.inside, path.family)
     found = bench.judge((path.inside, path.outside), stranger, path.server, {"protocol": "icmp"})
     ends = path.inside, None, stranger, path.server
-    if found is not None and not found.accepts:
+    if not found.accepts:
         yield case(f"{name}: no pings of others", *ends, found.action, protocol="icmp")
-    elif found is not None and found.entry is not None and found.entry.limit and is_slow(found.entry.limit):
+    elif found.entry is not None and found.entry.limit and is_slow(found.entry.limit):
         yield case(f"{name}: pings of others are limited", *ends, "limited", protocol="icmp", repeat=20)
     spoofed = path.outside, None, path.client, path.server
     yield case(f"{name}: no pings from {path.outside}", *spoofed, "drop", protocol="icmp")

@@ -72,13 +72,13 @@ def dispatch(firewall: Firewall, chains: Mapping[Way, Verdicts]) -> list[str]:
 
 def entry_counters(firewall: Firewall) -> tuple[Counter, ...]:
     """What entries with a counter decide about; where they have a limit, what is over it is counted apart."""
-    found = []
+    found: dict[str, list[str]] = {}
     for entry in (entry for entry in firewall.entries if entry.counter):
         comment = _comment([entry], str(entry).partition(": ")[2])
-        found.append(Counter(_counter_name(entry), comment))
+        found.setdefault(_counter_name(entry), []).append(comment)
         if entry.limit:
-            found.append(Counter(_over_name(entry), f"{comment}: over {entry.limit}"))
-    return tuple(found)
+            found.setdefault(_over_name(entry), []).append(f"{comment}: over {entry.limit}")
+    return tuple(Counter(name, "; ".join(comments)) for name, comments in found.items())
 
 
 def entry_helpers(firewall: Firewall) -> list[Commented]:
@@ -198,7 +198,7 @@ def _verdict(entry: PolicyEntry, protocol: str) -> str:
 
 
 def _counter_name(entry: PolicyEntry) -> str:
-    return f"policy_{entry.index}"
+    return f"policy_{entry.counter}"
 
 
 def _over_name(entry: PolicyEntry) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import DAYS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import elements
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import ICMP, IP, one_of, ports
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
     DAY,
-    DAYS,
     Addresses,
     PolicyEntry,
     Window,

@@ -13,9 +13,11 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import read_moment
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range, covers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_decisions import (
     OTHER,
+    USUAL,
     Decision,
     Decisions,
     place_of,
@@ -241,8 +243,9 @@ class Bench:
     def decisions(self) -> Decisions:
         return Decisions(self.firewall)
 
-    def judge(self, way: Way, sender: Address, receiver: Address, more: Options) -> Decision | None:
-        """What the policy says of a packet that begins a flow; None where the clock decides."""
+    def judge(self, way: Way, sender: Address, receiver: Address, more: Options) -> Decision:
+        """What the policy says of a packet that begins a flow, at the moment that is named there."""
+        moment = read_moment(str(more["at"])) if "at" in more else None
         protocol = str(more["protocol"])
         if protocol == "icmp":
             number = place_of(_KINDS[sender.version][more.get("type", "echo-request")])
@@ -250,16 +253,16 @@ class Bench:
             number = more["port"]
         else:
             protocol, number = OTHER, 0
-        return self.decisions.judge(way, sender, receiver, protocol, number)
+        return self.decisions.judge(way, sender, receiver, protocol, number, moment or USUAL)
 
     def shut(
         self, source: str, destination: str, protocol: str, port: int, *ends: Address, family: int = 0
     ) -> bool:
-        """Whether a port is surely closed, without a word."""
+        """Whether a port is closed, without a word."""
         family = family or (ends[0].version if ends else self._any_family(source, destination))
         sender, receiver = ends or (self.host(source, family), self.host(destination, family))
         found = self.judge((source, destination), sender, receiver, {"protocol": protocol, "port": port})
-        return found is not None and found.action == "drop"
+        return found.action == "drop"
 
     def _any_family(self, *networks: str) -> int:
         return (self.families(*networks) or FAMILIES)[0]
@@ -378,13 +381,14 @@ class Bench:
         others: list[int] = [*range(port + 1, _LAST_PORT + 1), *range(port - 1, 0, -1)]
         return next(one for one in others if (virtual, protocol, one) not in self.forwarded)
 
-    def closed(self, way: Way, protocol: str, near: int, sender: Address, receiver: Address) -> int | None:
-        """Find the next port above the given one that is not let through, or the next below."""
+    def closed(self, way: Way, sender: Address, receiver: Address, more: Options) -> int | None:
+        """Find the next port above a packet's that is not let through, or the next below."""
+        protocol, near = str(more["protocol"]), int(more["port"])
         for step in (self.decisions.following, self.decisions.preceding):
             port = step(way, protocol, near)
             while port is not None and 0 < port <= _LAST_PORT:
-                found = self.judge(way, sender, receiver, {"protocol": protocol, "port": port})
-                if found is not None and not found.accepts:
+                found = self.judge(way, sender, receiver, {**more, "port": port})
+                if not found.accepts:
                     return port
                 port = step(way, protocol, port)
         return None
@@ -448,6 +452,8 @@ def case(
     **more: Any,
 ) -> Case:
     """Make a test from network to network, where `destination` is where it has to come out."""
+    if "at" in more:
+        name = f"{name}, on {more['at']}"
     made: Case = {
         "name": f"{name} (IPv{ip_address(str(receiver)).version})",
         "from": source,

@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_decisions import USUAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived import forward_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_own import gate_cases, own_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_probe import probe_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_times import time_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import Bench, Case
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_written import written_cases
@@ -35,7 +37,9 @@ def derived_cases(bench: Bench) -> list[Case]:
     """Derive tests; what several entries lead to is tested once."""
     found: dict[str, Case] = {}
     closed_gate = bench.firewall.pair.replication == "external"
-    for one in (*forward_cases(bench), *own_cases(bench), *probe_cases(bench)):
+    clock = {"at": str(USUAL)} if any(entry.window for entry in bench.firewall.entries) else {}
+    cases = (*forward_cases(bench), *time_cases(bench), *own_cases(bench), *probe_cases(bench))
+    for one in ({**clock, **case} for case in cases):
         key = repr({key: value for key, value in one.items() if key != "name"})
         found.setdefault(key, _with_open_gate(one) if closed_gate else one)
     return [*found.values(), *(gate_cases(bench) if closed_gate else ())]

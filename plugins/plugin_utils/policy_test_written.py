@@ -40,14 +40,15 @@ def _cases(bench: Bench, test: PolicyTest, family: int) -> Iterator[Case]:
     ends = test.source, test.destination, sender, receiver
     ports = list(ports_of(test.service))
     expected = [_kernels(word) for word in test.expected]
+    clock = {"at": test.at} if test.at else {}
     for protocol, port in ports:
         name = f"{test}" if test.own_name and len(ports) == 1 else f"{test}: {protocol}/{port}"
-        yield case(name, *ends, *expected, protocol=protocol, port=port)
+        yield case(name, *ends, *expected, protocol=protocol, port=port, **clock)
     for kind in test.service.icmp:
         type_ = ICMP_REQUESTS.get(kind, {}).get(family, kind)
         if type_.isdigit() or type_ in ICMP_TYPES[family]:
             name = f"{test}" if test.own_name else f"{test}: icmp/{kind}"
-            yield case(name, *ends, *expected, protocol="icmp", type=type_)
+            yield case(name, *ends, *expected, protocol="icmp", type=type_, **clock)
 
 
 def _kernels(word: str) -> str:

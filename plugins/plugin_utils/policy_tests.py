@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import read_moment
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_TYPES
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import is_expectation
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import VERDICTS
@@ -42,6 +43,8 @@ class PolicyTest:
     receiver: Address | None = None
     families: tuple[int, ...] = FAMILIES
     own_name: str | None = None
+    at: str | None = None
+    """A moment of the week, such as `saturday 22:30`, in UTC; None for that of the test."""
 
     def __str__(self) -> str:
         return self.own_name or f"{VARIABLE}[{self.index}]: {self.source} to {self.destination}"
@@ -72,6 +75,7 @@ def _test(index: int, value: Value, site: Site) -> PolicyTest | None:
         "family",
         "expected",
         "name",
+        "at",
         required=["from", "to", "expected"],
     )
     if len(value.problems) > before and not isinstance(value.raw, dict):
@@ -82,6 +86,9 @@ def _test(index: int, value: Value, site: Site) -> PolicyTest | None:
     sender, receiver = (_address(fields[key], end, site) for key, end in zip(("source", "destination"), ends))
     service = _service(value, fields, site)
     expected = _expected(fields["expected"])
+    at = fields["at"].text()
+    if at is not None and read_moment(at) is None:
+        fields["at"].wrong("is no moment", "write a day and a time of day in UTC, such as saturday 22:30")
     families = _families(fields, value, (sender, receiver), expected)
     if len(value.problems) > before or service is None:
         return None
@@ -95,7 +102,7 @@ def _test(index: int, value: Value, site: Site) -> PolicyTest | None:
         value.wrong("no pair has interfaces on both networks", "name networks of one pair")
         return None
     return PolicyTest(
-        index, ends[0], ends[1], service, expected, sender, receiver, families, fields["name"].text()
+        index, ends[0], ends[1], service, expected, sender, receiver, families, fields["name"].text(), at
     )
 
 

@@ -8,22 +8,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import DAYS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import AddressBook
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
     ACTIONS,
     ANY,
     DAY,
-    DAYS,
     EXPECTED,
     FLOWS,
     Log,
     PolicyEntry,
     Window,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value, present
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import BOOLEANS, Value, present
 
 _RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 _RATES = "write one such as 1/second, 30/minute, 5/hour or 100/day"
+# what is over a limit is counted under the same name with _over
+_COUNTER = re.compile(r"(?!.*_over$)[A-Za-z][A-Za-z0-9_]{0,62}")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 # nft has no escape in a string, and takes $ for a variable's beginning
 _PREFIX = re.compile(r"[ !#%-\[\]-~]+")
@@ -63,13 +65,25 @@ def read_entry(index: int, value: Value, book: AddressBook) -> PolicyEntry:
         sources=book.listed(fields["sources"]),
         destinations=book.listed(fields["destinations"]),
         limit=limit,
-        counter=fields["counter"].boolean(False),
+        counter=_counter(fields["counter"], index),
         window=_window(fields["time"]),
         comment=one_line(fields["comment"].text() or "") or None,
         offload=_offload(fields["offload"], action),
     )
     log = _log(fields["log"], entry)
     return replace(entry, log=log)
+
+
+def _counter(value: Value, index: int) -> str:
+    if not isinstance(value.raw, str) or value.raw.lower() in BOOLEANS:
+        return str(index) if value.boolean(False) else ""
+    if not _COUNTER.fullmatch(value.raw):
+        value.wrong(
+            "is neither true nor false, and no name",
+            "write true, or up to 63 letters, digits and '_', a letter first, without _over at the end",
+        )
+        return ""
+    return value.raw
 
 
 def _offload(value: Value, action: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import DAYS, Moment
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range
 
 Way = tuple[str, str]
@@ -14,7 +15,6 @@ Way = tuple[str, str]
 ANY = "any"
 """In the place of services: every protocol."""
 ACTIONS = ("accept", "drop", "reject")
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAY = 24 * 60
 """Minutes of a day."""
 
@@ -60,6 +60,41 @@ class Window:
     def daily(self) -> bool:
         return len(self.days) == len(DAYS)
 
+    def holds(self, moment: Moment) -> bool:
+        """Whether it is open then; what is past midnight belongs to the day before."""
+        today, before = moment.day in self.days, (moment.day - 1) % len(DAYS) in self.days
+        if self.first < self.last:
+            return today and self.first <= moment.minute < self.last
+        return (today and self.first <= moment.minute) or (before and moment.minute < self.last)
+
+    def edges(self) -> tuple[Moment, ...]:
+        """Its first and last minutes, those just outside, and those of another day.
+
+        Inside, each day is there that nft has to be told of (of a window across midnight also the next ones).
+        """
+        last = self.last if self.first < self.last else self.last + DAY
+        others = [day for day in range(len(DAYS)) if day not in self.days][:1]
+        minutes = [day * DAY + self.first for day in self.days]
+        minutes += [day * DAY + last - 1 for day in (self.days if last > DAY else self.days[:1])]
+        minutes += [self.days[0] * DAY + self.first - 1, self.days[-1] * DAY + last]
+        minutes += [day * DAY + minute for day in others for minute in (self.first, last - 1)]
+        return tuple(dict.fromkeys(map(Moment.of, minutes)))
+
+    def parts(self) -> tuple[tuple[Moment, ...], ...]:
+        """Minutes inside, of each day the first, one in the middle and the last; beyond midnight apart."""
+        if self.first < self.last:
+            spans = [(self.first, self.last)]
+        else:
+            spans = [(self.first, DAY), (DAY, DAY + self.last)]
+        return tuple(
+            tuple(
+                Moment.of(day * DAY + minute)
+                for day in self.days
+                for minute in (first, (first + end) // 2, end - 1)
+            )
+            for first, end in spans
+        )
+
 
 @dataclass(frozen=True)
 class PolicyEntry:
@@ -75,7 +110,8 @@ class PolicyEntry:
     destinations: Addresses | None = None
     limit: str | None = None
     log: Log | None = None
-    counter: bool = False
+    counter: str = ""
+    """What its counter is called after policy_: its own word, or the entry's place; empty for none."""
     window: Window | None = None
     comment: str | None = None
     offload: str = ""

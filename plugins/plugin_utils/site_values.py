@@ -17,7 +17,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Addres
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 DEVICE_NAME_BYTES = 15
 """IFNAMSIZ of linux/if.h is 16, with the terminating zero."""
 
@@ -114,7 +114,7 @@ class Value:
     def boolean(self, default: bool) -> bool:
         if self.raw is None or isinstance(self.raw, bool):
             return default if self.raw is None else self.raw
-        truth = _BOOLEANS.get(str(self.raw).lower())
+        truth = BOOLEANS.get(str(self.raw).lower())
         if truth is None:
             self.wrong("is neither true nor false", "write true or false")
             return default

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import subprocess
 from typing import Any
 
@@ -249,3 +250,53 @@ def test_a_frame_that_is_lost_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         subprocess.run(["ip", "link", "set", "mark1", "down"], check=True)
         with pytest.raises(space.SpaceError, match="a frame did not come back within 1 s"):
             made.exchange([])
+
+
+HERE = datetime.datetime.now(datetime.timezone.utc)
+
+
+def clock(hours: int) -> str:
+    return f"{HERE + datetime.timedelta(hours=hours):%H:%M}"
+
+
+def day(days: int) -> str:
+    return f"{HERE + datetime.timedelta(days=days):%A}"
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        f'meta day "{day(0)}"',
+        f'meta day "{day(1)}"',
+        f'meta day {{ "{day(-1)}", "{day(0)}" }}',
+        f'meta day {{ "{day(2)}", "{day(1)}" }}',
+        f'meta day != "{day(0)}"',
+        f'meta day != {{ "{day(2)}", "{day(1)}" }}',
+        f'meta hour "{min(clock(-2), clock(2))}"-"{max(clock(-2), clock(2))}"',
+        f'meta hour != "{min(clock(-2), clock(2))}"-"{max(clock(-2), clock(2))}"',
+        f'meta hour "{min(clock(2), clock(4))}"-"{max(clock(2), clock(4))}"',
+        f'meta day "{day(0)}" meta hour "00:00"-"23:59:59"',
+    ],
+)
+def test_a_moment_is_judged_as_the_kernel_judges_now(match: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    rules = f"""
+table inet timed {{
+    chain forward {{
+        type filter hook forward priority filter; policy drop;
+        {match} accept
+        ct state established accept
+    }}
+}}
+"""
+    interfaces = [
+        {"name": "eth0", "prefixes": ["192.0.2.0/24"], "addresses": ["192.0.2.1/24"]},
+        {"name": "eth1", "prefixes": ["198.51.100.0/24"], "addresses": ["198.51.100.1/24"]},
+    ]
+    test = {
+        **{"from": "eth1", "source": "198.51.100.3", "destination": "192.0.2.3"},
+        **{"protocol": "udp", "port": 53, "expected": ["accept"]},
+    }
+    moment = f"{HERE:%A %H:%M}".lower()
+    seen = rows_of(rules, interfaces, [{**test, "name": "now"}, {**test, "name": "then", "at": moment}])
+    assert seen["now"]["seen"].split()[0] == seen["then"]["seen"].split()[0]

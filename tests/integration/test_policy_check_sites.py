@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.plugins.module_utils import policy_check_run
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants import mutants
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import TableError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
@@ -157,6 +159,19 @@ ALTERNATING: list[dict[str, Any]] = [
         ("accept", "drop", "accept", "reject") * 3,
     )
 ]
+NIGHTS = {"days": ["friday", "saturday"], "from": "22:00", "to": "06:00"}
+TIMED: list[dict[str, Any]] = [
+    {
+        **OUT,
+        "services": ["ssh", "dns"],
+        "time": {"days": ["monday", "wednesday"], "from": "08:00", "to": "17:30"},
+    },
+    {**OUT, "services": ["ssh"], "action": "reject", "time": {"from": "20:00", "to": "04:00"}},
+    {**OUT, "services": ["ssh", "smtp"], "sources": ["elsewhere"], "time": {"days": ["sunday"]}},
+    {**OUT, "services": ["http"], "action": "drop", "time": NIGHTS},
+    {**OUT, "services": ["http", "ping"]},
+    {**BACK, "services": "any", "time": NIGHTS},
+]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,
@@ -190,6 +205,7 @@ SITES: dict[str, Callable[[], HostVars]] = {
     "entries": lambda: dual_with(site_addresses=ADDRESSES, site_policy=ENTRIES),
     "any": lambda: dual_with(site_policy=ANY, site_port_forwards=FORWARDS[:0]),
     "alternating": lambda: dual_with(site_policy=ALTERNATING),
+    "times": lambda: dual_with(site_addresses=ADDRESSES, site_policy=TIMED, site_port_forwards=FORWARDS[:0]),
     "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
 }
 
@@ -318,6 +334,51 @@ def test_the_tests_of_a_site_come_first() -> None:
         rows = check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
     assert [row["name"] for row in rows if not row["ok"]] == ["wrong (IPv4)"]
     assert rows[1]["seen"] == "drop"
+
+
+ON_A_NIGHT = {"at": "saturday 23:00"}
+AT_TIMES: list[dict[str, Any]] = [
+    {**OUT, "port": "tcp/22", "family": 4, "at": "monday 17:29", "expected": "accept"},
+    {**OUT, "port": "tcp/22", "family": 4, "at": "monday 17:30", "expected": "drop"},
+    {**OUT, "port": "tcp/22", "family": 4, "at": "tuesday 09:00", "expected": "drop"},
+    {**OUT, "port": "tcp/22", "family": 6, "at": "tuesday 03:59", "expected": "reject"},
+    {**OUT, "port": "tcp/80", **ON_A_NIGHT, "family": 4, "expected": "drop"},
+    {**OUT, "port": "tcp/80", "at": "sunday 06:00", "family": 4, "expected": "accept"},
+    {**BACK, "port": "udp/9", **ON_A_NIGHT, "family": 6, "expected": "accept"},
+    {**BACK, "port": "udp/9", "at": "sunday 23:00", "family": 6, "expected": "drop"},
+]
+
+
+def test_times_do_what_is_written_by_hand() -> None:
+    hostvars = SITES["times"]()
+    test_a_site_does_what_is_written_by_hand(hostvars, AT_TIMES)
+
+
+NIGHTLY: list[dict[str, Any]] = [
+    {
+        **OUT,
+        "services": ["ssh"],
+        "time": {"days": ["monday", "wednesday"], "from": "08:00", "to": "17:30"},
+    },
+    {**OUT, "services": ["http"], "action": "drop", "time": NIGHTS},
+    {**OUT, "services": ["http"]},
+    {**BACK, "services": ["smtp"], "time": NIGHTS},
+]
+
+
+def test_no_change_of_a_time_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the other chains are those of the lab
+    monkeypatch.setattr(
+        policy_check_run, "mutants", lambda rules: [one for one in mutants(rules) if "_to_" in one.chain]
+    )
+    site = built(with_site(site_policy=NIGHTLY, site_port_forwards=[], site_probes=None))
+    view = policy_test_view(site, "fw-1", ())
+    assert view is not None
+    wires, probes = read(view["interfaces"], view["tests"])
+    with open_space(wires, probes) as space:
+        mutation = mutate(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
+    assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
+    assert mutation["noticed"] > mutation["mutants"] / 2
 
 
 def test_no_change_of_the_labs_rules_goes_unnoticed() -> None:

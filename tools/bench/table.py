@@ -40,12 +40,47 @@ def put(text: str, made: str) -> str:
     return f"{before}{BEGIN}\n\n{made}\n\n{END}{rest.split(END, 1)[1]}"
 
 
+def joined(run: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """The run, and beside it the figures of the kept one that it has not measured; their notes say of when.
+
+    Figures are compared within a run: one that is measured anew has to be for all of its profiles.
+    """
+    new: dict[str, set[str]] = {}
+    for case in run["cases"]:
+        new.setdefault(case["name"], set()).add(case["profile"])
+    older = [case for case in kept["cases"] if case["name"] not in new]
+    lacking = [
+        f"{case['name']}: {case['profile']}"
+        for case in kept["cases"]
+        if case["profile"] not in new.get(case["name"], {case["profile"]})
+    ]
+    if lacking:
+        raise SystemExit(f"the run lacks profiles of what it has measured: {', '.join(lacking)}")
+    if older and run["machine"] != kept["machine"]:
+        raise SystemExit("the kept figures are of another machine, or of other versions: run all measures")
+    dated = [{**case, "note": _dated(case["note"], kept["created"])} for case in older]
+    order = {case["name"]: place for place, case in reversed(list(enumerate(kept["cases"])))}
+    cases = sorted([*run["cases"], *dated], key=lambda case: order.get(case["name"], len(order)))
+    return {**run, "cases": cases}
+
+
+def _dated(note: str, created: str) -> str:
+    if note.startswith("run of "):
+        return note
+    return "; ".join(filter(None, [f"run of {created[:16]}", note]))
+
+
 def publish(run: Path, kept: Path, readme: Path) -> None:
-    """Keep the figures of a run, without what was drawn of it, and put its table into the README."""
+    """Keep the figures of a run, without what was drawn of it, and put its table into the README.
+
+    Figures that the run has not measured stay as they were.
+    """
     text = readme.read_text()
     if BEGIN not in text or END not in text:
         raise SystemExit(f"{readme}: there is no place for the table; write the lines {BEGIN} and {END}")
     document = {**json.loads(run.read_text()), "timelines": []}
+    if kept.exists():
+        document = joined(document, json.loads(kept.read_text()))
     new = put(text, table(document))
     kept.write_text(json.dumps(document, indent=1) + "\n")
     readme.write_text(new)

@@ -118,6 +118,51 @@ def test_publishing_needs_a_place_for_the_table(bench: dict[str, Any], tmp_path:
     assert table.table({"cases": cases}) in readme.read_text()
 
 
+def kept_and_run() -> tuple[dict[str, Any], dict[str, Any]]:
+    """A kept run of three figures, and one of the second of them."""
+    names = [
+        ("crash", "manual"),
+        ("crash", "default"),
+        ("lost", "manual"),
+        ("lost", "default"),
+        ("last", "fast"),
+    ]
+    cases = [{"name": name, "profile": profile, "median": 1, "note": ""} for name, profile in names]
+    kept = {"created": "2025-01-31T12:00:00+00:00", "machine": {"kernel": "6"}, "cases": cases}
+    again = [{**case, "median": 2} for case in cases if case["name"] == "lost"]
+    return kept, {**kept, "created": "2025-02-01T12:00:00+00:00", "cases": again}
+
+
+def test_a_run_of_some_measures_leaves_the_figures_of_the_others(bench: dict[str, Any]) -> None:
+    kept, run = kept_and_run()
+    both = bench["table"].joined(run, kept)
+    old = "run of 2025-01-31T12:00"
+    told = [(case["name"], case["profile"], case["median"], case["note"]) for case in both["cases"]]
+    assert told == [
+        ("crash", "manual", 1, old),
+        ("crash", "default", 1, old),
+        ("lost", "manual", 2, ""),
+        ("lost", "default", 2, ""),
+        ("last", "fast", 1, old),
+    ]
+    assert both["created"] == run["created"]
+    # the note of the first run stays through later ones
+    again = bench["table"].joined({**run, "created": "2025-02-02T12:00:00+00:00"}, both)
+    assert [case["note"] for case in again["cases"]] == [old, old, "", "", old]
+
+
+def test_figures_of_different_runs_or_machines_are_not_compared(bench: dict[str, Any]) -> None:
+    kept, run = kept_and_run()
+    with pytest.raises(SystemExit, match=r"lacks profiles of what it has measured: lost: manual$"):
+        bench["table"].joined({**run, "cases": run["cases"][1:]}, kept)
+    other = {**run, "machine": {"kernel": "7"}}
+    with pytest.raises(SystemExit, match="of another machine, or of other versions"):
+        bench["table"].joined(other, kept)
+    # a whole run replaces all
+    whole = {**other, "cases": kept["cases"]}
+    assert bench["table"].joined(whole, kept) == whole
+
+
 def test_every_figure_and_measure_is_documented(bench: dict[str, Any]) -> None:
     text = (ROOT / "docs/bench.md").read_text()
     rows = re.findall(r"^\| (`\w+_\w+`.*?) \|.*\| `(\w+)` \|$", text, re.MULTILINE)

@@ -191,10 +191,42 @@ def test_any_service(changed: Change) -> None:
     assert not named(lab, "not another protocol")
 
 
-def test_the_clock_is_not_tested(changed: Change) -> None:
-    window = {"from": "08:00", "to": "17:00"}
+def test_a_time_is_tested_at_its_edges(changed: Change) -> None:
+    window = {"days": ["friday", "saturday"], "from": "22:00", "to": "06:00"}
     lab = changed({"all:site_policy": [{**OUT, "services": ["rdp"], "time": window}]})
-    assert [name for name in named(lab, "tcp/3389") if "inside to outside: rdp, tcp/3389" in name] == []
+    assert short(named(lab, f"{NAME}: rdp, tcp/3389, on ")) == {
+        f"{NAME}: rdp, tcp/3389, on {moment}": verdict
+        for moment, verdict in (
+            ("friday 22:00", "accept"),
+            ("saturday 22:00", "accept"),
+            ("saturday 05:59", "accept"),
+            ("sunday 05:59", "accept"),
+            # where nft needs a rule of its own, as good as any
+            ("saturday 00:00", "accept"),
+            ("friday 21:59", "drop"),
+            ("sunday 06:00", "drop"),
+            ("monday 22:00", "drop"),
+            ("tuesday 05:59", "drop"),
+        )
+    }
+
+
+def test_the_same_service_at_other_times_is_decided_by_the_next_entry(changed: Change) -> None:
+    window = {"days": ["monday"], "from": "08:00", "to": "17:00"}
+    entries = [
+        {**OUT, "services": ["rdp"], "time": window},
+        {**OUT, "services": ["rdp"], "action": "reject"},
+    ]
+    lab = changed({"all:site_policy": entries})
+    found = short(named(lab, "rdp, tcp/3389"))
+    assert found[f"{NAME}: rdp, tcp/3389, on monday 16:59"] == "accept"
+    assert found[f"{NAME}: rdp, tcp/3389, by site_policy[1], on monday 17:00"] == "reject"
+    # what says nothing of the time is sent on Monday at noon
+    assert found["site_policy[1]: inside to outside: rdp, tcp/3389, by site_policy[0]"] == "accept"
+
+
+def test_without_times_nothing_is_said_of_the_clock(lab: HostVars) -> None:
+    assert not any("at" in each for each in view(lab)["tests"])
 
 
 def test_neighbours_ask_a_virtual_address(dual: HostVars) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import without_flowtables
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_entries import ping_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import CATALOGUE, HELPERS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
 from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.test_policy_rules import (
@@ -241,6 +242,31 @@ def test_plain_neighbours_become_one_rule(changed: Change) -> None:
         f"tcp dport {{ 110, 143 }} {OPENS} drop",
     ]
     assert "    # site_policy[2]: inside to outside: dns\n    counter policy_2 {}\n" in text
+
+
+def test_a_counter_may_have_a_name_and_be_shared(changed: Change) -> None:
+    text = compiled(
+        changed,
+        {"services": ["ssh"], "counter": "remote"},
+        {"services": ["telnet"], "counter": "remote", "action": "drop"},
+        {"services": ["dns"], "counter": "true"},
+        {"services": ["ntp"], "counter": "tcp", "limit": "1/second"},
+    )
+    assert f'tcp dport 22 {OPENS} counter name "policy_remote" accept' in chain(text)
+    assert f'tcp dport 23 {OPENS} counter name "policy_remote" drop' in chain(text)
+    first, second = "site_policy[0]: inside to outside: ssh", "site_policy[1]: inside to outside: drop telnet"
+    assert f"    # {first}; {second}\n    counter policy_remote {{}}\n" in text
+    assert text.count("counter policy_remote {}") == 1
+    assert "counter policy_2 {}" in text
+    # a word of nft's own can't stand alone
+    assert "counter policy_tcp {}" in text
+    assert "counter policy_tcp_over {}" in text
+
+
+@pytest.mark.parametrize("name", ["web traffic", "1st", "web_over", "a" * 64, "a-b", 7])
+def test_what_no_counter_can_be_called(changed: Change, name: object) -> None:
+    with pytest.raises(SiteError, match=r"site_policy\[0\]\.counter: .* is neither true nor false"):
+        compiled(changed, {"services": ["ssh"], "counter": name})
 
 
 def test_what_is_over_a_limit_has_a_counter_of_its_own(changed: Change) -> None:
