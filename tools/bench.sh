@@ -22,10 +22,10 @@ build() { # PROFILE
 }
 
 # what is wrong with them is said before anything is built, and --help is answered
-python tools/bench run --dry-run "$@"
-case " $* " in *" --help "* | *" -h "* | *" --dry-run "*) exit 0 ;; esac
+case " $* " in *" --help "* | *" -h "* | *" --dry-run "*) exec python tools/bench run --dry-run "$@" ;; esac
+results=$(python tools/bench run --dry-run "$@")
 
-mkdir -p build/bench reports
+mkdir -p build/bench
 trap remove EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -35,6 +35,6 @@ echo "+ python tools/bench run $*"
 code=0
 python tools/bench run "$@" || code=$?
 echo "+ ansible-playbook tools/bench/page.yml"
-ansible-playbook tools/bench/page.yml >build/bench/page.log 2>&1 || { cat build/bench/page.log >&2; exit 1; }
-echo "reports/bench.json, reports/bench.html"
+ansible-playbook tools/bench/page.yml -e "bench_json=$results" >build/bench/page.log 2>&1 || { cat build/bench/page.log >&2; exit 1; }
+echo "$results, ${results%.*}.html"
 exit "$code"

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
     VARIABLE,
+    Otherwise,
     PolicyTest,
     read_policy_tests,
 )
@@ -70,7 +71,12 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
             view = host_view(site, host)
             if arguments["policy_tests"]:
-                view["policy_test"] = policy_test_view(site, host, tests)
+                try:
+                    view["policy_test"] = policy_test_view(site, host, tests)
+                except SiteError as error:
+                    raise AnsibleActionFail(
+                        f"the inventory has {len(error.problems)} error(s):\n{error}"
+                    ) from None
             result["ansible_facts"] = {"site_view": view}
         return result
 
@@ -94,7 +100,7 @@ def told(warnings: Sequence[str]) -> list[str]:
 
 def policy_tests(
     hostvars: Mapping[str, Mapping[str, object]], problems: Problems, read_file: ReadFile
-) -> tuple[PolicyTest, ...]:
+) -> tuple[PolicyTest | Otherwise, ...]:
     """Read the site's own tests. What is wrong with the rest of the inventory is told by others."""
     if not any(VARIABLE in values for values in hostvars.values()):
         return ()

@@ -59,22 +59,22 @@ REASONS: tuple[Reason, ...] = (
         "it drops more, which is dropped at the end anyhow; a later entry that lets it through has a test",
     ),
     Reason(
-        "prerouting",
+        "prerouting|.*_to_.*",
         "without ct state new",
         ".* ct helper set .*",
         "the kernel gives a helper to a flow with its first packet only",
     ),
     Reason(
-        "prerouting",
-        "without (iifname|ip6? [sd]addr|(tcp|udp) dport) .*",
+        "prerouting|.*_to_.*",
+        "without (iifname|ip6? [sd]addr|(tcp|udp) dport|meta day|meta hour) .*",
         ".* ct helper set .*",
-        "the forward chain drops what else would get it, so there is no entry for a helper",
+        "what else would get it is dropped; where a later entry lets it through, it has a test",
     ),
     Reason(
         "nat_prerouting",
         "without (iifname|ip6? saddr|(tcp|udp) dport) .*",
-        ".* dnat ip6? to .*",
-        "the forward chain asks for the same interface, sender and port once more",
+        "iifname .* dnat ip6? to .*",
+        "the forward chain asks for the same once more; what an entry lets through from there has a test",
     ),
     Reason(
         "input",

@@ -216,13 +216,9 @@ def _traffic(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
         for name, several in streams.items():
             yield _lost(wanted["lost"], name, several, seen.rate)
     if "failed_connections" in wanted:
-        failed = [
-            sum(flow[how] for how in ("refused", "resets", "timeouts") if flow[how] is not None)
-            for flow in fresh
-        ]
-        yield at_most(
-            "new connections that fail", wanted["failed_connections"], sum(failed) if fresh else None
-        )
+        # refused, reset, timed out, or ended by an ICMP error; what is under way at the end is none of them
+        failed = sum(flow["lost"] for flow in fresh) if fresh else None
+        yield at_most("new connections that fail", wanted["failed_connections"], failed)
     if wanted.get("reachable"):
         through = bool(fresh) and all(flow["survivors"] for flow in fresh)
         yield check("new connections at the end", "pass", "pass" if through else "do not pass", through)
@@ -267,6 +263,10 @@ def _pair(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
         new = [one for one in found if one["id"] == unseen or _subject(one) not in before]
         words = "; ".join(dict.fromkeys(_sentence(one) for one in new or found))
         yield check(name, "yes", f"as before: {words}" if found and not new else words or "yes", not new)
+    if seen.gone:
+        anew = [node for node in seen.silent if node not in seen.counts]
+        told = " and ".join(anew) or "none"
+        yield check("has started anew", " and ".join(seen.silent), told, anew == list(seen.silent))
     if seen.counts:
         lost = "; ".join(words for node, counts in seen.counts.items() for words in _fewer(node, *counts))
         yield check("the ruleset's counters go on", "yes", lost or "yes", not lost)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
@@ -73,7 +74,7 @@ def judged(
         return
     words = ["accept", bench.shown(*way, *ends)]
     if more["protocol"] in ("tcp", "udp"):
-        words.append(bench.helper(way[0], more["protocol"], more["port"], *ends))
+        words.append(bench.helper(way, *ends, more))
     yield case(name, *way, *ends, *words, **more)
 
 
@@ -146,11 +147,13 @@ def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Option
                 if entry.limit is None:
                     many = {**more, "repeat": _REPEAT}
                     yield case(f"{name}, many at once", *way, *ends, "accept", **many)
-            elif service and service.helper in DIALOGS:
-                helper = bench.helper(way[0], protocol, more.get("port", 0), *ends)
-                if helper == f"helper {service.helper}":
-                    announced: Options = {**more, "packet": "expected", "helper": service.helper}
-                    yield case(f"{name}: what it announces", *way, *ends, "accept", **announced)
+            elif (
+                service
+                and service.helper in DIALOGS
+                and bench.helper(way, *ends, more) == f"helper {service.helper}"
+            ):
+                announced: Options = {**more, "packet": "expected", "helper": service.helper}
+                yield case(f"{name}: what it announces", *way, *ends, "accept", **announced)
         if not number and entry.accepts and entry.limit and is_slow(entry.limit):
             yield from _limited(bench, entry, way, ends, clock)
 
@@ -320,7 +323,7 @@ def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, En
                 if "port" not in more or protocol in found:
                     continue
                 decides = bench.judge(way, *ends, more).entry == entry
-                if decides and bench.helper(way[0], protocol, more["port"], *ends) == "no helper":
+                if decides and bench.helper(way, *ends, more) == "no helper":
                     found[protocol] = more["port"], ends
     return {protocol: found[protocol] for protocol, _port in _SOME_PORTS if protocol in found}
 
@@ -368,7 +371,7 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
             name = f"{forward}, {protocol}/{port}"
             more: Options = {"protocol": protocol, "port": port}
             hit = source, network, sender, virtual
-            helper = _forward_helper(bench, service, protocol, port, source, sender, address)
+            helper = _forward_helper(bench, service, (source, network), (sender, address), more)
             found = bench.judge((source, network), sender, address, more)
             if found.entry is None or found.accepts:
                 yield case(name, *hit, "accept", f"dnat to {address}", "no snat", helper, **more)
@@ -385,15 +388,19 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
                 yield case(f"{name}: not {other}", *miss, "drop", protocol=other, port=port)
             if protocol == "tcp":
                 yield case(f"{name}: no flow begins with ack", *miss, "drop", flags=["ack"], **more)
-            direct = sender, address
-            yield from _refused(
-                bench, f"{name}: not around the virtual address", (source, network), direct, more
-            )
+            yield from _not_forwarded(bench, name, (source, network), virtual, address, more)
+            for receiver, where in (
+                (address, "around the virtual address"),
+                (bench.stranger(network, virtual.version), "at another address"),
+            ):
+                yield from _refused(
+                    bench, f"{name}: not {where}", (source, network), (sender, receiver), more
+                )
             if network in bench.data:
                 neighbour = bench.stranger(network, virtual.version)
                 if forward.hairpin:
                     back = f"snat to {bench.virtual(network, virtual.version)}"
-                    own = _forward_helper(bench, service, protocol, port, network, neighbour, address)
+                    own = _forward_helper(bench, service, (network, network), (neighbour, address), more)
                     ends, words = (network, network, neighbour, virtual), (f"dnat to {address}", back, own)
                     yield case(f"{name}: from {network}", *ends, "accept", *words, **more)
                 else:
@@ -401,14 +408,40 @@ def _port_forwards(bench: Bench) -> Iterator[Case]:
                     yield case(f"{name}: not from {network}", *inside, "drop", **more)
 
 
-def _forward_helper(
-    bench: Bench, service: Service, protocol: str, port: int, source: str, *ends: Address
-) -> str:
+def _not_forwarded(
+    bench: Bench, name: str, way: Way, virtual: Address, address: Address, forwarded: Options
+) -> Iterator[Case]:
+    """What entries let through to the target's network is not to be had at the virtual address."""
+    family, network = virtual.version, way[1]
+    for (source, destination), entries in bench.firewall.ways.items():
+        if destination != network or family not in bench.families(source, network):
+            continue
+        sender = bench.host(source, family)
+        if source != way[0]:
+            if bench.judge((source, network), sender, address, forwarded).accepts:
+                ends = source, None, sender, virtual
+                yield case(f"{name}: not from {source}", *ends, "drop", **forwarded)
+            continue
+        let_in = (
+            more
+            for entry in entries
+            for _what, _service, more in packets_of(bench, entry, family, {})
+            if "port" in more
+            and (virtual, more["protocol"], more["port"]) not in bench.forwarded
+            and bench.judge(way, sender, address, more).accepts
+        )
+        for more in islice(let_in, 1):
+            what = f"{more['protocol']}/{more['port']}"
+            ends = source, None, sender, virtual
+            yield case(f"{name}: not {what}, which is open to {network}", *ends, "drop", **more)
+
+
+def _forward_helper(bench: Bench, service: Service, way: Way, ends: Ends, more: Options) -> str:
     """The port forward's own helper, which comes first, or that which an entry gives the flow."""
     own = service.helper
-    if own and HELPERS[own] == protocol and ends[0].version in helper_families(own):
+    if own and HELPERS[own] == more["protocol"] and ends[0].version in helper_families(own):
         return f"helper {helper_type(own)}"
-    return bench.helper(source, protocol, port, *ends)
+    return bench.helper(way, *ends, more)
 
 
 def is_slow(limit: str) -> bool:

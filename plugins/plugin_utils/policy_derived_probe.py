@@ -78,9 +78,8 @@ def _refuses_type(bench: Bench, path: ProbePath, kind: str) -> bool:
 
 def _lets(bench: Bench, path: ProbePath, port: int) -> bool:
     more: Options = {"protocol": "tcp", "port": port}
-    found = bench.judge((path.inside, path.outside), path.client, path.server, more)
-    helper = bench.helper(path.inside, "tcp", port, path.client, path.server)
-    return found.accepts and helper == "no helper"
+    flow = (path.inside, path.outside), path.client, path.server, more
+    return bench.judge(*flow).accepts and bench.helper(*flow) == "no helper"
 
 
 def _misses(bench: Bench, path: ProbePath, more: Options) -> Iterator[Case]:

@@ -26,13 +26,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     blocks,
     braced,
     ports,
-    quoted,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import HELPERS, helper_families
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps import verdict_maps
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import one_line
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Service
 
 _NAMED = 12
 """Services that a comment names."""
@@ -48,7 +47,7 @@ def entry_chains(firewall: Firewall) -> dict[Way, Verdicts]:
     """One chain for each pair of networks that the policy names."""
     names = _chain_names(firewall.ways)
     found = (
-        (way, blocks(*(_group(firewall, way, group) for group in _groups(entries))))
+        (way, blocks(*(_group(firewall, way, group) for group in _groups(firewall, entries))))
         for way, entries in firewall.ways.items()
     )
     return {way: Verdicts(names[way], rules) for way, rules in found if rules}
@@ -81,47 +80,38 @@ def entry_counters(firewall: Firewall) -> tuple[Counter, ...]:
     return tuple(Counter(name, "; ".join(comments)) for name, comments in found.items())
 
 
-def entry_helpers(firewall: Firewall) -> list[Commented]:
-    """Helpers for the control connections from an entry's networks to its ports, wherever they lead."""
-    found = []
-    for entry in firewall.entries:
-        sources = dict.fromkeys(source for source, _destination in firewall.ways_of(entry))
-        devices = quoted(firewall.device(source) for source in sources)
-        rules = [
-            f"iifname {devices} {addresses.text}{helper_rule(service)}"
-            for addresses, service in _helped(firewall, entry)
-        ]
-        found.append((f"{entry}: helpers", rules))
-    return found
-
-
 def helpers_of_entries(firewall: Firewall) -> set[str]:
+    """The helpers that entries give to flows, on any of their ways."""
     return {
         service.helper
-        for entry in firewall.entries
-        for _addresses, service in _helped(firewall, entry)
+        for way, entries in firewall.ways.items()
+        for entry in entries
+        for _addresses, service in _helped(firewall, way, entry)
         if service.helper
     }
 
 
-def _helped(firewall: Firewall, entry: PolicyEntry) -> Iterator[tuple[AddressMatch, Service]]:
-    """Services of an entry with a helper, as far as the entry has a family that the helper is for.
+def _helped(firewall: Firewall, way: Way, entry: PolicyEntry) -> Iterator[tuple[AddressMatch, Service]]:
+    """Services of an entry with a helper, as far as the way has a family that the helper is for.
 
     A match for both families needs no more words: the kernel sets no helper where it has none.
     """
-    services = [service for service in firewall.services(entry) if service.helper and entry.accepts]
-    ways = firewall.ways_of(entry) if services else []
-    families = {family for way in ways for family in firewall.site.families(way)}
-    for addresses in address_matches(entry, tuple(f for f in FAMILIES if f in families)):
+    services = _services_with_helper(firewall, entry)
+    for addresses in address_matches(entry, firewall.site.families(way)) if services else ():
         for service in services:
             if not set(addresses.families).isdisjoint(helper_families(service.helper or "")):
                 yield addresses, service
 
 
-def helper_rule(service: Service) -> str:
+def _services_with_helper(firewall: Firewall, entry: PolicyEntry) -> list[Service]:
+    return [service for service in firewall.services(entry) if service.helper and entry.accepts]
+
+
+def helper_rule(service: Service, when: str = "") -> str:
+    """Give a service's helper to new flows to its ports, at some time."""
     protocol = HELPERS[service.helper or ""]
     ranges = service.tcp if protocol == "tcp" else service.udp
-    return f'{protocol} dport {ports(ranges)} ct state new ct helper set "{service.helper}"'
+    return f'{protocol} dport {ports(ranges)} ct state new{when} ct helper set "{service.helper}"'
 
 
 def _chain_names(ways: Iterable[Way]) -> dict[Way, str]:
@@ -148,12 +138,18 @@ def ping_names(names: Mapping[Way, str]) -> dict[Way, str]:
     return found
 
 
-def _groups(entries: list[PolicyEntry]) -> Iterator[list[PolicyEntry]]:
+def _groups(firewall: Firewall, entries: list[PolicyEntry]) -> Iterator[list[PolicyEntry]]:
     """Put neighbours together that differ in their services only: a rule for each would make a long way.
 
-    Those of one action become a rule; where actions alternate often, they become a map of verdicts.
+    Those of one action become a rule; where actions alternate often, they become a map of verdicts. An entry
+    with a helper stands alone: it gives it to those flows only that no earlier one has decided about.
     """
-    for _key, run in groupby(entries, lambda entry: (entry.comment,) if entry.plain else entry.index):
+
+    def alike(entry: PolicyEntry) -> object:
+        alone = not entry.plain or _services_with_helper(firewall, entry)
+        return entry.index if alone else (entry.comment,)
+
+    for _key, run in groupby(entries, alike):
         neighbours = list(run)
         groups = [list(group) for _action, group in groupby(neighbours, lambda entry: entry.action)]
         if len(groups) > _ALTERNATING:
@@ -170,7 +166,13 @@ def _group(firewall: Firewall, way: Way, group: list[PolicyEntry]) -> Commented:
     services = None
     if not entry.any_service:
         services = [firewall.site.services[name] for name in services_of(group)]
+    # nothing of a flow is confirmed before it has left, so that a helper comes early enough here
     rules = [
+        f"{addresses.text}{helper_rule(service, when)}"
+        for addresses, service in _helped(firewall, way, entry)
+        for when in window_matches(entry.window)
+    ]
+    rules += [
         rule
         for addresses in address_matches(entry, firewall.site.families(way))
         for when in window_matches(entry.window)

@@ -15,7 +15,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_entries import (
     dispatch,
     entry_chains,
     entry_counters,
-    entry_helpers,
     helper_rule,
     helpers_of_entries,
     ping_chains,
@@ -142,7 +141,9 @@ def compile_policy(firewall: Firewall) -> Table:
                 "prerouting",
                 "filter",
                 "accept",
-                events() + _helpers(firewall) + firewall.fragments("prerouting"),
+                events()
+                + blocks(("the probe, while it runs: helper", probe_helpers(firewall)))
+                + firewall.fragments("prerouting"),
             ),
             Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
             *([REFUSED] if uses_refused(entries.values()) else []),
@@ -209,11 +210,6 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
         ),
         ("the probe, while it runs", probe_destination_nat(firewall)),
     )
-
-
-def _helpers(firewall: Firewall) -> tuple[Block, ...]:
-    """Helpers are set explicitly: the kernel's automatic assignment by port is off, and was unsafe."""
-    return blocks(*entry_helpers(firewall), ("the probe, while it runs: helper", probe_helpers(firewall)))
 
 
 def _forward_helpers(forwards: list[Forwarded]) -> tuple[Block, ...]:

@@ -267,31 +267,16 @@ class Bench:
     def _any_family(self, *networks: str) -> int:
         return (self.families(*networks) or FAMILIES)[0]
 
-    def helper(self, source: str, protocol: str, port: int, *ends: Address) -> str:
-        """The helper of flows from a network to a port, wherever they lead, as an expectation."""
-        for (first, last), name, entry in self._helpers.get((source, protocol), ()):
-            if (
-                first <= port <= last
-                and ends[0].version in helper_families(name)
-                and within(entry.sources, ends[0])
-                and within(entry.destinations, ends[1])
-            ):
-                return f"helper {helper_type(name)}"
+    def helper(self, way: Way, sender: Address, receiver: Address, more: Options) -> str:
+        """The helper that the entry which lets a flow in gives it, as an expectation."""
+        found = self.judge(way, sender, receiver, more)
+        for service in self.firewall.services(found.entry) if found.entry and found.accepts else ():
+            if service.helper and HELPERS[service.helper] == more["protocol"]:
+                ranges = service.tcp if more["protocol"] == "tcp" else service.udp
+                meant = any(first <= more["port"] <= last for first, last in ranges)
+                if meant and sender.version in helper_families(service.helper):
+                    return f"helper {helper_type(service.helper)}"
         return "no helper"
-
-    @cached_property
-    def _helpers(self) -> dict[tuple[str, str], list[tuple[Range, str, PolicyEntry]]]:
-        """Ranges of ports that have a helper, by network and protocol, in the order of entries."""
-        found: dict[tuple[str, str], list[tuple[Range, str, PolicyEntry]]] = {}
-        for entry in self.firewall.entries:
-            sources = dict.fromkeys(source for source, _destination in self.firewall.ways_of(entry))
-            for service in self.firewall.services(entry) if entry.accepts else ():
-                if service.helper:
-                    protocol = HELPERS[service.helper]
-                    for one in service.tcp if protocol == "tcp" else service.udp:
-                        for source in sources:
-                            found.setdefault((source, protocol), []).append((one, service.helper, entry))
-        return found
 
     def ends(self, entry: PolicyEntry, way: Way, family: int) -> list[tuple[Address, Address]]:
         """Senders and receivers of an entry's packets: a pair for all, then one for each further address."""

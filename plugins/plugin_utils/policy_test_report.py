@@ -12,12 +12,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.report import CHECK_COLU
 
 def report(results: Sequence[Mapping[str, Any]], only_failed: bool = False) -> dict[str, Any]:
     """Turn results of policy_check, each with a firewall's view as `item`, into what `report` takes."""
-    several = len(results) > 1
-    rows = [
-        {**row, "name": f"{result['item']['name']}: {row['name']}" if several else row["name"]}
-        for result in results
-        for row in result["rows"]
-    ]
+    rows = _rows(results)
     failed = [str(row["name"]) for row in rows if not row["ok"]]
     mutations = {
         str(result["item"]["name"]): result["mutation"] for result in results if result.get("mutation")
@@ -55,6 +50,19 @@ def report(results: Sequence[Mapping[str, Any]], only_failed: bool = False) -> d
             "mutations": mutations,
         },
     }
+
+
+def _rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of all firewalls; what is the same on all is one row, else it says whose it is."""
+    found: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for result in results:
+        for row in result["rows"]:
+            found.setdefault(repr(sorted(row.items())), (row, []))[1].append(str(result["item"]["name"]))
+    everybody = [str(result["item"]["name"]) for result in results]
+    return [
+        row if names == everybody else {**row, "name": f"{', '.join(names)}: {row['name']}"}
+        for row, names in found.values()
+    ]
 
 
 def _mutation(name: str, mutation: Mapping[str, Any]) -> list[str]:

@@ -14,23 +14,61 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_probe imp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_times import time_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import Bench, Case
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_written import written_cases
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import PolicyTest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_written import (
+    with_otherwise,
+    written_cases,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import Otherwise, PolicyTest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+    SITE,
+    Problems,
+    SiteError,
+    nearest,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_firewall import SYNC_PORT
 
 
-def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest]) -> dict[str, Any] | None:
-    """Make the section policy_test of site_view: options of the module policy_check. None for no firewall."""
+def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]) -> dict[str, Any] | None:
+    """Make the section policy_test of site_view: options of the module policy_check. None for no firewall.
+
+    Raises SiteError where the site has words for a derived test that there is not.
+    """
+    bench = _bench(site, name)
+    if bench is None:
+        return None
+    written = [test for test in tests if isinstance(test, PolicyTest)]
+    otherwise = [test for test in tests if isinstance(test, Otherwise)]
+    derived = derived_cases(bench)
+    _check_names(site, name, derived, otherwise)
+    return {
+        "interfaces": bench.device_views(),
+        "tests": [*written_cases(bench, written), *with_otherwise(derived, otherwise)],
+    }
+
+
+def _bench(site: Site, name: str) -> Bench | None:
     pair = site.pair_of(name)
     if pair is None:
         return None
-    firewall = Firewall(site, pair, site.hosts[name], site.hosts[pair.peer(name)], SYNC_PORT)
-    bench = Bench(firewall)
-    return {
-        "interfaces": bench.device_views(),
-        "tests": [*written_cases(bench, tests), *derived_cases(bench)],
-    }
+    return Bench(Firewall(site, pair, site.hosts[name], site.hosts[pair.peer(name)], SYNC_PORT))
+
+
+def _check_names(site: Site, name: str, derived: Sequence[Case], tests: Sequence[Otherwise]) -> None:
+    """See that each test that the site has words for is one of this firewall, or of another one."""
+    names = {str(one["name"]) for one in derived}
+    missing = [test for test in tests if test.derived not in names]
+    for other in (node for pair in site.pairs for node in pair.nodes if missing and node != name):
+        bench = _bench(site, other)
+        names |= {str(one["name"]) for one in derived_cases(bench)} if bench else set()
+        missing = [test for test in missing if test.derived not in names]
+    problems = Problems()
+    for test in missing:
+        close = nearest(test.derived, names)
+        right = close if close.endswith("?") else "playbooks/policy_test.yml prints the names of all tests"
+        problems.add(SITE, test.key, test.derived, "no test with this name follows from the policy", right)
+    if problems:
+        raise SiteError(problems)
 
 
 def derived_cases(bench: Bench) -> list[Case]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP_TYPES
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS, helper_type
@@ -15,7 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import
     case,
     ports_of,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import PolicyTest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import Otherwise, PolicyTest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address
 
 
@@ -49,6 +49,22 @@ def _cases(bench: Bench, test: PolicyTest, family: int) -> Iterator[Case]:
         if type_.isdigit() or type_ in ICMP_TYPES[family]:
             name = f"{test}" if test.own_name else f"{test}: icmp/{kind}"
             yield case(name, *ends, *expected, protocol="icmp", type=type_, **clock)
+
+
+def with_otherwise(cases: Sequence[Case], tests: Sequence[Otherwise]) -> list[Case]:
+    """Expect of derived cases what the site says of them. The site's own words are tested all the same."""
+    by_name = {test.derived: test for test in tests}
+    return [_changed(one, by_name) for one in cases]
+
+
+def _changed(one: Case, by_name: Mapping[str, Otherwise]) -> Case:
+    test = by_name.get(one["name"])
+    if test is None:
+        return one
+    kept = {key: value for key, value in one.items() if key != "to"}
+    name = f"{test.key.partition('.')[0]}: {one['name']}"
+    changed = {**kept, "name": name, "expected": [_kernels(word) for word in test.expected]}
+    return changed if test.destination is None else {**changed, "to": test.destination}
 
 
 def _kernels(word: str) -> str:

@@ -24,6 +24,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value
 
 VARIABLE = "site_policy_tests"
+SILENT = ("drop", "reject")
+"""Expected of a packet that comes out nowhere."""
 _PORT = re.compile(r"(tcp|udp)/([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _ICMP = re.compile(r"icmp/([a-z-]+)")
 _KINDS = [*VERDICTS, "snat to ADDRESS", "dnat to ADDRESS", "helper NAME", "no snat", "no dnat", "no helper"]
@@ -50,9 +52,24 @@ class PolicyTest:
         return self.own_name or f"{VARIABLE}[{self.index}]: {self.source} to {self.destination}"
 
 
+@dataclass(frozen=True)
+class Otherwise:
+    """An entry of site_policy_tests about a derived test: a fragment makes something else of its packet."""
+
+    index: int
+    derived: str
+    """The test's name, as it is printed."""
+    destination: str | None
+    expected: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{VARIABLE}[{self.index}].derived"
+
+
 def read_policy_tests(
     hostvars: Mapping[str, Mapping[str, object]], site: Site, problems: Problems
-) -> tuple[PolicyTest, ...]:
+) -> tuple[PolicyTest | Otherwise, ...]:
     """Read the tests; every mistake is noted, and the test left out.
 
     That the variable is the same on all hosts is checked with the other ones of the site.
@@ -63,7 +80,9 @@ def read_policy_tests(
     return tuple(test for test in read if test is not None)
 
 
-def _test(index: int, value: Value, site: Site) -> PolicyTest | None:
+def _test(index: int, value: Value, site: Site) -> PolicyTest | Otherwise | None:
+    if isinstance(value.raw, dict) and "derived" in value.raw:
+        return _otherwise(index, value, site)
     before = len(value.problems)
     fields = value.section(
         "from",
@@ -104,6 +123,20 @@ def _test(index: int, value: Value, site: Site) -> PolicyTest | None:
     return PolicyTest(
         index, ends[0], ends[1], service, expected, sender, receiver, families, fields["name"].text(), at
     )
+
+
+def _otherwise(index: int, value: Value, site: Site) -> Otherwise | None:
+    before = len(value.problems)
+    fields = value.section("derived", "to", "expected", required=["derived", "expected"])
+    expected = _expected(fields["expected"])
+    to = fields["to"].raw
+    if to is not None:
+        _network(fields["to"], site)
+    elif any(word not in SILENT for word in expected):
+        value.wrong("does not say where the packet comes out", "name a network, or firewall, with to")
+    if len(value.problems) > before:
+        return None
+    return Otherwise(index, str(fields["derived"].text()), None if to is None else str(to), expected)
 
 
 def _network(value: Value, site: Site) -> str:

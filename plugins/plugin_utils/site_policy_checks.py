@@ -77,12 +77,16 @@ def check_policy(site: Site, problems: Problems, warnings: Problems) -> None:
 
 def warn_of_policy(site: Site, warnings: Problems) -> None:
     """Tell what a sound policy probably does not mean."""
-    for entry, earlier in find_covered(site):
+    for covered in find_covered(site):
+        entry, earlier = covered.entry, covered.earlier
+        services = ", ".join(covered.services)
+        many = len(covered.services) > 1 and covered.services != entry.services
         warnings.add(
             SITE,
             entry.place,
-            f"{str(entry).partition(': ')[2]}: {', '.join(entry.services)}",
-            f"is never reached, because {_places(earlier)} {'covers' if len(earlier) == 1 else 'cover'} it",
+            f"{str(entry).partition(': ')[2]}: {services}",
+            f"{'are' if many else 'is'} never reached, because {_places(earlier)} "
+            f"{'covers' if len(earlier) == 1 else 'cover'} {'them' if many else 'it'}",
             "move it up, or leave it out",
         )
     for forward, entries in find_shut_forwards(site):

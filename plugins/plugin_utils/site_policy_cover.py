@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which entries of a policy are never reached, because earlier ones decide all that they match.
+"""What of a policy is never reached, because earlier entries decide all that an entry or a service matches.
 
 Thousands of entries are compared without looking at each pair of them. For each way from network to network
 and each condition (sources, destinations, times) it is noted which ports are decided, and by whom; an entry
@@ -10,7 +10,8 @@ several others cover together is seen: a warning is always right, but there may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_lists import WiderLists, wider_lists
@@ -47,28 +48,74 @@ def find_contradictions(site: Site) -> Iterator[tuple[PolicyEntry, PolicyEntry]]
             yield entry, earlier
 
 
-def find_covered(site: Site) -> Iterator[tuple[PolicyEntry, tuple[PolicyEntry, ...]]]:
-    """Find entries that are never reached from any of their networks, with those that come before them."""
+@dataclass(frozen=True)
+class Covered:
+    """What of an entry is never reached from any of its networks, and the entries that come before it."""
+
+    entry: PolicyEntry
+    services: tuple[str, ...]
+    earlier: tuple[PolicyEntry, ...]
+
+
+def find_covered(site: Site) -> Iterator[Covered]:
+    """Find entries that are never reached, and services of others that earlier ones decide otherwise."""
     lists = [a for entry in site.policy for a in (entry.sources, entry.destinations) if a is not None]
     wider = wider_lists(lists)
     places = {entry.index: entry for entry in site.policy}
     decisions: dict[Way, Decisions] = {}
     for entry in site.policy:
-        spans = service_spans(_services(site, entry))
-        deciders: set[int] = set()
-        reached = False
+        services = {"": service_spans(_services(site, entry))}
+        spans = services[""]
+        if len(entry.services) > 1:
+            services |= {name: service_spans([site.services[name]]) for name in entry.services}
+        # whatever an entry is about, or one of its services
+        deciders: dict[str, set[int]] = {name: set() for name in services}
         for way in entry.ways():
             if not site.families(way):
                 continue
             known = decisions.setdefault(way, {})
-            left, found = _undecided(known, spans, _wider_conditions(entry, wider))
-            reached = reached or bool(left)
-            deciders |= found
+            conditions = _wider_conditions(entry, wider)
+            left, found = _undecided(known, spans, conditions)
+            for name in list(deciders):
+                if not found or _meet(services[name], left):
+                    del deciders[name]
+                elif name:
+                    deciders[name] |= _undecided(known, services[name], conditions)[1]
+                else:
+                    deciders[name] |= found
             own = known.setdefault((entry.sources, entry.destinations, entry.window), {})
             for protocol, first, last in left:
                 own.setdefault(protocol, Decided()).decide(first, last, entry.index)
-        if deciders and not reached:
-            yield entry, tuple(places[index] for index in sorted(deciders))
+        if deciders.get(""):
+            yield Covered(entry, entry.services, _entries(places, deciders[""]))
+        else:
+            for indexes, names in _by_deciders(deciders):
+                earlier = _entries(places, indexes)
+                # what says the same twice does no harm
+                if any(one.action != entry.action for one in earlier):
+                    yield Covered(entry, names, earlier)
+
+
+def _entries(places: Mapping[int, PolicyEntry], indexes: Iterable[int]) -> tuple[PolicyEntry, ...]:
+    return tuple(places[index] for index in sorted(indexes))
+
+
+def _by_deciders(deciders: Mapping[str, set[int]]) -> Iterator[tuple[frozenset[int], tuple[str, ...]]]:
+    """Put services together that the same entries decide about."""
+    found: dict[frozenset[int], list[str]] = {}
+    for name, indexes in deciders.items():
+        if indexes:
+            found.setdefault(frozenset(indexes), []).append(name)
+    for together, names in found.items():
+        yield together, tuple(names)
+
+
+def _meet(spans: Iterable[Span], others: Sequence[Span]) -> bool:
+    return any(
+        protocol == other[0] and first <= other[2] and other[1] <= last
+        for protocol, first, last in spans
+        for other in others
+    )
 
 
 def find_shut_forwards(site: Site) -> Iterator[tuple[PortForward, tuple[PolicyEntry, ...]]]:

@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants imp
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import TableError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import CATALOGUE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import read_policy_tests
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems
@@ -172,6 +173,18 @@ TIMED: list[dict[str, Any]] = [
     {**OUT, "services": ["http", "ping"]},
     {**BACK, "services": "any", "time": NIGHTS},
 ]
+WITH_HELPER = sorted(name for name, service in CATALOGUE.items() if service.helper)
+BARE = {"bare": {"tcp": [21]}}
+ONE_WAY: list[dict[str, Any]] = [
+    {"from": "inside", "to": "dmz", "services": ["ftp"]},
+    {**OUT, "services": ["bare"]},
+    {"from": "dmz", "to": "outside", "services": ["bare"], "destinations": ["192.168.0.9"]},
+    {"from": "dmz", "to": "outside", "services": ["ftp", "ssh"]},
+]
+BESIDE: list[dict[str, Any]] = [
+    {"from": "outside", "to": "inside", "services": ["smtp"]},
+    {"from": "dmz", "to": "inside", "services": ["http", "ssh"]},
+]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,
@@ -206,6 +219,12 @@ SITES: dict[str, Callable[[], HostVars]] = {
     "any": lambda: dual_with(site_policy=ANY, site_port_forwards=FORWARDS[:0]),
     "alternating": lambda: dual_with(site_policy=ALTERNATING),
     "times": lambda: dual_with(site_addresses=ADDRESSES, site_policy=TIMED, site_port_forwards=FORWARDS[:0]),
+    "every helper": lambda: dual_with(
+        site_policy=[{**OUT, "services": [*WITH_HELPER, "agents"]}, {**BACK, "services": WITH_HELPER}],
+        site_services=AGENTS,
+    ),
+    "a helper on one way": lambda: three(site_policy=ONE_WAY, site_services=BARE, site_port_forwards=[]),
+    "port forwards beside entries": lambda: three(site_policy=BESIDE, site_port_forwards=FORWARDS),
     "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
 }
 
@@ -226,6 +245,65 @@ def test_the_compiled_rules_pass_the_derived_tests(name: str, node: str) -> None
     with open_space(wires, probes) as space:
         rows = check(space, host_view(site, node)["nftables"]["ruleset"], probes)
     assert [row for row in rows if not row["ok"]] == []
+
+
+def checked(hostvars: HostVars, tests: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+    site = built(hostvars)
+    view = policy_test_view(site, "fw-1", tests)
+    assert view is not None
+    wires, probes = read(view["interfaces"], view["tests"])
+    with open_space(wires, probes) as space:
+        return list(check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes))
+
+
+GRE = "inside to outside: not another protocol (IPv4)"
+BGP = "tcp/179"
+
+
+def test_a_fragment_may_let_in_what_the_site_says_it_does() -> None:
+    """Derived tests hold against a fragment, unless the site has other words for one of them."""
+    opened = [
+        {"place": "forward", "text": 'iifname "eth1" oifname "eth0" ip protocol gre ct state new accept'},
+        {"place": "input", "text": 'iifname "eth0" ip saddr 192.168.0.3 tcp dport 179 accept'},
+    ]
+    hostvars = with_site(site_fragments=opened)
+    failed = [str(row["name"]) for row in checked(hostvars) if not row["ok"]]
+    assert GRE in failed and len(failed) > 1
+    assert all(name == GRE or BGP in name for name in failed), failed
+    said = [
+        {"derived": name, "to": "outside" if name == GRE else "firewall", "expected": "accept"}
+        for name in failed
+    ]
+    for variables in hostvars.values():
+        variables["site_policy_tests"] = said
+    problems = Problems()
+    tests = read_policy_tests(hostvars, built(hostvars), problems)
+    assert problems.lines() == []
+    rows = checked(hostvars, tests)
+    assert [row for row in rows if not row["ok"]] == []
+    assert sum(str(row["name"]).startswith("site_policy_tests[") for row in rows) == len(failed)
+    # without the fragment these words are wrong
+    for variables in hostvars.values():
+        variables["site_fragments"] = []
+    assert len([row for row in checked(hostvars, tests) if not row["ok"]]) == len(failed)
+
+
+def test_no_change_of_destination_nat_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its port or its interface, a port forward leads to what entries let through."""
+    monkeypatch.setattr(
+        policy_check_run,
+        "mutants",
+        lambda rules: [one for one in mutants(rules) if one.chain == "nat_prerouting"],
+    )
+    site = built(SITES["port forwards beside entries"]())
+    view = policy_test_view(site, "fw-1", ())
+    assert view is not None
+    wires, probes = read(view["interfaces"], view["tests"])
+    with open_space(wires, probes) as space:
+        mutation = mutate(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
+    assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
+    unnoticed = {one["change"].partition(" dport")[0] for one in mutation["unnoticed"]}
+    assert not [change for change in unnoticed if change.startswith("without tcp")], mutation
 
 
 def test_an_error_in_a_fragment_is_told_by_the_sites_own_line() -> None:
@@ -347,6 +425,17 @@ AT_TIMES: list[dict[str, Any]] = [
     {**BACK, "port": "udp/9", **ON_A_NIGHT, "family": 6, "expected": "accept"},
     {**BACK, "port": "udp/9", "at": "sunday 23:00", "family": 6, "expected": "drop"},
 ]
+
+
+def test_helpers_do_what_is_written_by_hand() -> None:
+    ends = {"from": "dmz", "to": "outside", "service": "ftp"}
+    by_hand: list[dict[str, Any]] = [
+        {"from": "inside", "to": "dmz", "service": "ftp", "expected": ["accept", "helper ftp"]},
+        {**OUT, "port": "tcp/21", "expected": ["accept", "no helper"]},
+        {**ends, "expected": ["accept", "helper ftp"]},
+        {**ends, "destination": "192.168.0.9", "expected": ["accept", "no helper"]},
+    ]
+    test_a_site_does_what_is_written_by_hand(SITES["a helper on one way"](), by_hand)
 
 
 def test_times_do_what_is_written_by_hand() -> None:

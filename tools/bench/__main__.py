@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dic
     """Run the trials: of one number all profiles one after the other, then the next number."""
     figures: dict[tuple[str, str], list[float]] = defaultdict(list)
     notes: dict[tuple[str, str], list[str]] = defaultdict(list)
-    timelines: list[dict[str, Any]] = []
+    timelines: list[tuple[float, dict[str, Any]]] = []
     for host in ("client", "server"):
         lab.copy(host, LOAD, "/root/load.py")
     for measure in MEASURES:
@@ -165,11 +166,26 @@ def measure_all(lab: Lab, profiles: Profiles, chosen: argparse.Namespace) -> dic
                     figures[name, profile].append(value)
                     notes[name, profile] += [f"trial {number} done again: {why}" for why in spoilt]
                 timelines += [
-                    {**timeline, "trial": number} for timeline in trial.timelines if number <= chosen.drawn
+                    (trial.figures[timeline["case"]], {**timeline, "trial": number})
+                    for timeline in trial.timelines
                 ]
                 # what was measured so far is there, whatever comes
-                save(chosen.output, document(figures, notes, timelines, lab))
-    return document(figures, notes, timelines, lab)
+                save(chosen.output, document(figures, notes, drawn(timelines, chosen.drawn), lab))
+    return document(figures, notes, drawn(timelines, chosen.drawn), lab)
+
+
+def drawn(timelines: Sequence[tuple[float, dict[str, Any]]], most: int) -> list[dict[str, Any]]:
+    """Choose what is drawn of each case and profile: the worst trial, then the first ones; in their order."""
+    groups: dict[tuple[str, str], list[tuple[float, dict[str, Any]]]] = defaultdict(list)
+    for figure, one in timelines:
+        groups[one["case"], one["profile"]].append((figure, one))
+    chosen: list[int] = []
+    for (case, _profile), group in groups.items():
+        higher = FIGURES[case].better == "lower"
+        worst = max(group, key=lambda pair: pair[0] if higher else -pair[0])[1]
+        rest = [one for _figure, one in group if one is not worst]
+        chosen += [id(one) for one in [worst, *rest][:most]]
+    return [one for _figure, one in timelines if id(one) in chosen]
 
 
 def save(path: Path, result: dict[str, Any]) -> None:
@@ -189,11 +205,11 @@ def main() -> int:
     verbs.add_parser("publish").add_argument("--run", type=Path, default=ROOT / "reports/bench.json")
     run = verbs.add_parser("run")
     run.add_argument("--trials", type=int, help="of each measure; by default 7 of most")
-    run.add_argument("--drawn", type=int, default=2, help="trials whose packets are drawn over time")
+    run.add_argument("--drawn", type=int, default=2, help="trials drawn over time: the worst, then the first")
     run.add_argument("--measure", action="append", choices=[measure.name for measure in MEASURES])
     run.add_argument("--profile", action="append", choices=(*PROFILES, *VARIANTS))
     run.add_argument("--output", type=Path, default=ROOT / "reports/bench.json")
-    run.add_argument("--dry-run", action="store_true", help="only look at these arguments")
+    run.add_argument("--dry-run", action="store_true", help="only check these, and say where results go")
     chosen = parser.parse_args()
 
     if chosen.verb == "publish":
@@ -208,6 +224,7 @@ def main() -> int:
             if profile in needed and not profiles.kept(profile):
                 parser.error(f"{profile} has not been kept: see docs/bench.md, Variants")
         if chosen.dry_run:
+            print(chosen.output.resolve())
             return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     profiles.probe = json.loads((chosen.folder / "probes.json").read_text())["open"]

@@ -48,7 +48,7 @@ def crash(lab: Lab, profile: str, primary: str) -> Trial:
     served = server.collect()
     lab.links(primary, "up")
     return Trial(
-        {"crash_udp_gap_ms": seen["udp"]["longest_gap_ms"]},
+        {"crash_udp_gap_ms": longest_gap(seen["udp"], RECOVERY[profile])},
         [
             timeline(
                 "crash_udp_gap_ms",
@@ -58,6 +58,11 @@ def crash(lab: Lab, profile: str, primary: str) -> Trial:
             )
         ],
     )
+
+
+def longest_gap(stream: dict[str, Any], seconds: float) -> float:
+    """The longest gap of both directions in ms: all the time where the server can't be asked at the end."""
+    return float(stream["longest_gap_ms"]) if stream["complete"] else seconds * 1000
 
 
 def both_ways(seen: dict[str, Any], served: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -168,7 +168,10 @@ FIGURES = {
         at_least(31, "default"),
     ),
     "busy_flaps": Figure(
-        "Eight busy loops for 60 s: takeovers for nothing", "takeovers", limit=at_most(0), every=True
+        "Four busy loops a processor for 60 s: takeovers for nothing",
+        "takeovers",
+        limit=at_most(0),
+        every=True,
     ),
     "cost_conntrackd_cpu_ms": Figure(
         "Processor time of both conntrackd for 1,000 HTTP requests of 4 KB", "ms", ratio=no_more_than(1.0)

@@ -27,6 +27,7 @@ def flow(kind: str, **changed: Any) -> dict[str, Any]:
         "resets": 0,
         "timeouts": 0,
         "refused": 0,
+        "lost": 0,
     }
     return {**usual, "sender_stall_ms": 3.0, "series": series, **changed}
 
@@ -102,6 +103,21 @@ OVERLAP, AFTER = "two nodes have", "the same after"
 
 
 @pytest.mark.parametrize(
+    ("counts", "silent", "expected"),
+    [
+        ({"fw-2": ({}, {})}, ["fw-1"], ("fw-1", "fw-1", True)),
+        ({"fw-1": ({}, {}), "fw-2": ({}, {})}, ["fw-1"], ("fw-1", "none", False)),
+        ({"fw-2": ({}, {})}, ["fw-1", "fw-2"], ("fw-1 and fw-2", "fw-1", False)),
+    ],
+)
+def test_a_node_that_was_to_start_anew_has_done_so(
+    counts: dict[str, Any], silent: list[str], expected: tuple[str, str, bool]
+) -> None:
+    seen = {"gone": True, "silent": silent, "counts": counts}
+    assert verdict({}, "has started anew", **seen) == expected
+
+
+@pytest.mark.parametrize(
     ("expect", "changed", "name", "expected"),
     [
         ({"primary": "changed"}, {}, HOLDERS, ("all on fw-2", "all on fw-2", True)),
@@ -168,7 +184,7 @@ OVERLAP, AFTER = "two nodes have", "the same after"
         ),
         (
             {"failed_connections": 2},
-            {"client": client(connect={"refused": 1, "timeouts": 2})},
+            {"client": client(connect={"refused": 1, "timeouts": 1, "lost": 3})},
             "new connections that fail",
             ("at most 2", "3", False),
         ),

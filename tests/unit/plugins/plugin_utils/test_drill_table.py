@@ -70,11 +70,17 @@ def facts(kind: str = "container") -> dict[str, Any]:
         if kind == "guest":
             seen["verify"]["pair"]["guests"] = {"fw-1": "omarine", "fw-2": "omarine"}
         container = f"ftfw-native-{name}" if kind == "container" else ""
+        kill, start = (f"power off {name}", f"power on {name}") if kind == "command" else ("", "")
         nodes.append(
-            {"name": name, "view": seen, "container": container, "kill": "", "start": "", "lab": lab}
+            {"name": name, "view": seen, "container": container, "kill": kill, "start": start, "lab": lab}
         )
     hosts = ["fw-1", "fw-2", "client", "server", "omarine"]
-    return {"nodes": nodes, "hosts": hosts, "open": "nft 'add element x'", "lab": kind != "machine"}
+    return {
+        "nodes": nodes,
+        "hosts": hosts,
+        "open": "nft 'add element x'",
+        "lab": kind in ("container", "guest"),
+    }
 
 
 def test_priorities_say_which_node_is_preferred() -> None:
@@ -168,7 +174,7 @@ def test_a_row_outlasts_the_way_through_a_playbook() -> None:
     assert [from_data(to_data(row)) for row in ROWS] == ROWS
 
 
-@pytest.mark.parametrize("kind", ["container", "guest", "machine"])
+@pytest.mark.parametrize("kind", ["container", "guest", "machine", "command"])
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_every_command_is_shell_and_arms_its_undo_first(row: Any, kind: str) -> None:
     plan = drill_steps(to_data(row), facts(kind), "fw-1")
@@ -211,6 +217,9 @@ def test_a_hypervisor_that_is_not_in_the_inventory() -> None:
         ("power_loss", "container", "fw-2", [("localhost", ["fw-2"], "podman kill ftfw-native-fw-2")]),
         ("power_loss", "guest", "fw-1", [("omarine", ["fw-1"], "--signal=SIGKILL guest-fw-1.service")]),
         ("power_loss_both", "guest", "fw-1", [("omarine", ["fw-1", "fw-2"], "guest-fw-2.service")]),
+        ("power_loss_both", "command", "fw-1", [("localhost", ["fw-1", "fw-2"], "power off fw-2")]),
+        ("power_loss", "command", "fw-2", [("localhost", ["fw-2"], "power off fw-2")]),
+        ("reboot", "command", "fw-2", [("fw-1", ["fw-1"], "systemctl reboot")]),
         ("reboot", "guest", "fw-2", [("fw-1", ["fw-1"], "systemctl reboot")]),
         ("conntrackd_kill_backup", "machine", "fw-1", [("fw-2", ["fw-2"], "conntrackd.service")]),
         ("carrier_inside", "container", "fw-2", [("localhost", ["fw-2"], "podman exec ftfw-native-wires")]),

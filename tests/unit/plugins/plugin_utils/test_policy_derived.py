@@ -134,7 +134,19 @@ def test_port_forwards(changed: Change) -> None:
         f"{name}: not tcp/81": ["drop"],
         f"{name}: not udp": ["drop"],
         f"{name}: no flow begins with ack": ["drop"],
+        f"{name}: not at another address": ["drop"],
         f"{name}: not from inside": ["drop"],
+    }
+
+
+def test_a_port_forward_opens_nothing_that_entries_let_through(changed: Change) -> None:
+    usual = {"all:site_port_forwards": [FORWARD], "all:site_probes": None}
+    back = {"from": "outside", "to": "inside"}
+    elsewhere = {**back, "services": ["ssh"], "destinations": ["192.168.2.7"]}
+    assert not named(changed({**usual, "all:site_policy": [elsewhere]}), "which is open to inside")
+    lab = changed({"all:site_policy": [{**back, "services": ["http", "smtp"]}]})
+    assert named(lab, "which is open to inside") == {
+        "site_port_forwards[0]: http, tcp/80: not tcp/25, which is open to inside (IPv4)": ["drop"]
     }
 
 
@@ -280,11 +292,13 @@ def test_a_report_of_what_failed_alone() -> None:
     assert found["lines"] == ["2 tests, 1 failed"]
 
 
-def test_a_report_of_several_pairs_says_whose_row_it_is() -> None:
-    assert [row["test"] for row in report([result("a-1", GOOD), result("b-1", GOOD)])["rows"]] == [
-        "a-1: a",
-        "b-1: a",
-    ]
+def test_a_report_says_whose_row_it_is_where_firewalls_differ() -> None:
+    other = {**GOOD, "name": "c"}
+    rows = report(
+        [result("a-1", GOOD, GOOD | {"name": "b"}), result("a-2", GOOD, BAD), result("b-1", GOOD, other)]
+    )
+    assert [row["test"] for row in rows["rows"]] == ["a", "a-1: b", "a-2: b", "b-1: c"]
+    assert rows["problems"] == ["1 of 4 tests failed: a-2: b"]
 
 
 def test_a_report_lists_what_no_test_noticed() -> None:

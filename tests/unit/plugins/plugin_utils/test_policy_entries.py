@@ -197,7 +197,11 @@ ENTRIES: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "no helper's name is the kernel's": (
         {"services": ["h323"]},
-        ["# site_policy[0]: inside to outside: h323", f"tcp dport 1720 {OPENS} accept"],
+        [
+            "# site_policy[0]: inside to outside: h323",
+            'tcp dport 1720 ct state new ct helper set "h323"',
+            f"tcp dport 1720 {OPENS} accept",
+        ],
     ),
 }
 
@@ -412,14 +416,33 @@ def test_helpers_are_for_what_an_entry_accepts(changed: Change) -> None:
         {"services": ["tftp"], "action": "drop"},
         {"services": ["h323-ras"]},
     )
-    rules = [line for line in chain(text, "prerouting") if "ct helper set" in line]
-    assert rules == [
-        'iifname "eth1" ip daddr @servers_v4 tcp dport 21 ct state new ct helper set "ftp"',
-        'iifname "eth1" udp dport 1719 ct state new ct helper set "ras"',
+    assert not [line for line in chain(text, "prerouting") if "ct helper set" in line]
+    assert [line for line in chain(text, "inside_to_outside") if "#" not in line] == [
+        'ip daddr @servers_v4 tcp dport 21 ct state new ct helper set "ftp"',
+        f"ip daddr @servers_v4 tcp dport 21 {OPENS} accept",
+        "udp dport 69 ct state new drop",
+        'udp dport 1719 ct state new ct helper set "ras"',
+        "udp dport 1719 ct state new accept",
     ]
     assert '    ct helper ras {\n        type "RAS" protocol udp\n' in text
     assert [line for line in chain(text, "forward") if "ct helper" in line] == [
         f'ct state related ct helper "{name}" accept' for name in ("H.245", "Q.931", "RAS", "ftp")
+    ]
+
+
+def test_an_earlier_entry_about_the_port_leaves_no_helper(changed: Change) -> None:
+    """A later entry gives its helper to nothing that came to another one, so it stands alone."""
+    ports = {"plain": {"tcp": [21]}}
+    text = compiled(
+        changed,
+        {"services": ["plain"]},
+        {"services": ["ftp"], "time": {"from": "08:00", "to": "17:30"}},
+        site_services=ports,
+    )
+    assert [line for line in chain(text, "inside_to_outside") if "#" not in line] == [
+        f"tcp dport 21 {OPENS} accept",
+        'tcp dport 21 ct state new meta hour "08:00"-"17:29:59" ct helper set "ftp"',
+        f'tcp dport 21 {OPENS} meta hour "08:00"-"17:29:59" accept',
     ]
 
 

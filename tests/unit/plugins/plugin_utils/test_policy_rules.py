@@ -173,9 +173,9 @@ RULES: dict[str, tuple[dict[str, object], list[str]]] = {
         [
             "l3proto ip",
             "l3proto inet",
-            'iifname "eth1" ip saddr 192.168.2.3 tcp dport 6667 ct state new ct helper set "irc"',
-            'iifname "eth1" ip6 saddr 2001:db8:2::3 tcp dport 21 ct state new ct helper set "ftp"',
-            'iifname "eth0" tcp dport 1723 ct state new ct helper set "pptp"',
+            'ip saddr 192.168.2.3 tcp dport 6667 ct state new ct helper set "irc"',
+            'ip6 saddr 2001:db8:2::3 tcp dport 21 ct state new ct helper set "ftp"',
+            'tcp dport 1723 ct state new ct helper set "pptp"',
             f"ip6 saddr 2001:db8:2::3 tcp dport {{ 21, 6667 }} {OPENS} accept",
         ],
     ),

@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import PolicyTest, read_policy_tests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
+    Otherwise,
+    PolicyTest,
+    read_policy_tests,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 
 HostVars = dict[str, dict[str, Any]]
 SSH: dict[str, Any] = {"from": "inside", "to": "outside", "service": "ssh", "expected": "accept"}
 
 
-def read(lab: HostVars, *tests: object) -> tuple[tuple[PolicyTest, ...], list[str]]:
+def read(lab: HostVars, *tests: object) -> tuple[tuple[PolicyTest | Otherwise, ...], list[str]]:
     hostvars = {host: {**variables, "site_policy_tests": list(tests)} for host, variables in lab.items()}
     problems = Problems()
     found = read_policy_tests(hostvars, read_site(hostvars, Problems(), Problems()), problems)
@@ -152,3 +156,74 @@ def test_networks_of_two_pairs(changed: Callable[[dict[str, object]], HostVars])
     lab = changed({"all:site_networks.lonely": {"prefixes": ["203.0.113.0/24"]}})
     _found, lines = read(lab, {**SSH, "to": "lonely"})
     assert lines[0].endswith("no pair has interfaces on both networks; name networks of one pair")
+
+
+GRE = "inside to outside: not another protocol (IPv4)"
+
+
+def test_a_derived_test_is_expected_to_be_otherwise(lab: HostVars) -> None:
+    found, wrong = read(lab, {"derived": GRE, "to": "outside", "expected": ["accept", "no snat"]})
+    assert wrong == []
+    before, after = (
+        policy_test_view(load_site(lab), "fw-1", ()),
+        policy_test_view(load_site(lab), "fw-1", found),
+    )
+    assert before is not None and after is not None
+    changed = [pair for pair in zip(before["tests"], after["tests"], strict=True) if pair[0] != pair[1]]
+    assert changed == [
+        (
+            {
+                "name": GRE,
+                "from": "inside",
+                "source": "192.168.2.3",
+                "destination": "192.168.0.3",
+                "protocol": "47",
+                "expected": ["drop"],
+            },
+            {
+                "name": f"site_policy_tests[0]: {GRE}",
+                "from": "inside",
+                "to": "outside",
+                "source": "192.168.2.3",
+                "destination": "192.168.0.3",
+                "protocol": "47",
+                "expected": ["accept", "no snat"],
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ({"derived": GRE, "expected": "accept"}, "does not say where the packet comes out; name a network"),
+        (
+            {"derived": GRE, "expected": "acept", "to": "outside"},
+            "acept is no expectation; did you mean accept?",
+        ),
+        ({"derived": GRE, "expected": "accept", "to": "outsid"}, "unknown network; did you mean outside?"),
+        ({"derived": GRE, "expected": "drop", "from": "inside"}, "[0].from: inside: unknown option"),
+        ({"derived": GRE}, "[0].expected: (empty): is missing"),
+    ],
+)
+def test_mistakes_about_a_derived_test(lab: HostVars, test: dict[str, Any], told: str) -> None:
+    found, lines = read(lab, test)
+    assert found == ()
+    assert len(lines) == 1, lines
+    assert told in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        (GRE.replace("another", "anothr"), f"did you mean {GRE}?"),
+        ("x", "playbooks/policy_test.yml prints the names of all tests"),
+    ],
+)
+def test_a_test_that_does_not_follow(lab: HostVars, name: str, right: str) -> None:
+    found, _wrong = read(lab, {"derived": name, "expected": "drop"})
+    with pytest.raises(SiteError) as told:
+        policy_test_view(load_site(lab), "fw-1", found)
+    assert str(told.value) == (
+        f"all: site_policy_tests[0].derived: {name}: no test with this name follows from the policy; {right}"
+    )
