@@ -104,6 +104,33 @@ def test_reached(changed: Change, entries: list[Entry]) -> None:
     assert warnings(changed, *entries) == []
 
 
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (
+            [{**SSH, "action": "reject"}, {"services": ["ntp", "ssh"]}],
+            "ssh: is never reached, because site_policy[0] covers it; move it up, or leave it out",
+        ),
+        (
+            [{"services": ["low"]}, {"services": ["ssh", "rdp", "smtp"], "action": "drop"}],
+            "ssh, smtp: are never reached, because site_policy[0] covers them; move it up, or leave it out",
+        ),
+    ],
+)
+def test_services_of_an_entry_that_earlier_ones_decide_otherwise(
+    changed: Change, entries: list[Entry], told: str
+) -> None:
+    found = warnings(changed, *entries)
+    assert len(found) == 1
+    assert found[0] == f"all: site_policy[1]: inside to outside: {told}"
+
+
+def test_one_way_more_for_a_service(changed: Change) -> None:
+    """What is decided on one way only is reached on the other one."""
+    both = {"from": ["inside", "outside"], "to": ["inside", "outside"]}
+    assert warnings(changed, {**SSH, "action": "drop"}, {**both, "services": ["ssh", "ntp"]}) == []
+
+
 def test_an_entry_without_addresses_is_told(changed: Change) -> None:
     assert warnings(changed, {**SSH, "sources": ["none"]}) == [
         "all: site_policy[0].sources: none: has no address, so that the entry matches nothing; "
