@@ -15,8 +15,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Counte
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helpers_of_flows
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import EXPECTED, PolicyEntry, Way
 
+# An assured flow has told its peer all that it will: the event of that comes with the packet that is put there,
+# and has the longest timeout. One of UDP that was put there before would expire on the backup in 30 s.
 NAME, COUNTER = "fastpath", "offloaded"
-_ADD = f'flow add @{NAME} counter name "{COUNTER}"'
+_ADD = f'ct status assured flow add @{NAME} counter name "{COUNTER}"'
 
 
 def flowtables(firewall: Firewall) -> tuple[Flowtable, ...]:
