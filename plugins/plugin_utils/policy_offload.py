@@ -3,6 +3,11 @@
 """Flows whose packets take the kernel's short way, past the rules, once they are established.
 
 The rules that send them there decide about nothing: a packet that they match goes on to those that do.
+
+Of a flow that is there the kernel tells neither state nor timeout (ctnetlink_dump_info() in the kernel's
+nf_conntrack_netlink.c), and without them the peer can't be given its entry. So conntrackd has to know a flow
+before: by the event that it is assured; and on a new primary, which has its flows from the peer, by reading
+the kernel's table. Until that is done the program pair-state keeps the short way shut.
 """
 
 from __future__ import annotations
@@ -11,20 +16,32 @@ from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import address_matches, ports_by_protocol
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Counter, Flowtable, ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Counter, Flowtable, Set, ports
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helpers_of_flows
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import EXPECTED, PolicyEntry, Way
 
-# An assured flow has told its peer all that it will: the event of that comes with the packet that is put there,
-# and has the longest timeout. One of UDP that was put there before would expire on the backup in 30 s.
 NAME, COUNTER = "fastpath", "offloaded"
-_ADD = f'ct status assured flow add @{NAME} counter name "{COUNTER}"'
+SHUT = "offload_shut"
+"""The set's name; pair_state_plan.py has it too."""
+_ADD = f'ct status assured iifname != @{SHUT} flow add @{NAME} counter name "{COUNTER}"'
+
+
+def offload_interfaces(firewall: Firewall) -> list[str]:
+    """Name the devices of the networks whose flows may take the short way."""
+    used = {network for entry in _entries(firewall) for way in firewall.ways_of(entry) for network in way}
+    return list(firewall.on(used))
 
 
 def flowtables(firewall: Firewall) -> tuple[Flowtable, ...]:
-    """One for all, on the devices of the networks whose flows it takes."""
-    used = {network for entry in _entries(firewall) for way in firewall.ways_of(entry) for network in way}
-    return (Flowtable(NAME, tuple(firewall.on(used))),) if used else ()
+    """One for all."""
+    devices = offload_interfaces(firewall)
+    return (Flowtable(NAME, tuple(devices)),) if devices else ()
+
+
+def offload_sets(firewall: Firewall) -> tuple[Set, ...]:
+    names = tuple(f'"{name}"' for name in offload_interfaces(firewall))
+    comment = "where flows keep to the long way: everywhere, until conntrackd knows them"
+    return (Set(SHUT, comment, "ifname", names),) if names else ()
 
 
 def offload_counters(firewall: Firewall) -> tuple[Counter, ...]:

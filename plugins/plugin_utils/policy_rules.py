@@ -41,6 +41,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_offload import (
     flowtables,
     offload_counters,
     offload_rules,
+    offload_sets,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import own_input, reverse_path, untracked
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
@@ -166,7 +167,7 @@ def compile_policy(firewall: Firewall) -> Table:
                 firewall.fragments("nat_postrouting") + _source_nat(firewall, forwards),
             ),
         ),
-        gate_sets(firewall) + probe_sets(firewall) + entry_sets(firewall),
+        gate_sets(firewall) + offload_sets(firewall) + probe_sets(firewall) + entry_sets(firewall),
         entry_counters(firewall) + offload_counters(firewall) + probe_counters(firewall),
         flowtables(firewall),
         firewall.fragments("table"),

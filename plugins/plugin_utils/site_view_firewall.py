@@ -9,6 +9,7 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_interfaces
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import render_ruleset
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_offload import offload_interfaces
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import management
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import compile_policy
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helper_modules
@@ -68,6 +69,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "replication": pair.replication,
             "preempt": pair.preempt,
             "gate": gate_interfaces(firewall),
+            "offload": offload_interfaces(firewall),
             "paths": [_path(link) for link in firewall.links],
         },
         "firewall_kernel": {

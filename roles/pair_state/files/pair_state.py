@@ -125,7 +125,9 @@ class Program:
         self.gate_deadline: float = chosen.gate_deadline
         # of the transition that is under way (monotonic clock)
         self.gate_until = 0.0
-        self.policy = Policy(chosen.mode, tuple(chosen.gate), chosen.settle, chosen.refresh)
+        self.policy = Policy(
+            chosen.mode, tuple(chosen.gate), chosen.settle, chosen.refresh, tuple(chosen.offload)
+        )
         self.known = State()
         # what waits for its time: a transition's steps, and the next refresh (monotonic clock)
         self.waiting: tuple[float, tuple[Step, ...]] | None = None
@@ -315,6 +317,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--gate-deadline", type=float, default=5, help="seconds after which the gate opens anyhow"
+    )
+    parser.add_argument(
+        "--offload", nargs="*", default=[], help="interfaces whose flows may take the kernel's short way"
     )
     parser.add_argument(
         "--settle", type=float, default=2, help="seconds between leaving and giving up the flows"

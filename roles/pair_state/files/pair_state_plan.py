@@ -51,6 +51,17 @@ DISOWN = Step("leave the flows to the peer", "-f internal")
 OPEN = Step("open the gate", nft="flush set inet ftfw gate")
 
 
+# A flow that takes the short way tells neither state nor timeout: whoever would read it then could not
+# replicate it. A set as the gate is.
+OFFLOAD = Step("let flows take the short way", nft="flush set inet ftfw offload_shut", needs=RESYNC.name)
+
+
+def keep_from_offload(interfaces: tuple[str, ...]) -> Step:
+    """Let no more flows of these interfaces take the kernel's short way."""
+    elements = ", ".join(f'"{name}"' for name in interfaces)
+    return Step("let no flow take the short way", nft=f"add element inet ftfw offload_shut {{ {elements} }}")
+
+
 def close_gate(interfaces: tuple[str, ...]) -> Step:
     """Keep packets off these interfaces until the next commit."""
     elements = ", ".join(f'"{name}"' for name in interfaces)
@@ -68,6 +79,8 @@ class Policy:
     """What neighbours still send here, after the virtual addresses have left, is forwarded for so long."""
     refresh: float = 60.0
     """A primary sends all its flows so often (direct injection); 0 is never."""
+    offload: tuple[str, ...] = ()
+    """Interfaces whose flows may take the kernel's short way."""
 
 
 @dataclass(frozen=True)
@@ -162,18 +175,20 @@ def plan_transition(policy: Policy, groups: dict[str, str], group: str) -> Plan:
     another_master = any(other == MASTER for name, other in groups.items() if name != group)
     gate_open = (OPEN,) if policy.gate else ()
     gate_close = (close_gate(policy.gate),) if policy.gate else ()
+    offload = (OFFLOAD,) if policy.offload else ()
+    keep = (keep_from_offload(policy.offload),) if policy.offload else ()
     if policy.mode == DIRECT:
         if state == MASTER:
             # The peer asks for all flows once it has given up its own. Sent before, they would put its
             # expectations in the place of themselves, and it would tell this node that its own are gone.
-            return Plan((RESYNC,))
+            return Plan((RESYNC, *offload))
         request = (REQUEST,) if state == BACKUP else ()
-        return Plan(request if another_master else (DISOWN, *request), policy.settle)
+        return Plan(request if another_master else (*keep, DISOWN, *request), policy.settle)
     if state == MASTER:
-        return Plan((COMMIT,) if another_master else (COMMIT, *gate_open, FLUSH, RESYNC, BULK))
+        return Plan((COMMIT,) if another_master else (COMMIT, *gate_open, FLUSH, RESYNC, *offload, BULK))
     if another_master:
         return Plan((REQUEST,) if state == BACKUP else ())
-    return Plan((PURGE, *((REQUEST,) if state == BACKUP else ()), *gate_close), policy.settle)
+    return Plan((PURGE, *((REQUEST,) if state == BACKUP else ()), *gate_close, *keep), policy.settle)
 
 
 def plan_event(policy: Policy, known: State, event: Event, now: float) -> Plan:
@@ -197,12 +212,15 @@ def plan_event(policy: Policy, known: State, event: Event, now: float) -> Plan:
 def plan_opening(policy: Policy, known: State) -> Plan:
     """What opens the gate of a primary: it is shut when the ruleset is loaded, and where it is new.
 
-    A transition that is not complete is carried out again, for its end is noted with that of these steps.
+    So is the short way, which no flow takes any more then, so that all can be read. A transition that is not
+    complete is carried out again, for its end is noted with that of these steps.
     """
-    if not policy.gate or known.state != MASTER:
+    if not (policy.gate or policy.offload) or known.state != MASTER:
         return Plan()
     again = plan_transition(policy, known.groups, known.pending).steps if known.pending is not None else ()
-    return Plan(again if OPEN in again else (OPEN, *again))
+    gate_open = (OPEN,) if policy.gate and OPEN not in again else ()
+    offload = (RESYNC, OFFLOAD) if policy.offload and OFFLOAD not in again else ()
+    return Plan((*gate_open, *again, *offload))
 
 
 def _plan_start(policy: Policy, known: State) -> Plan:

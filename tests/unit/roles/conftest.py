@@ -90,6 +90,7 @@ SITE_VIEW: dict[str, Any] = {
         ],
         "replication": "direct",
         "gate": [],
+        "offload": [],
         "paths": [
             {
                 "network": "inside",

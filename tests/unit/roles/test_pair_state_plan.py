@@ -73,6 +73,53 @@ def test_a_primary_is_never_kept_waiting_and_who_leaves_is() -> None:
         assert delays == {"MASTER": 0, "BACKUP": policy.settle, "FAULT": policy.settle}
 
 
+FAST = plan.Policy(plan.DIRECT, offload=("eth0", "eth1"))
+LET = "nft flush set inet ftfw offload_shut"
+KEEP = 'nft add element inet ftfw offload_shut { "eth0", "eth1" }'
+
+
+@pytest.mark.parametrize(
+    ("groups", "direct", "external"),
+    [
+        ({"a": "MASTER"}, f"-R, {LET}", f"-c, -f, -R, {LET}, -B"),
+        ({"a": "BACKUP"}, f"{KEEP}, -f internal, -n", f"-t, -n, {KEEP}"),
+        ({"a": "FAULT"}, f"{KEEP}, -f internal", f"-t, {KEEP}"),
+        ({"a": "BACKUP", "b": "MASTER"}, "-n", "-n"),
+    ],
+)
+def test_no_flow_takes_the_short_way_before_the_kernels_table_is_read(
+    groups: dict[str, str], direct: str, external: str
+) -> None:
+    assert words(plan.plan_transition(FAST, groups, "a").steps) == direct
+    cached = plan.Policy(plan.EXTERNAL, offload=FAST.offload)
+    assert words(plan.plan_transition(cached, groups, "a").steps) == external
+
+
+def test_the_short_way_stays_shut_when_the_table_could_not_be_read() -> None:
+    def run(step: Any) -> Any:
+        return StepResult(step.name, step.command, 1 if step.option == "-R" else 0, 0.1)
+
+    steps = plan.plan_transition(FAST, {"a": "MASTER"}, "a").steps
+    results = program.run_steps(steps, run, lambda: None)
+    assert [result.exit_code for result in results] == [1, None]
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "pending", "expected"),
+    [
+        (FAST, "MASTER", None, f"-R, {LET}"),
+        (FAST, "MASTER", "a", f"-R, {LET}"),
+        (FAST, "BACKUP", None, ""),
+        (plan.Policy(plan.EXTERNAL, gate=("eth0",), offload=("eth0",)), "MASTER", None, f"{OPEN}, -R, {LET}"),
+    ],
+)
+def test_a_ruleset_that_was_loaded_has_the_short_way_shut(
+    policy: Any, state: str, pending: str | None, expected: str
+) -> None:
+    known = State(groups={"a": state}, pending=pending)
+    assert words(plan.plan_opening(policy, known).steps) == expected
+
+
 def test_the_gate_opens_after_the_commit_and_shuts_last() -> None:
     assert words(plan.plan_transition(GATED, {"a": "MASTER"}, "a").steps) == f"-c, {OPEN}, -f, -R, -B"
     assert words(plan.plan_transition(GATED, {"a": "BACKUP"}, "a").steps) == f"-t, -n, {CLOSE}"
@@ -195,6 +242,7 @@ def test_all_tries_of_a_commit_share_the_gates_deadline(tmp_path: Path) -> None:
         gate_deadline=3.0,
         mode="external",
         gate=["eth0"],
+        offload=[],
         settle=2.0,
         refresh=60.0,
     )

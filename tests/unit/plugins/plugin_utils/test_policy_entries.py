@@ -551,23 +551,26 @@ def test_time_grows_in_proportion_to_the_policy(changed: Change) -> None:
             {"services": ["http", "ftp", "dns"], "offload": True},
             [
                 'iifname "eth1" oifname "eth0" tcp dport { 53, 80 } ct state established '
-                'ct direction original ct status assured flow add @fastpath counter name "offloaded"',
+                "ct direction original ct status assured iifname != @offload_shut "
+                'flow add @fastpath counter name "offloaded"',
                 'iifname "eth1" oifname "eth0" udp dport 53 ct state established ct direction original '
-                'ct status assured flow add @fastpath counter name "offloaded"',
+                'ct status assured iifname != @offload_shut flow add @fastpath counter name "offloaded"',
             ],
         ),
         (
             {"services": ["http", "ftp"], "offload": "expected"},
             [
                 'iifname . oifname { "eth1" . "eth0", "eth0" . "eth1" } ct helper "ftp" ct status expected '
-                'ct state established ct status assured flow add @fastpath counter name "offloaded"',
+                "ct state established ct status assured iifname != @offload_shut "
+                'flow add @fastpath counter name "offloaded"',
             ],
         ),
         (
             {"services": "any", "destinations": ["192.168.0.9"], "offload": True},
             [
                 'iifname "eth1" oifname "eth0" ip daddr 192.168.0.9 meta l4proto { tcp, udp } '
-                'ct state established ct direction original ct status assured flow add @fastpath counter name "offloaded"',
+                "ct state established ct direction original ct status assured iifname != @offload_shut "
+                'flow add @fastpath counter name "offloaded"',
             ],
         ),
     ],
