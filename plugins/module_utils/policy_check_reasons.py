@@ -47,6 +47,12 @@ REASONS: tuple[Reason, ...] = (
         "it decides what conntrackd is told, and nothing about a packet",
     ),
     Reason(
+        "offload_shut",
+        ".*",
+        ".*",
+        "it decides which way the packets of a flow take, and nothing about them",
+    ),
+    Reason(
         ".*_to_.*",
         ".*",
         '.* log prefix "[^"]*"',

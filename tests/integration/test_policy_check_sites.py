@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils import policy_check_run
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants import mutants
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants import Mutant, mutants
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import TableError
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
@@ -288,22 +288,27 @@ def test_a_fragment_may_let_in_what_the_site_says_it_does() -> None:
     assert len([row for row in checked(hostvars, tests) if not row["ok"]]) == len(failed)
 
 
-def test_no_change_of_destination_nat_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its port or its interface, a port forward leads to what entries let through."""
-    monkeypatch.setattr(
-        policy_check_run,
-        "mutants",
-        lambda rules: [one for one in mutants(rules) if one.chain == "nat_prerouting"],
-    )
-    site = built(SITES["port forwards beside entries"]())
+def mutated(hostvars: HostVars, monkeypatch: pytest.MonkeyPatch, chains: str = ".*") -> dict[str, Any]:
+    """What a mutation run of these chains tells, with nothing of it unnoticed for no reason."""
+
+    def chosen(rules: str) -> list[Mutant]:
+        return [one for one in mutants(rules) if re.fullmatch(chains, one.chain)]
+
+    monkeypatch.setattr(policy_check_run, "mutants", chosen)
+    site = built(hostvars)
     view = policy_test_view(site, "fw-1", ())
     assert view is not None
     wires, probes = read(view["interfaces"], view["tests"])
     with open_space(wires, probes) as space:
         mutation = mutate(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
     assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
-    unnoticed = {one["change"].partition(" dport")[0] for one in mutation["unnoticed"]}
-    assert not [change for change in unnoticed if change.startswith("without tcp")], mutation
+    return dict(mutation)
+
+
+def test_no_change_of_destination_nat_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its port or its interface, a port forward leads to what entries let through."""
+    mutation = mutated(SITES["port forwards beside entries"](), monkeypatch, "nat_prerouting")
+    assert not [one for one in mutation["unnoticed"] if one["change"].startswith("without tcp")], mutation
 
 
 def test_an_error_in_a_fragment_is_told_by_the_sites_own_line() -> None:
@@ -457,27 +462,13 @@ NIGHTLY: list[dict[str, Any]] = [
 
 def test_no_change_of_a_time_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
     # the other chains are those of the lab
-    monkeypatch.setattr(
-        policy_check_run, "mutants", lambda rules: [one for one in mutants(rules) if "_to_" in one.chain]
-    )
-    site = built(with_site(site_policy=NIGHTLY, site_port_forwards=[], site_probes=None))
-    view = policy_test_view(site, "fw-1", ())
-    assert view is not None
-    wires, probes = read(view["interfaces"], view["tests"])
-    with open_space(wires, probes) as space:
-        mutation = mutate(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
-    assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
+    hostvars = with_site(site_policy=NIGHTLY, site_port_forwards=[], site_probes=None)
+    mutation = mutated(hostvars, monkeypatch, ".*_to_.*")
     assert mutation["noticed"] > mutation["mutants"] / 2
 
 
-def test_no_change_of_the_labs_rules_goes_unnoticed() -> None:
-    site = built(lab())
-    view = policy_test_view(site, "fw-1", ())
-    assert view is not None
-    wires, probes = read(view["interfaces"], view["tests"])
-    with open_space(wires, probes) as space:
-        mutation = mutate(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)
-    assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
+def test_no_change_of_the_labs_rules_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation = mutated(lab(), monkeypatch)
     # and the control: most of them are noticed, so the tests are no formality
     assert mutation["noticed"] > mutation["mutants"] / 2
 
