@@ -6,7 +6,7 @@ set -u
 stages=${1:-lint unit integration molecule}
 # long: the scenarios with all of their tests and faults, and nothing else
 [ "$stages" != long ] ||
-    export FTFW_TEST_LONG=1 FTFW_DRILL_SET=all FTFW_GUEST_FAULTS=freeze,freeze_process,carrier_outside,full_table,clock_skew
+    export FTFW_TEST_LONG=1 FTFW_DRILL_SET=all FTFW_GUEST_FAULTS=power_loss,reboot,freeze,freeze_process,carrier_outside,full_table,clock_skew
 passed=0 failed=0 failures='' sanity=''
 # not in the clone: the path of a Unix socket can't be longer than 107 bytes
 scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
