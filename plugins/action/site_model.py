@@ -59,10 +59,8 @@ class ActionModule(ActionBase):
         try:
             site = load_site(hostvars, names, problems, read_file)
         except SiteError as error:
-            # no cause is chained: Ansible would print its text, the list, a second time and on every host
-            if host != played[0]:
-                raise AnsibleActionFail(f"the inventory has errors, told at {played[0]}") from None
-            raise AnsibleActionFail(f"the inventory has {len(problems)} error(s):\n{error}") from None
+            # no cause is chained: Ansible would print its text, the list, a second time
+            raise failure(error, host, played[0]) from None
         result["changed"] = False
         if host == played[0]:
             result["warnings"] = told(site.warnings)
@@ -74,11 +72,16 @@ class ActionModule(ActionBase):
                 try:
                     view["policy_test"] = policy_test_view(site, host, tests)
                 except SiteError as error:
-                    raise AnsibleActionFail(
-                        f"the inventory has {len(error.problems)} error(s):\n{error}"
-                    ) from None
+                    raise failure(error, host, played[0]) from None
             result["ansible_facts"] = {"site_view": view}
         return result
+
+
+def failure(error: SiteError, host: str, teller: str) -> AnsibleActionFail:
+    """Say what is wrong with the inventory; it is the same for all hosts, so one of them tells."""
+    if host != teller:
+        return AnsibleActionFail(f"the inventory has errors, told at {teller}")
+    return AnsibleActionFail(f"the inventory has {len(error.problems)} error(s):\n{error}")
 
 
 def inventory_directory(hostvars: Mapping[str, Mapping[str, object]]) -> str | None:

@@ -116,6 +116,17 @@ def test_without_the_check_the_other_hosts_refer_to_the_first(tmp_path: Path) ->
     assert "told at omarine" in results["fw-2"]["msg"]
 
 
+def test_an_unknown_derived_test_is_told_once(tmp_path: Path) -> None:
+    firewalls = VIEW.replace("hosts: all", "hosts: fw-1,fw-2").replace(
+        "site_model:\n", "site_model: {policy_tests: true}\n"
+    )
+    variables = {"site_policy_tests": [{"derived": "nothing", "expected": "drop"}]}
+    code, (results,) = play(tmp_path, firewalls, "-e", json.dumps(variables))
+    assert code != 0
+    assert "site_policy_tests[0].derived: nothing: no test with this name" in results["fw-1"]["msg"]
+    assert results["fw-2"]["msg"] == "the inventory has errors, told at fw-1"
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [

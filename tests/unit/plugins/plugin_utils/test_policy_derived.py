@@ -301,6 +301,13 @@ def test_a_report_says_whose_row_it_is_where_firewalls_differ() -> None:
     assert rows["problems"] == ["1 of 4 tests failed: a-2: b"]
 
 
+def test_a_row_that_a_firewall_has_twice_is_one() -> None:
+    """Two entries may lead to tests that look alike."""
+    found = report([result("a-1", GOOD, GOOD), result("a-2", GOOD)])
+    assert [row["test"] for row in found["rows"]] == ["a"]
+    assert found["lines"] == ["1 tests, 0 failed"]
+
+
 def test_a_report_lists_what_no_test_noticed() -> None:
     excused = {**MISSED, "reason": "it is no mistake"}
     mutation = {"mutants": 5, "refused": 1, "noticed": 2, "untried": 0, "unnoticed": [MISSED, excused]}
