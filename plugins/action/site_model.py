@@ -10,7 +10,10 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import (
+    check_derived,
+    policy_test_view,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
     VARIABLE,
     Otherwise,
@@ -58,9 +61,16 @@ class ActionModule(ActionBase):
         tests = policy_tests(hostvars, problems, read_file)
         try:
             site = load_site(hostvars, names, problems, read_file)
+            if arguments["check_only"] and arguments["policy_tests"]:
+                check_derived(site, tests)
         except SiteError as error:
-            # no cause is chained: Ansible would print its text, the list, a second time
-            raise failure(error, host, played[0]) from None
+            # no cause is chained: Ansible would print its text, the list, a second time and on every host
+            if host != played[0]:
+                # not by name: a host is no more in the list once it has failed
+                raise AnsibleActionFail(
+                    "the inventory has errors, told at the first host that failed"
+                ) from None
+            raise AnsibleActionFail(f"the inventory has {len(error.problems)} error(s):\n{error}") from None
         result["changed"] = False
         if host == played[0]:
             result["warnings"] = told(site.warnings)
@@ -69,19 +79,9 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
             view = host_view(site, host)
             if arguments["policy_tests"]:
-                try:
-                    view["policy_test"] = policy_test_view(site, host, tests)
-                except SiteError as error:
-                    raise failure(error, host, played[0]) from None
+                view["policy_test"] = policy_test_view(site, host, tests)
             result["ansible_facts"] = {"site_view": view}
         return result
-
-
-def failure(error: SiteError, host: str, teller: str) -> AnsibleActionFail:
-    """Say what is wrong with the inventory; it is the same for all hosts, so one of them tells."""
-    if host != teller:
-        return AnsibleActionFail(f"the inventory has errors, told at {teller}")
-    return AnsibleActionFail(f"the inventory has {len(error.problems)} error(s):\n{error}")
 
 
 def inventory_directory(hostvars: Mapping[str, Mapping[str, object]]) -> str | None:

@@ -27,6 +27,7 @@ options:
     description:
       - Whether to give firewalls the section C(policy_test) as well, which takes some time where a policy has
         thousands of entries. All other tasks find it in the fact, once it is set.
+      - With O(check_only), whether what C(site_policy_tests) says of derived tests is checked as well.
     type: bool
     default: false
     version_added: 0.2.0
@@ -45,7 +46,8 @@ attributes:
     support: full
 notes:
   - C(docs/inventory.md) describes the variables, and C(docs/architecture.md) the view.
-  - Without O(check_only), the first host of the play tells the errors, and the others refer to it.
+  - Without O(check_only), the first host of the play tells the errors, and the others refer to it. One that is
+    asked after the first has failed may tell them, too.
 """
 
 EXAMPLES = r"""

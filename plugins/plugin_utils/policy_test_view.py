@@ -32,18 +32,16 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_firewall impor
 def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]) -> dict[str, Any] | None:
     """Make the section policy_test of site_view: options of the module policy_check. None for no firewall.
 
-    Raises SiteError where the site has words for a derived test that there is not.
+    What is said of derived tests that this firewall does not have is left out: see check_derived.
     """
     bench = _bench(site, name)
     if bench is None:
         return None
     written = [test for test in tests if isinstance(test, PolicyTest)]
     otherwise = [test for test in tests if isinstance(test, Otherwise)]
-    derived = derived_cases(bench)
-    _check_names(site, name, derived, otherwise)
     return {
         "interfaces": bench.device_views(),
-        "tests": [*written_cases(bench, written), *with_otherwise(derived, otherwise)],
+        "tests": [*written_cases(bench, written), *with_otherwise(derived_cases(bench), otherwise)],
     }
 
 
@@ -54,12 +52,17 @@ def _bench(site: Site, name: str) -> Bench | None:
     return Bench(Firewall(site, pair, site.hosts[name], site.hosts[pair.peer(name)], SYNC_PORT))
 
 
-def _check_names(site: Site, name: str, derived: Sequence[Case], tests: Sequence[Otherwise]) -> None:
-    """See that each test that the site has words for is one of this firewall, or of another one."""
-    names = {str(one["name"]) for one in derived}
-    missing = [test for test in tests if test.derived not in names]
-    for other in (node for pair in site.pairs for node in pair.nodes if missing and node != name):
-        bench = _bench(site, other)
+def check_derived(site: Site, tests: Sequence[PolicyTest | Otherwise]) -> None:
+    """See that each derived test that the site has words for is one of some firewall.
+
+    Raises SiteError where there is no such test.
+    """
+    names: set[str] = set()
+    missing = [test for test in tests if isinstance(test, Otherwise)]
+    for node in (node for pair in site.pairs for node in pair.nodes):
+        if not missing:
+            return
+        bench = _bench(site, node)
         names |= {str(one["name"]) for one in derived_cases(bench)} if bench else set()
         missing = [test for test in missing if test.derived not in names]
     problems = Problems()

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import (
+    check_derived,
+    policy_test_view,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
     Otherwise,
     PolicyTest,
@@ -223,7 +226,12 @@ def test_mistakes_about_a_derived_test(lab: HostVars, test: dict[str, Any], told
 def test_a_test_that_does_not_follow(lab: HostVars, name: str, right: str) -> None:
     found, _wrong = read(lab, {"derived": name, "expected": "drop"})
     with pytest.raises(SiteError) as told:
-        policy_test_view(load_site(lab), "fw-1", found)
+        check_derived(load_site(lab), found)
     assert str(told.value) == (
         f"all: site_policy_tests[0].derived: {name}: no test with this name follows from the policy; {right}"
     )
+
+
+def test_a_test_that_follows_for_one_firewall_is_known(lab: HostVars) -> None:
+    found, _wrong = read(lab, {"derived": GRE, "expected": "drop"})
+    check_derived(load_site(lab), found)
