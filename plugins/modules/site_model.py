@@ -46,8 +46,8 @@ attributes:
     support: full
 notes:
   - C(docs/inventory.md) describes the variables, and C(docs/architecture.md) the view.
-  - Without O(check_only), the first host of the play tells the errors, and the others refer to it. One that is
-    asked after the first has failed may tell them, too.
+  - Without O(check_only), the first host of the play tells the errors, and the others refer to it. One
+    that is asked after the first has failed may tell them, too.
 """
 
 EXAMPLES = r"""
