@@ -110,6 +110,24 @@ def test_killed_conntrackd_of_the_primary_comes_back_with_its_flows() -> None:
     wait("bulk update after the restart", lambda: f"sport={port} " in run(backup, "conntrack -L 2>/dev/null"))
 
 
+def test_flows_that_begin_while_conntrackd_starts_are_replicated() -> None:
+    """It listens to the kernel only after it has read the table; the first 100 ms are those that count."""
+    node = primary()
+    backup = other_of(node)
+    settle(node)
+    run("client", f"systemd-run --quiet python3 /root/traffic.py datagrams {SERVER} 53 4 4000")
+    wait("it sends", lambda: len(datagrams(node)) > 1000)
+    run(node, "systemctl kill --signal SIGKILL conntrackd.service")
+    wait("all were sent", lambda: len(datagrams(node)) == 16000)
+    wait("the backup has them all", lambda: datagrams(node) <= datagrams(backup))
+
+
+def datagrams(node: str) -> set[str]:
+    """The client's ports of its flows to the name server, as a node's kernel has them."""
+    listed = run(node, "conntrack -L -p udp 2>/dev/null")
+    return set(re.findall(rf"dst={SERVER} sport=(\d+) dport=53 ", listed))
+
+
 def test_transition_waits_while_pair_state_is_down() -> None:
     old = primary()
     new = other_of(old)

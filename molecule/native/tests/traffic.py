@@ -4,6 +4,7 @@
 
 Runs inside the containers: `server PORT` until it is killed, `client ADDRESS PORT SECONDS FILE` so long.
 The file gets one line per echo: its number, and the time on the clock that all containers share.
+`datagrams ADDRESS PORT SECONDS RATE` sends RATE datagrams a second, each of them a flow of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import socketserver
 import sys
 import time
 from pathlib import Path
+
+FIRST_PORT = 10_000
 
 
 class Echo(socketserver.BaseRequestHandler):
@@ -47,8 +50,19 @@ def keep_flow(address: str, port: int, seconds: float, file: Path) -> None:
             time.sleep(0.05)
 
 
+def send_datagrams(address: str, port: int, seconds: float, rate: int) -> None:
+    begin = time.monotonic()
+    for number in range(int(seconds * rate)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind(("", FIRST_PORT + number))
+            sender.sendto(b"-", (address, port))
+        time.sleep(max(0.0, begin + number / rate - time.monotonic()))
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "server":
         serve(int(sys.argv[2]))
+    elif sys.argv[1] == "datagrams":
+        send_datagrams(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]))
     else:
         keep_flow(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), Path(sys.argv[5]))

@@ -224,14 +224,18 @@ def plan_opening(policy: Policy, known: State) -> Plan:
 
 
 def _plan_start(policy: Policy, known: State) -> Plan:
-    """conntrackd has started: what it found in the kernel it takes for its own."""
+    """conntrackd has started: what it found in the kernel it takes for its own.
+
+    It reads the table first and listens to the kernel only then. A flow that began in between it knows by the
+    second reading.
+    """
     if known.pending is not None:
         plan = plan_transition(policy, known.groups, known.pending)
         if policy.mode == DIRECT and DISOWN in plan.steps:
             return Plan(plan.steps)
         return plan
     if known.state == MASTER:
-        return Plan((BULK,))
+        return Plan((RESYNC, BULK))
     return Plan((DISOWN,)) if policy.mode == DIRECT else Plan()
 
 

@@ -133,13 +133,13 @@ def test_the_gate_opens_after_the_commit_and_shuts_last() -> None:
         pytest.param(
             EXTERNAL, {"a": "MASTER"}, "a", Event("a", "MASTER"), "-c, -f, -R, -B", id="after-failure"
         ),
-        pytest.param(EXTERNAL, {"a": "MASTER"}, None, Event(None, "started"), "-B", id="started-primary"),
+        pytest.param(EXTERNAL, {"a": "MASTER"}, None, Event(None, "started"), "-R, -B", id="started-primary"),
         pytest.param(
             EXTERNAL, {"a": "MASTER"}, "a", Event(None, "started"), "-c, -f, -R, -B", id="started-pending"
         ),
         pytest.param(EXTERNAL, {"a": "BACKUP"}, None, Event(None, "started"), "", id="started-backup"),
         pytest.param(
-            DIRECT, {"a": "MASTER"}, None, Event(None, "started"), "-B", id="direct-started-primary"
+            DIRECT, {"a": "MASTER"}, None, Event(None, "started"), "-R, -B", id="direct-started-primary"
         ),
         pytest.param(
             DIRECT, {"a": "BACKUP"}, None, Event(None, "started"), "-f internal", id="direct-started"
