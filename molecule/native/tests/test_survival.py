@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import cases
 import load_cases
 import pytest
-from containers import LAB, NODES, playbook, run, wait
+from containers import LAB, NODES, other_of, playbook, run, wait
 from lab import Lab
 
 
@@ -31,8 +32,22 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         lab.end_all()
         for node in NODES:
             lab.links(node, "up")
-            run(node, "conntrack -F 2>/dev/null; conntrackd -f; conntrackd -n")
         wait("one primary", lambda: any(lab.is_primary(node) for node in NODES), 30)
+        forget(lab.primary())
+
+
+def forget(primary: str) -> None:
+    """Empty both tables, that of the backup last: the primary may still be sending it what it had."""
+    backup = other_of(primary)
+    for node in (primary, backup):
+        run(node, "conntrack -F 2>/dev/null; conntrackd -f; conntrackd -n")
+
+    def is_empty() -> bool:
+        run(backup, "conntrack -F 2>/dev/null")
+        time.sleep(1)
+        return int(run(backup, "conntrack -C")) < 100
+
+    wait("the backup has no old flows", is_empty)
 
 
 def test_flows_of_a_full_table_survive_a_crash(lab: Lab) -> None:
