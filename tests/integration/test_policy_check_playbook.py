@@ -63,7 +63,7 @@ def test_no_mutant_of_the_lab_is_unnoticed(play: Any) -> None:
     assert mutation["noticed"] > 100 and mutation["untried"] == mutation["refused"] == 0
     assert all(one["reason"] for one in mutation["unnoticed"])
     assert f"{mutation['mutants']} mutants, {mutation['noticed']} noticed, 0 not noticed" in printed
-    assert "no packet tells 7: it decides what conntrackd is told, and nothing about a packet (" in printed
+    assert "no packet tells 12: it decides what conntrackd is told, and nothing about a packet (" in printed
 
 
 def test_a_wrong_expectation_fails_the_run(play: Any) -> None:

@@ -128,6 +128,28 @@ def datagrams(node: str) -> set[str]:
     return set(re.findall(rf"dst={SERVER} sport=(\d+) dport=53 ", listed))
 
 
+def test_flows_from_the_ports_of_ended_ones_are_replicated() -> None:
+    """An entry whose end a node has from its peer is revived: no new one, and assured already."""
+    old = primary()
+    new = other_of(old)
+    settle(old)
+    run("client", f"python3 /root/traffic.py ports {SERVER} {PORT} 1 50")
+    wait("the backup knows that they have ended", lambda: len(from_fixed_ports(new, "FIN_WAIT")) == 50)
+    run(old, "systemctl restart keepalived.service")
+    settle(new)
+    again = f"python3 /root/traffic.py ports {SERVER} {PORT} 8 50"
+    run("client", f"systemd-run --quiet --collect --unit again {again}")
+    wait("they are open again", lambda: len(from_fixed_ports(new, "ESTABLISHED")) == 50)
+    wait("the backup has them", lambda: len(from_fixed_ports(old, "ESTABLISHED")) == 50, 5)
+    # closed by the server, or the ports stay taken for a minute
+    wait("they are over", lambda: run("client", "systemctl is-active again", check=False) == "inactive\n")
+
+
+def from_fixed_ports(node: str, state: str) -> set[str]:
+    listed = run(node, f"conntrack -L -p tcp --state {state} 2>/dev/null")
+    return set(re.findall(rf"dst={SERVER} sport=(100[0-4]\d) dport={PORT} ", listed))
+
+
 def test_transition_waits_while_pair_state_is_down() -> None:
     old = primary()
     new = other_of(old)
