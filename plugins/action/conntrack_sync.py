@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
         deadline = time.monotonic() + wanted["timeout"]
         snapshot = self.flows(primary, "internal", wanted["config"], None, variables)
         pending, replicated, ended = snapshot["packed"], snapshot["count"], 0
+        alone: dict[str, None] = {}
         while True:
             left = max(deadline - time.monotonic(), 0.0)
             answer = other.run_module(
@@ -75,7 +76,9 @@ class ActionModule(ActionBase):
             missing, names = answer["missing_count"], []
             if missing:
                 alive = self.flows(primary, "kernel", wanted["config"], answer["pending"], variables)
-                ended += missing - alive["count"]
+                orphans = [str(flow) for flow in unpack(alive["orphans"])]
+                alone.update(dict.fromkeys(orphans))
+                ended += missing - alive["count"] - len(orphans)
                 missing, pending = alive["count"], alive["packed"]
                 names = [str(flow) for flow in unpack(pending)][:MISSING_SHOWN]
             told = {
@@ -84,18 +87,23 @@ class ActionModule(ActionBase):
                 "ended": ended,
                 "missing_count": missing,
                 "missing": names,
+                "orphans": list(alone)[:MISSING_SHOWN],
                 "table": answer["table"],
             }
+            if alone:
+                told["warnings"] = [
+                    f"{other.host} can't be given {len(alone)} flows that a helper of {primary} expected, for"
+                    f" their control connections are over; a takeover ends them: {shown(list(alone))}"
+                ]
             if not missing:
                 return told
             if time.monotonic() >= deadline:
-                more = f" and {missing - SHOWN} more" if missing > SHOWN else ""
                 return {
                     **told,
                     "failed": True,
                     "msg": f"{missing} of {replicated} flows that {primary} replicates are not in the "
                     f"{answer['table']} table of {other.host} after {wanted['timeout']:g} s: "
-                    f"{'; '.join(names[:SHOWN])}{more}",
+                    f"{shown(names, missing)}",
                 }
 
     def flows(
@@ -104,12 +112,18 @@ class ActionModule(ActionBase):
         """A set of the primary's flows, with its count."""
         arguments = {"gather": [], "tables": [table], "config": config, "closing": False}
         if among is not None:
-            arguments["among"] = among
+            arguments.update(among=among, orphans=False)
         answer = self._execute_module(module_name=INFO_MODULE, module_args=arguments, task_vars=variables)
         if answer.get("failed"):
             raise AnsibleActionFail(f"{primary}: {answer.get('msg', answer)}")
         flows: dict[str, Any] = answer["flows"][table]
         return flows
+
+
+def shown(names: list[str], count: int = 0) -> str:
+    """Some of `count` names, or of those that there are."""
+    more = max(count, len(names)) - SHOWN
+    return "; ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 SYNCED_OPTIONS = {

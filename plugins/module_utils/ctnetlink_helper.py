@@ -1,10 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does the kernel keep the helper of an entry that is injected with NAT? Asked in a namespace of its own.
-
-Attributes and messages: linux/netfilter/nfnetlink_conntrack.h. They are packed here, not by pyroute2, which
-a firewall need not have, and whose types (0.7.2, 0.9.7) take the nested CTA_HELP for a plain string.
-"""
+"""Does the kernel keep the helper of an entry that is injected with NAT? Asked in a namespace of its own."""
 
 from __future__ import annotations
 
@@ -14,32 +10,43 @@ import socket
 import struct
 import threading
 
-NETLINK_NETFILTER = 12
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
-NLMSG_ERROR = 2
-NLA_F_NESTED, NLA_TYPE_MASK = 0x8000, 0x3FFF
-CLONE_NEWNET = 0x40000000
-
-SUBSYS_CTNETLINK = 1
-MSG_CT_NEW, MSG_CT_GET = (SUBSYS_CTNETLINK << 8) | 0, (SUBSYS_CTNETLINK << 8) | 1
-
-CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS, CTA_PROTOINFO, CTA_HELP, CTA_NAT_SRC, CTA_TIMEOUT = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
+from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink import (
+    CTA_HELP,
+    CTA_HELP_NAME,
+    CTA_IP_V4_DST,
+    CTA_IP_V4_SRC,
+    CTA_NAT_SRC,
+    CTA_NAT_V4_MAXIP,
+    CTA_NAT_V4_MINIP,
+    CTA_PROTO_DST_PORT,
+    CTA_PROTO_NUM,
+    CTA_PROTO_SRC_PORT,
+    CTA_PROTOINFO,
+    CTA_PROTOINFO_TCP,
+    CTA_PROTOINFO_TCP_STATE,
+    CTA_STATUS,
+    CTA_TIMEOUT,
+    CTA_TUPLE_IP,
+    CTA_TUPLE_ORIG,
+    CTA_TUPLE_PROTO,
+    CTA_TUPLE_REPLY,
+    IPS_ASSURED,
+    IPS_CONFIRMED,
+    IPS_SEEN_REPLY,
+    MSG_CT_GET,
+    MSG_CT_NEW,
+    NETLINK_NETFILTER,
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REQUEST,
+    NLMSG_ERROR,
+    attribute,
+    nested,
+    parse_attributes,
 )
-CTA_TUPLE_IP, CTA_TUPLE_PROTO = 1, 2
-CTA_IP_V4_SRC, CTA_IP_V4_DST = 1, 2
-CTA_PROTO_NUM, CTA_PROTO_SRC_PORT, CTA_PROTO_DST_PORT = 1, 2, 3
-CTA_PROTOINFO_TCP, CTA_PROTOINFO_TCP_STATE = 1, 1
-CTA_HELP_NAME = 1
-CTA_NAT_V4_MINIP, CTA_NAT_V4_MAXIP = 1, 2
 
-IPS_SEEN_REPLY, IPS_ASSURED, IPS_CONFIRMED = 0x2, 0x4, 0x8
+CLONE_NEWNET = 0x40000000
 TCP_CONNTRACK_ESTABLISHED = 3
 
 # From networks for documentation (RFC 5737): the entry lives in an empty namespace, and no packet is sent.
@@ -54,29 +61,6 @@ class HelperCheckError(Exception):
         self.step = step
         self.number = number
         super().__init__(f"cannot {step}: {os.strerror(number)}")
-
-
-def attribute(kind: int, payload: bytes) -> bytes:
-    """Pack one netlink attribute with its padding."""
-    header = struct.pack("=HH", 4 + len(payload), kind)
-    return header + payload + b"\0" * (-len(payload) % 4)
-
-
-def nested(kind: int, *attributes: bytes) -> bytes:
-    """Pack an attribute that holds others."""
-    return attribute(kind | NLA_F_NESTED, b"".join(attributes))
-
-
-def parse_attributes(data: bytes) -> dict[int, bytes]:
-    """Unpack the attributes of one level: payloads by type."""
-    found: dict[int, bytes] = {}
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        if not 4 <= length <= len(data):
-            break
-        found[kind & NLA_TYPE_MASK] = data[4:length]
-        data = data[length + (-length % 4) :]
-    return found
 
 
 def message(kind: int, flags: int, sequence: int, attributes: bytes) -> bytes:

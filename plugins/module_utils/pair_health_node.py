@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils import conntrackd_stats as stats
 from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_parse as parse
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_orphans import Key, ask_masters, orphans
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import (
     Flow,
     OutputError,
@@ -266,23 +267,34 @@ class Node:
     def flows(self, conntrackd: dict[str, Any] | None) -> dict[str, str | None]:
         """Digests of the flows to replicate that the kernel has, and of those in the external cache.
 
-        `external` is None without an external cache; `why` says why there is no digest.
+        `external` is None without an external cache; `why` says why there is no digest. `orphans` are flows
+        apart from `kernel`, which can't be replicated any more; an external cache has had them in any case.
         """
         if conntrackd is None:
             # a cache is gone with its daemon, and whether there was one only the daemon tells
-            return {"kernel": None, "external": None, "why": "conntrackd does not tell where they are"}
+            return {**NO_FLOWS, "why": "conntrackd does not tell where they are"}
         replication = self.replication()
         try:
-            kernel = {flow.key for flow in lasting(["conntrack", "-L"]) if replication.replicates(flow)}
+            masters: dict[Key, Key] = {}
             cached = None
             if conntrackd["general"]["external"]["kind"] == "cache":
                 cached = {flow.key for flow in lasting(["conntrackd", "-e"])}
+            else:
+                masters = ask_masters()
+            kernel = [flow for flow in lasting(["conntrack", "-L"]) if replication.replicates(flow)]
         except (AskError, OutputError) as error:
-            return {"kernel": None, "external": None, "why": str(error)}
+            return {**NO_FLOWS, "why": str(error)}
+        except OSError as error:
+            return {
+                **NO_FLOWS,
+                "why": f"the kernel does not tell what helpers expected: {error.strerror or error}",
+            }
+        alone = orphans(kernel, masters)
         return {
             "why": None,
-            "kernel": Digest.of(kernel).pack(),
+            "kernel": Digest.of({flow.key for flow in kernel} - alone).pack(),
             "external": None if cached is None else Digest.of(cached).pack(),
+            "orphans": Digest.of(alone).pack(),
         }
 
 
@@ -291,6 +303,7 @@ def lasting(command: list[str]) -> Iterator[Flow]:
     return (parse_flow(line, " ".join(command)) for line in lines(command) if not is_closing(line))
 
 
+NO_FLOWS: dict[str, str | None] = {"kernel": None, "external": None, "orphans": None}
 LISTING = ("nft", "-s", "list", "table", "inet", "ftfw")
 
 

@@ -156,9 +156,16 @@ def _stopped(node: Node) -> Sequence[str]:
 
 def _flows(pair: Pair) -> Iterator[Finding]:
     compared, differing = pair.compared(), _difference(pair, twice=True)
-    if compared is None or not differing:
+    if compared is None:
         return
     primary, backup = compared
+    if lacking := _orphans_lacking(primary, backup):
+        yield Finding(
+            "orphans-lacking",
+            WARNING,
+            f"{backup.name} can't be given flows that a helper of {primary.name} expected, for their control"
+            f" connections are over; a takeover ends them: at least {lacking}",
+        )
     if differing.lacking:
         yield Finding(
             "caches-differ",
@@ -172,6 +179,12 @@ def _flows(pair: Pair) -> Iterator[Finding]:
             WARNING,
             f"{backup.name} has flows that {primary.name} has not: at least {differing.surplus}",
         )
+
+
+def _orphans_lacking(primary: Node, backup: Node) -> int:
+    """How many flows that can't be replicated any more the backup has not; see `conntrack_orphans`."""
+    wanted, present = (((node.health or {}).get("flows") or {}).get("orphans") for node in (primary, backup))
+    return difference(Digest.unpack(wanted), Digest.unpack(present)).lacking if wanted and present else 0
 
 
 def _has_external_cache(node: Node) -> bool:

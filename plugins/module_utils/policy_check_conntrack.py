@@ -13,28 +13,27 @@ import struct
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
-from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import (
+from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink import (
     CTA_PROTO_DST_PORT,
     CTA_PROTO_NUM,
     CTA_PROTO_SRC_PORT,
     CTA_TUPLE_IP,
     CTA_TUPLE_ORIG,
     CTA_TUPLE_PROTO,
+    MSG_CT_DELETE,
     MSG_CT_GET,
     NETLINK_NETFILTER,
     NLM_F_ACK,
     NLM_F_REQUEST,
     NLMSG_ERROR,
-    SUBSYS_CTNETLINK,
     attribute,
-    helper_of,
     nested,
     parse_attributes,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import helper_of
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_packets import ICMP, ICMPV6, Packet
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_types import Entry
 
-MSG_CT_DELETE = (SUBSYS_CTNETLINK << 8) | 2
 _SOURCES, _DESTINATIONS = (1, 3), (2, 4)
 _ADDRESSES = {4: (1, 2), 6: (3, 4)}
 _ICMP_IDENTIFIERS = (4, 7)

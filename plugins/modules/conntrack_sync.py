@@ -151,6 +151,14 @@ ended:
   returned: when backup is given
   type: int
   sample: 2
+orphans:
+  description:
+    - Those of them that are not on the backup and can't get there any more, at most 100. A helper expected
+      them, and their control connections are over. They are not missed, but a warning names them.
+  returned: when backup is given
+  type: list
+  elements: str
+  sample: []
 missing:
   description: The flows that are not on the backup, at most 100 of them.
   returned: when the state is synced

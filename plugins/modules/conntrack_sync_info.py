@@ -48,6 +48,13 @@ options:
         C(CLOSE)) as well. Two nodes drop them at different times.
     type: bool
     default: true
+  orphans:
+    description:
+      - Whether to return, from the table V(kernel), flows that a helper expected and whose control connection
+        is over as well. conntrackd can't give them to a node that does not have them. Left out, they are
+        C(orphans) of RV(flows).
+    type: bool
+    default: true
   config:
     description: The configuration file of conntrackd. It also names the socket of the daemon.
     type: path
@@ -229,6 +236,7 @@ from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils import conntrack_tuples, conntrackd_stats
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_orphans import ask_masters, orphans
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import Flow, OutputError, PackedError
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import (
     DEFAULT_CONFIG,
@@ -253,11 +261,19 @@ def gather(daemon: Conntrackd, section: str) -> object:
     return parse(daemon.statistics(argument), f"conntrackd -s {argument}")
 
 
-def take(daemon: Conntrackd, table: str, chosen: list[Flow] | None, closing: bool) -> dict[str, object]:
+def take(
+    daemon: Conntrackd, table: str, chosen: list[Flow] | None, closing: bool, with_orphans: bool
+) -> dict[str, object]:
+    masters = ask_masters() if table == "kernel" and not with_orphans else {}
     flows = daemon.flows(table, closing)
+    alone = orphans(flows, masters)
     if chosen is not None:
         flows = conntrack_tuples.among(flows, chosen)
-    return {"count": len(flows), "packed": conntrack_tuples.pack(flows)}
+    lasting = [flow for flow in flows if flow.key not in alone]
+    found: dict[str, object] = {"count": len(lasting), "packed": conntrack_tuples.pack(lasting)}
+    if table == "kernel" and not with_orphans:
+        found["orphans"] = conntrack_tuples.pack([flow for flow in flows if flow.key in alone])
+    return found
 
 
 def main() -> None:
@@ -277,6 +293,7 @@ def main() -> None:
             },
             "among": {"type": "str"},
             "closing": {"type": "bool", "default": True},
+            "orphans": {"type": "bool", "default": True},
             "config": {"type": "path", "default": DEFAULT_CONFIG},
         },
         supports_check_mode=True,
@@ -286,9 +303,14 @@ def main() -> None:
     try:
         chosen = None if wanted["among"] is None else conntrack_tuples.unpack(wanted["among"])
         sections = {section: gather(daemon, section) for section in wanted["gather"]}
-        flows = {table: take(daemon, table, chosen, wanted["closing"]) for table in wanted["tables"]}
+        flows = {
+            table: take(daemon, table, chosen, wanted["closing"], wanted["orphans"])
+            for table in wanted["tables"]
+        }
     except (ConntrackdError, OutputError, PackedError) as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"the kernel does not list what helpers expected: {error}")
     module.exit_json(changed=False, conntrackd=sections, flows=flows)
 
 

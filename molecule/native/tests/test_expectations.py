@@ -6,9 +6,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from containers import PREFIX, SERVER, other_of, playbook, run, wait
+from faults import Findings
 from lab import Lab
 from test_pair import is_primary, primary, settle
 
@@ -29,25 +31,41 @@ with socket.create_connection(place, 20) as data:
 print(talk.voidresp(), flush=True)
 """
 
+OUTLIVES = f"""
+import ftplib, socket, time
+talk = ftplib.FTP("{SERVER}", timeout=30)
+talk.login()
+place = talk.makepasv()
+with socket.create_connection(place, 20):
+    print("expects", place[1], flush=True)
+    time.sleep(120)
+"""
+
 
 def clear() -> None:
     run("client", "systemctl stop ftp-asks.service 2>/dev/null; rm -f /run/ftp-asks.out /run/go", check=False)
 
 
-def start() -> None:
+def start(script: str = ASKS) -> None:
     clear()
     told = "--property=StandardOutput=file:/run/ftp-asks.out --property=StandardError=inherit"
-    run("client", f"systemd-run --quiet --unit=ftp-asks {told} python3 -c {shlex.quote(ASKS)}")
+    run("client", f"systemd-run --quiet --unit=ftp-asks {told} python3 -c {shlex.quote(script)}")
 
 
 def told() -> str:
     return run("client", "cat /run/ftp-asks.out", check=False)
 
 
+def port_of_data() -> str:
+    """What the server has told the client; empty as long as it hasn't."""
+    port = re.search(r"^expects (\d+)$", told(), re.MULTILINE)
+    return port[1] if port else ""
+
+
 def expected(node: str) -> bool:
     """Whether a node expects the connection that the server has told the client of."""
-    port = re.search(r"^expects (\d+)$", told(), re.MULTILINE)
-    return port is not None and f" dport={port[1]}" in run(node, "conntrack -L expect 2>/dev/null")
+    port = port_of_data()
+    return bool(port) and f" dport={port}" in run(node, "conntrack -L expect 2>/dev/null")
 
 
 def crash(lab: Lab, old: str) -> None:
@@ -85,3 +103,37 @@ def test_an_expectation_is_on_both_nodes_and_outlives_the_primary(end: Callable[
         lab.links(old, "up")
         clear()
     settle(primary())
+
+
+def faults_of(status: Any) -> Findings:
+    """Without the messages that were lost before: that warning stays for two checks of the timer."""
+    return {each for each in status().findings if each[0] != "messages-lost"}
+
+
+def test_a_flow_that_outlives_its_control_connection_keeps_nobody_waiting(
+    roles: tuple[str, str], status: Any
+) -> None:
+    """conntrackd can't give it to a backup that does not have it: that is told, and no fault of the pair."""
+    old, backup = roles
+    settle(old)
+    try:
+        start(OUTLIVES)
+        wait("the client is connected", lambda: port_of_data() != "")
+        port = port_of_data()
+        wait("the backup has the flow", lambda: f" dport={port} " in run(backup, "conntrack -L 2>/dev/null"))
+        run(old, "conntrack -D -p tcp --dport 21")
+        run(backup, f"conntrack -D -p tcp --dport {port}")
+        wait(
+            "status warns of it, and finds no fault",
+            lambda: faults_of(status) == {("orphans-lacking", None)},
+            30,
+        )
+        done = playbook("playbooks/switchover.yml")
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert f"{backup} can't be given 1 flows that a helper of {old} expected" in " ".join(
+            done.stderr.split()
+        )
+        assert f" dport={port} " in done.stderr
+    finally:
+        clear()
+    settle(backup)

@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import (
+from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink import (
     CTA_HELP,
     CTA_HELP_NAME,
     CTA_TUPLE_REPLY,
     attribute,
+    nested,
+    parse_attributes,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import (
     helper_of,
     injection,
     is_translated,
-    nested,
-    parse_attributes,
     tuple_attribute,
 )
 

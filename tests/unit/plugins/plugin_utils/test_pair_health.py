@@ -85,6 +85,21 @@ def found(one: dict[str, Any], other: dict[str, Any], *again: dict[str, Any]) ->
     [
         pytest.param(primary(), look(), [], id="well"),
         pytest.param(primary(), look(flows=DIRECT), [], id="well-without-cache"),
+        pytest.param(
+            primary(flows={**DIRECT, "orphans": flows(7)}),
+            look(flows={**DIRECT, "orphans": flows()}),
+            [
+                "fw-2 can't be given flows that a helper of fw-1 expected, for their control connections are"
+                " over; a takeover ends them: at least 1"
+            ],
+            id="orphans-lacking",
+        ),
+        pytest.param(
+            primary(flows={**DIRECT, "orphans": flows()}),
+            look(flows={**DIRECT, "orphans": flows(7)}),
+            [],
+            id="orphans-of-the-backup",
+        ),
         pytest.param(look(), look(), ["no primary: no node has a virtual address"], id="no-primary"),
         pytest.param(
             look(),
