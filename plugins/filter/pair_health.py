@@ -8,7 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import Node, Pair, look_again
+from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import (
+    Node,
+    Pair,
+    look_again,
+    may_pass,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_health_report import report
 
 DOCUMENTATION = r"""
@@ -52,7 +57,7 @@ _value:
   description:
     - C(document) is what the playbook C(status) writes; C(columns) and C(rows) are its table, C(lines) the
       findings for the eye, and C(problems) the findings as sentences, none when all is well.
-    - C(look_again) says whether only a second look can tell if flows are missing.
+    - C(look_again) says whether only a second look can tell if flows are missing, and if what is wrong lasts.
   type: dict
   sample: {document: {healthy: true}, columns: [node], rows: [], lines: [], problems: [], look_again: false}
 """
@@ -76,7 +81,8 @@ def pair_health(
         nodes.setdefault(name, []).append(Node(view["name"], _seen(look), _seen(later)))
         addresses[name] = [item["address"].partition("/")[0] for item in view["pair_state"]["addresses"]]
     pairs = [Pair(name, addresses[name], members) for name, members in nodes.items()]
-    return {**report(views[0]["site"], pairs), "look_again": any(look_again(pair) for pair in pairs)}
+    unsure = any(look_again(pair) or may_pass(pair) for pair in pairs)
+    return {**report(views[0]["site"], pairs), "look_again": unsure and not again}
 
 
 def _seen(look: Registered) -> Registered | None:

@@ -79,10 +79,12 @@ def _vrrp(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "vrrp-fault", ERROR, "VRRP is in state FAULT: keepalived misses a link or a script failed"
         )
+    if facts["vrrp"]["left"] is not None:
+        # Under way: the program is in its steps, and has not read yet what keepalived has told since.
+        return
     if pending is not None:
-        yield Finding(
-            "transition-incomplete", ERROR, f"the transition of '{pending}' to {state} is not complete"
-        )
+        words = f"the transition of '{pending}' to {state} is not complete, and nothing of it is under way"
+        yield Finding("transition-incomplete", ERROR, words)
     masters = [name for name, known in groups.items() if known == "MASTER"]
     if held and not masters:
         yield Finding(

@@ -186,7 +186,8 @@ class Node:
     def vrrp(self) -> dict[str, Any]:
         """State and addresses; read once more where they are seen in the middle of a transition."""
         for attempt in (1, 2):
-            state = parse.parse_transitions(content(Path(self.config.state_file)) or "")
+            told = content(Path(self.config.state_file)) or ""
+            state = parse.parse_transitions(told, time.monotonic())
             held = self.held()
             masters = [name for name, known in state["groups"].items() if known == "MASTER"]
             settled = state["pending"] is None and bool(held) == bool(masters)

@@ -9,7 +9,7 @@ its peer; of one that can't be reached there is none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.flow_digest import Difference, Digest, difference
@@ -17,6 +17,9 @@ from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_findings imp
 
 CLOCK_SECONDS = 1.0
 STALLED = "replication-stalled"
+UNREACHABLE = "node-unreachable"
+MOMENTARY = frozenset(("flows-unknown", "units-unknown", "unit-failed"))
+"""Warnings that a daemon's restart may cause."""
 Look = Mapping[str, Any]
 
 
@@ -55,6 +58,15 @@ class Pair:
     virtual_addresses: Sequence[str]
     nodes: Sequence[Node]
 
+    def last(self) -> Pair:
+        """As it was seen last: by the second look, where one was taken.
+
+        A moment's state, such as that of a daemon that starts anew or of addresses that move, is over then.
+        """
+        if all(node.again is None for node in self.nodes):
+            return self
+        return replace(self, nodes=[Node(node.name, node.again) for node in self.nodes])
+
     def compared(self) -> tuple[Node, Node] | None:
         """Primary and backup, when both can be compared."""
         held = {node.name: (node.look or {}).get("virtual_addresses", []) for node in self.nodes}
@@ -74,7 +86,8 @@ def primary_of(held: Mapping[str, Sequence[str]], virtual_addresses: Sequence[st
 
 def find(pair: Pair) -> list[Finding]:
     """All findings: first who is primary, then each node's own, then what the nodes differ in."""
-    return [*_roles(pair), *_own(pair), *_flows(pair), *_versions(pair), *_clocks(pair), *_rulesets(pair)]
+    last = pair.last()
+    return [*_roles(last), *_own(last), *_flows(pair), *_versions(last), *_clocks(last), *_rulesets(last)]
 
 
 def find_together(pair: Pair) -> list[Finding]:
@@ -95,11 +108,25 @@ def look_again(pair: Pair) -> bool:
     return bool(_difference(pair, twice=False))
 
 
+def may_pass(pair: Pair) -> bool:
+    """Whether a second look has to tell what lasts: all that is wrong may be a moment of a healthy change."""
+    return any(under_way(node) is not None for node in pair.nodes) or any(
+        (finding.severity == ERROR and finding.id != UNREACHABLE) or finding.id in MOMENTARY
+        for finding in find(pair)
+    )
+
+
+def under_way(node: Node) -> float | None:
+    """How many seconds the node's transition may still take; None when none is under way."""
+    left = ((node.health or {}).get("vrrp") or {}).get("left")
+    return None if left is None else float(left)
+
+
 def _roles(pair: Pair) -> Iterator[Finding]:
     held = {node.name: list(node.look["virtual_addresses"]) for node in pair.nodes if node.look}
     for node in pair.nodes:
         if node.look is None:
-            yield Finding("node-unreachable", ERROR, "can't be reached", node.name)
+            yield Finding(UNREACHABLE, ERROR, "can't be reached", node.name)
     holders = [name for name, addresses in held.items() if addresses]
     twice = [
         address
@@ -198,6 +225,9 @@ def _difference(pair: Pair, twice: bool) -> Difference:
     if compared is None:
         return Difference(0, 0)
     primary, backup = compared
+    last = pair.last().compared() if twice else compared
+    if last is None or last[0].name != primary.name:
+        return Difference(0, 0)
     first = _digests(primary.look, backup.look)
     again = _digests(primary.again, backup.again) if twice else None
     if first is None or (twice and again is None):

@@ -70,10 +70,11 @@ def _same_form(address: str) -> str:
         return address
 
 
-def parse_transitions(text: str) -> dict[str, Any]:
+def parse_transitions(text: str, now: float) -> dict[str, Any]:
     """The state file of pair-state: state, since when (seconds since the epoch) and what is incomplete.
 
-    A node's state began with its last group's.
+    A node's state began with its last group's. `now` is by CLOCK_MONOTONIC, as the file's deadline is; `left`
+    are the seconds that what is pending may still take, None when nothing is under way.
     """
     try:
         found = json.loads(text)
@@ -85,9 +86,17 @@ def parse_transitions(text: str) -> dict[str, Any]:
             "groups": groups,
             "since": max(times) if times else None,
             "pending": found["pending"],
+            "left": _left(found, now),
         }
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None}
+        return {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None, "left": None}
+
+
+def _left(found: Mapping[str, Any], now: float) -> float | None:
+    deadline = found.get("deadline")
+    if found["pending"] is None or deadline is None or float(deadline) <= now:
+        return None
+    return round(float(deadline) - now, 1)
 
 
 def parse_units(names: Sequence[str], text: str, optional: Collection[str] = ()) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,13 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import Finding, Node, Pair, find
+from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import (
+    Finding,
+    Node,
+    Pair,
+    find,
+    under_way,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_status import summary
 
 COLUMNS = [
@@ -30,7 +36,7 @@ WIDTH = 70
 
 def report(site: str, pairs: Sequence[Pair]) -> dict[str, Any]:
     """What `status` prints and writes. The first pair's keys stand at the top of the document as well."""
-    found = [(pair, find(pair)) for pair in pairs]
+    found = [(pair.last(), find(pair)) for pair in pairs]
     documents = [_document(pair, findings) for pair, findings in found]
     problems = [
         f"{pair.name}: {finding.sentence}" if len(pairs) > 1 else finding.sentence
@@ -40,7 +46,7 @@ def report(site: str, pairs: Sequence[Pair]) -> dict[str, Any]:
     several = ["pair"] if len(pairs) > 1 else []
     return {
         "columns": [*several, *COLUMNS],
-        "rows": [{"pair": pair.name, **_row(node)} for pair in pairs for node in pair.nodes],
+        "rows": [{"pair": pair.name, **_row(node)} for pair, _findings in found for node in pair.nodes],
         "lines": _lines(found),
         "problems": problems,
         "document": {
@@ -58,7 +64,19 @@ def _lines(found: Sequence[tuple[Pair, Sequence[Finding]]]) -> list[str]:
     for pair, findings in found:
         lines += [f"{finding.severity.upper():7}  {pair.name}: {finding.sentence}" for finding in findings]
         lines += [] if findings else [f"OK       {pair.name}: no findings"]
+        lines += [f"NOTE     {pair.name}: {words}" for words in _under_way(pair)]
     return lines
+
+
+def _under_way(pair: Pair) -> list[str]:
+    told = []
+    for node in pair.nodes:
+        left, vrrp = under_way(node), (node.health or {}).get("vrrp") or {}
+        if left is not None:
+            change = f"the transition of '{vrrp['pending']}' to {vrrp['state']}"
+            words = f"began at {_iso(vrrp['since']) or '?'}, is under way, and over in {left:.0f} s at most"
+            told.append(f"{node.name}: {change} {words}")
+    return told
 
 
 def _document(pair: Pair, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -79,6 +97,7 @@ def _node(node: Node) -> dict[str, Any]:
     return {
         "since": _iso(vrrp.get("since")),
         "transition_incomplete": vrrp["pending"] is not None if vrrp else None,
+        "transition_under_way": under_way(node) is not None if vrrp else None,
         "table_maximum": (health.get("entries") or {}).get("maximum"),
         "replication": health.get("replication"),
         "links": health.get("links"),

@@ -51,6 +51,7 @@ from pair_state_plan import (
     plan_transition,
 )
 
+PAUSE_SECONDS = 0.3
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 """Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
 
@@ -144,6 +145,17 @@ class Program:
             return max(0.0, min(self.gate_until - time.monotonic(), self.timeout))
         return self.timeout if self.known.state == MASTER else min(self.gate_deadline, self.timeout)
 
+    def expect(self, steps: tuple[Step, ...]) -> None:
+        """Note when a pending transition is over at the latest, by the time limits of its steps.
+
+        A reader tells by it what is under way from what has failed.
+        """
+        if self.known.pending is None:
+            return
+        begin, later = self.waiting or (0.0, ())
+        tries = sum(step.tries for step in (*steps, *later))
+        self.known.deadline = max(begin, time.monotonic()) + tries * (self.timeout + PAUSE_SECONDS)
+
     def run_step(self, step: Step) -> StepResult:
         """Run one command within its time limit."""
         command = (
@@ -222,6 +234,7 @@ class Program:
         if plan.delay:
             log(NOTICE, f"{reason}: {len(plan.steps)} steps in {plan.delay:g} s")
             self.waiting = (time.monotonic() + plan.delay, plan.steps)
+            self.expect(())
             self.save()
             return
         if plan.steps:
@@ -232,14 +245,16 @@ class Program:
     def carry_out(self, steps: tuple[Step, ...]) -> None:
         """Run the steps; what failed, or is cut off here, stays pending."""
         self.gate_until = time.monotonic() + self.gate_deadline
+        self.expect(steps)
         self.save()
-        results = run_steps(steps, self.run_step, lambda: time.sleep(0.3), log_steps)
+        results = run_steps(steps, self.run_step, lambda: time.sleep(PAUSE_SECONDS), log_steps)
         self.known.steps = results
         if all(result.ok for result in results):
             # steps that were laid aside are of a transition that is not complete yet
             if self.waiting is None:
-                self.known.pending = None
+                self.known.pending = self.known.deadline = None
         else:
+            self.known.deadline = None
             log(ERROR, f"{self.known.state}: the transition is incomplete, flows may be lost")
         self.save()
 

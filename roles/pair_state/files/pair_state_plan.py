@@ -134,6 +134,8 @@ class State:
     pending: str | None = None
     """The group whose last transition is not complete: cut off, waiting, or a step of it failed."""
     steps: list[StepResult] = field(default_factory=list)
+    deadline: float | None = None
+    """When what is pending is over at the latest (CLOCK_MONOTONIC, seconds); None once a step has failed."""
 
     @property
     def state(self) -> str:
@@ -146,6 +148,7 @@ class State:
             "groups": self.groups,
             "since": self.since,
             "pending": self.pending,
+            "deadline": self.deadline,
             "steps": [asdict(step) for step in self.steps],
         }
 

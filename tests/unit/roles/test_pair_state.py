@@ -118,6 +118,8 @@ def test_failure_is_loud_and_repeated_when_conntrackd_is_back(running: Running) 
     running.until(lambda: running.options() == "-t -n")
     running.until(lambda: running.known()["steps"] != [])
     assert (running.known()["state"], running.known()["pending"]) == ("BACKUP", "a")
+    # failed is not under way
+    assert running.known()["deadline"] is None
     running.answer(0)
     running.write("CONNTRACKD started\n")
     running.until(lambda: running.options() == "-t -n -t -n")
@@ -132,6 +134,22 @@ def test_step_without_end_is_cut_off(running: Running) -> None:
     running.write('GROUP "a" FAULT 0\n')
     running.until(lambda: running.known()["steps"] != [])
     assert running.known()["steps"][0]["message"] == "no end after 2 s"
+
+
+def test_what_is_under_way_says_until_when(tmp_path: Path) -> None:
+    program = Running(tmp_path, "--mode", "direct", "--settle", "0.6", "--refresh", "0")
+    program.answer(0, seconds=0.5)
+    start = time.monotonic()
+    program.write('GROUP "a" BACKUP 0\n')
+    program.until(lambda: program.known()["pending"] == "a")
+    # what waits, and then two steps of at most 2 s (the program's --timeout), each with a pause
+    waits = program.known()["deadline"] - start
+    assert 0.6 + 2 * 2.3 <= waits <= 0.6 + 2 * 2.3 + 1
+    program.until(lambda: program.options() == "-f internal")
+    assert waits <= program.known()["deadline"] - start <= waits + 1
+    program.until(lambda: program.known()["pending"] is None)
+    assert program.known()["deadline"] is None
+    program.stop()
 
 
 def test_cut_off_transition_is_carried_out_again(running: Running) -> None:

@@ -12,11 +12,12 @@ from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_findi
 from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_metrics as metrics
 
 Finding = findings.Finding
+STILL = {"pending": None, "left": None}
 WELL: dict[str, Any] = {
     "pair": "ftfw",
     "node": "fw-1",
     "peer": "fw-2",
-    "vrrp": {"state": "MASTER", "groups": {"ftfw": "MASTER"}, "since": 1795268059.5, "pending": None},
+    "vrrp": {"state": "MASTER", "groups": {"ftfw": "MASTER"}, "since": 1795268059.5, **STILL},
     "virtual_addresses": ["192.168.2.100", "192.168.0.100"],
     "units": {"keepalived": True, "conntrackd": True, "pair-state": True, "pair-guard": True},
     "stopped": [],
@@ -79,6 +80,17 @@ def test_a_node_that_is_well() -> None:
             id="fault",
         ),
         pytest.param({"vrrp": {"pending": "ftfw"}}, ["error transition-incomplete"], id="incomplete"),
+        pytest.param({"vrrp": {"pending": "ftfw", "left": 3.5}}, [], id="under-way"),
+        pytest.param(
+            {"vrrp": {"pending": "ftfw", "left": 3.5}, "virtual_addresses": []},
+            [],
+            id="under-way-and-the-addresses-have-moved-on",
+        ),
+        pytest.param(
+            {"vrrp": {"state": "FAULT", "groups": {"ftfw": "FAULT"}, "pending": "ftfw", "left": 3.5}},
+            ["error vrrp-fault"],
+            id="under-way-to-fault",
+        ),
         pytest.param({"virtual_addresses": []}, ["error addresses"], id="master-without-address"),
         pytest.param(
             {"vrrp": {"state": "BACKUP", "groups": {"ftfw": "BACKUP"}}},

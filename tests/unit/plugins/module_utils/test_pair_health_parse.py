@@ -76,7 +76,7 @@ STATE: dict[str, Any] = {
     "groups": {"a": "MASTER", "b": "BACKUP"},
     "since": {"a": 5, "b": 9},
 }
-UNKNOWN = {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None}
+UNKNOWN = {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None, "left": None}
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,21 @@ UNKNOWN = {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None}
     [
         pytest.param(
             json.dumps({**STATE, "pending": "a", "more": 1}),
-            {"state": "MASTER", "groups": STATE["groups"], "since": 5.0, "pending": "a"},
+            {"state": "MASTER", "groups": STATE["groups"], "since": 5.0, "pending": "a", "left": None},
             id="of-two-groups",
+        ),
+        *(
+            pytest.param(
+                json.dumps({**STATE, "pending": pending, "deadline": deadline}),
+                {**STATE, "since": 5.0, "pending": pending, "left": left},
+                id=name,
+            )
+            for name, pending, deadline, left in (
+                ("under-way", "a", 1062.54, 62.5),
+                ("beyond-its-time", "a", 1000, None),
+                ("failed", "a", None, None),
+                ("over", None, 1062.5, None),
+            )
         ),
         pytest.param("", UNKNOWN, id="absent"),
         pytest.param("[]", UNKNOWN, id="a-list"),
@@ -93,7 +106,7 @@ UNKNOWN = {"state": "UNKNOWN", "groups": {}, "since": None, "pending": None}
     ],
 )
 def test_transitions(text: str, expected: dict[str, Any]) -> None:
-    assert parse.parse_transitions(text) == expected
+    assert parse.parse_transitions(text, 1000.0) == expected
 
 
 def test_units_and_those_that_were_not_told_of() -> None:

@@ -16,6 +16,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.flow_digest import Diges
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset_names import ruleset_names
 
 VIRTUAL = ["192.168.2.100", "192.168.0.100"]
+STILL = {"pending": None, "left": None}
 VERSIONS = {"kernel": "6.1.0", "keepalived": "2.2.7", "nft": "1.0.6"}
 
 
@@ -26,7 +27,7 @@ def flows(*ports: int) -> str:
 def look(**changed: Any) -> dict[str, Any]:
     """What is registered for a backup that is well, but for these; keys of `health` are merged."""
     health: dict[str, Any] = {
-        "vrrp": {"state": "BACKUP", "groups": {"ftfw": "BACKUP"}, "since": 1795268059.4, "pending": None},
+        "vrrp": {"state": "BACKUP", "groups": {"ftfw": "BACKUP"}, "since": 1795268059.4, **STILL},
         "stopped": [],
         "entries": {"kernel": 4, "maximum": 100, "internal": 3, "external": 3},
         "links": [{"interface": "eth2", "carrier": True}],
@@ -191,13 +192,57 @@ def test_findings(one: dict[str, Any], other: dict[str, Any], problems: list[str
             id="stays",
         ),
         pytest.param([primary(), look()], [], id="was-under-way"),
-        pytest.param([primary(), AWAY], [], id="away-at-the-second-look"),
+        pytest.param([primary(), AWAY], ["fw-2: can't be reached"], id="away-at-the-second-look"),
+        pytest.param([look(), primary()], [], id="the-role-has-moved"),
     ],
 )
 def test_flows_that_differ_are_looked_at_twice(second: list[dict[str, Any]], problems: list[str]) -> None:
     assert pair_health(VIEWS, [primary(), look(flows=LACKS)])["look_again"] is True
     assert pair_health(VIEWS, [primary(), look()])["look_again"] is False
     assert found(primary(), look(flows=LACKS), *second) == problems
+
+
+CHANGING = {"state": "BACKUP", "groups": {"ftfw": "BACKUP"}, "since": 1795268059.4, "pending": "ftfw"}
+UNDER_WAY = {**CHANGING, "left": 52.0}
+FAULT = {"id": "vrrp-fault", "severity": "error", "message": "VRRP is in state FAULT"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(look(), look(), id="no-primary"),
+        pytest.param(primary(), primary(), id="two-primaries"),
+        pytest.param(primary(virtual_addresses=VIRTUAL[:1]), look(), id="addresses-that-move"),
+        pytest.param(primary(findings=[DOWN]), look(), id="daemon-that-starts-anew"),
+        pytest.param(primary(), look(findings=[FAULT]), id="fault-that-goes"),
+        pytest.param(primary(), look(health=None, health_error="the answer is cut off"), id="health"),
+        pytest.param(primary(), look(vrrp=UNDER_WAY), id="transition"),
+    ],
+)
+def test_what_a_second_look_does_not_see_was_a_moment(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert pair_health(VIEWS, [one, other])["look_again"] is True
+    assert found(one, other, primary(), look()) == []
+    # and what lasts is told as the second look has it
+    assert found(primary(), look(), one, other) == found(one, other) == found(one, other, one, other)
+
+
+def test_a_second_look_is_the_last_one_and_a_node_that_is_away_needs_none() -> None:
+    assert pair_health(VIEWS, [look(), look()], [look(), look()])["look_again"] is False
+    assert pair_health(VIEWS, [primary(), AWAY])["look_again"] is False
+
+
+def test_what_is_under_way_is_no_finding_and_is_told() -> None:
+    told = pair_health(VIEWS, [primary(), look(vrrp=UNDER_WAY)])
+    assert (told["problems"], told["document"]["healthy"]) == ([], True)
+    assert told["lines"] == [
+        "OK       ftfw: no findings",
+        "NOTE     ftfw: fw-2: the transition of 'ftfw' to BACKUP began at 2026-11-21T13:34:19Z, is under way,"
+        " and over in 52 s at most",
+    ]
+    node = told["document"]["nodes"][1]
+    assert (node["transition_incomplete"], node["transition_under_way"]) == (True, True)
+    node = pair_health(VIEWS, [primary(), look(vrrp={**CHANGING, "left": None})])["document"]["nodes"][1]
+    assert (node["transition_incomplete"], node["transition_under_way"]) == (True, False)
 
 
 def test_without_a_cache_the_kernel_is_compared() -> None:
