@@ -261,8 +261,10 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
         yield case(f"{name}: not just any error", *there, "drop", **strange)
         for apart in bench.apart:
             yield case(f"{name}: no reply from {apart}", *there, "drop", packet="reply", by=apart, **one)
-            if bench.has(apart, family):
-                spoofed = source, None, bench.stranger(apart, family), ends[1]
+            # only whom the entry lets in can open the flow that such a reply would belong to
+            stranger = bench.stranger(apart, family) if bench.has(apart, family) else None
+            if stranger and bench.judge((source, destination), stranger, ends[1], one).accepts:
+                spoofed = source, None, stranger, ends[1]
                 yield case(f"{name}: no reply to {apart}", *spoofed, "drop", packet="reply", **one)
         if bench.shut(destination, source, protocol, 40000, ends[1], ends[0]):
             unasked: Options = {"protocol": protocol, "port": 40000, "source_port": port}

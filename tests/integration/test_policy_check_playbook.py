@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""playbooks/policy_test.yml over the lab's inventory: what it prints, and when it fails."""
+"""playbooks/policy_test.yml over the inventories that are shown: what it prints, and when it fails."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ def play(tmp_path: Path) -> Any:
         """Run it; return the exit code, what it printed and the document."""
         document = tmp_path / "tests.json"
         playbook = variables.pop("playbook", "policy_test")
+        inventory = variables.pop("inventory", "lab")
         given = {"policy_test_json": str(document), **variables}
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
-                *("-i", "inventories/lab", f"playbooks/{playbook}.yml", "-e", json.dumps(given)),
+                *("-i", f"inventories/{inventory}", f"playbooks/{playbook}.yml", "-e", json.dumps(given)),
             ],
             cwd=ROOT,
             env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp")},
@@ -54,6 +55,13 @@ def test_the_lab_is_well(play: Any) -> None:
         "ok": True,
     }
     assert f"{len(document['tests'])} tests, 0 failed" in printed
+
+
+def test_two_existing_machines_are_well_in_both_families(play: Any) -> None:
+    code, printed, document = play(inventory="metal")
+    assert code == 0, printed
+    for family in (4, 6):
+        assert any(name["name"].endswith(f"(IPv{family})") for name in document["tests"])
 
 
 def test_no_mutant_of_the_lab_is_unnoticed(play: Any) -> None:

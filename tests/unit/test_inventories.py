@@ -49,7 +49,14 @@ def test_it_passes_the_check(inventory: Path, tmp_path: Path) -> None:
     assert pairs == {node: name for name, pair in site["site_pairs"].items() for node in pair["nodes"]}
 
 
-def test_there_is_the_lab_and_a_real_hypervisor() -> None:
+def test_there_is_the_lab_a_real_hypervisor_and_a_site_without_any() -> None:
     groups = {path.name: "lab_controllers" in (path / "hosts.yml").read_text() for path in INVENTORIES}
     assert groups["lab"] is True
     assert groups["example"] is False
+    assert groups["metal"] is False
+    metal = ROOT / "inventories" / "metal"
+    hosts = [yaml.safe_load(path.read_text()) for path in sorted((metal / "host_vars").iterdir())]
+    assert len(hosts) == 2 and not any({"guest", "hypervisor_bridges"} & host.keys() for host in hosts)
+    site = yaml.safe_load((metal / "group_vars" / "all" / "site.yml").read_text())
+    both = {name for name, network in site["site_networks"].items() if len(network["prefixes"]) == 2}
+    assert both == set(site["site_pairs"]["edge"]["virtual_routers"]) == {"wan", "lan"}

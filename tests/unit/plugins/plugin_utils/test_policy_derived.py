@@ -82,6 +82,14 @@ def test_hits_and_misses_of_a_service(lab: HostVars) -> None:
     assert named(lab, "not tcp/23") == {"site_policy[0]: inside to outside: ssh: not tcp/23 (IPv4)": ["drop"]}
 
 
+def test_a_reply_is_spoofed_only_for_whom_may_open_the_flow(changed: Change) -> None:
+    mail = {"from": "inside", "to": "outside", "services": ["smtp"]}
+    anybody = named(changed({"all:site_policy": [mail], "all:site_probes": None}), "tcp: no reply to")
+    assert anybody and set(map(str, anybody.values())) == {"['drop']"}
+    listed = [{**mail, "sources": ["192.168.2.3"]}, {**mail, "action": "reject"}]
+    assert named(changed({"all:site_policy": listed}), "tcp: no reply to") == {}
+
+
 def test_helper_and_limit(lab: HostVars) -> None:
     assert "helper ftp" in named(lab, "ftp, tcp/21")["site_policy[1]: inside to outside: ftp, tcp/21 (IPv4)"]
     assert named(lab, "at most 1/second") == {
