@@ -62,7 +62,9 @@ class Nft:
         elements = {}
         for item in items:
             if item.kind in ("set", "map") and not item.keeps_elements and item.name not in large:
-                done = self._run("--json", "list", item.kind, self.family, self.table, item.name)
+                done = self._run(
+                    "--stateless", "--json", "list", item.kind, self.family, self.table, item.name
+                )
                 self._check(done)
                 elements[item.name] = _elements(json.loads(done.stdout)).get(item.name, frozenset())
         return Listing(listed, items, elements)
@@ -79,7 +81,7 @@ class Nft:
         script = (
             f"for device; do {link} dummy 2>/dev/null || {link} veth 2>/dev/null; done; "
             f"{self.program} --file - && {table} && echo '{_END}' && "
-            f"{self.program} --json list table {self.address}"
+            f"{self.program} --stateless --json list table {self.address}"
         )
         text = source.without(set(large))
         done = subprocess.run(

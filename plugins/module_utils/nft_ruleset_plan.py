@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _SETS = ("set", "map")
-_RUN_TIME = ("timeout", "dynamic")
+_RUN_TIME = {"timeout", "dynamic"}
 
 
 class ListingError(Exception):
@@ -35,9 +35,14 @@ class Item:
 
     @property
     def keeps_elements(self) -> bool:
-        """Whether its elements come and go at run time; they are no part of a text then."""
-        flags = [line[6:].replace(",", " ").split() for line in self.lines if line.startswith("flags ")]
-        return self.kind in _SETS and any(flag in _RUN_TIME for words in flags for flag in words)
+        """Whether its elements come and go at run time; they are no part of a text then.
+
+        nft does not list the flag `timeout` beside a default timeout, which says as much.
+        """
+        words = [line.replace(",", " ").split() for line in self.lines]
+        flags = {flag for line in words if line[:1] == ["flags"] for flag in line[1:]}
+        has_default = any(line[:1] == ["timeout"] for line in words)
+        return self.kind in _SETS and (has_default or bool(flags & _RUN_TIME))
 
     @property
     def policy(self) -> str | None:

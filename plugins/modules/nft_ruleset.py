@@ -11,7 +11,7 @@ version_added: 0.2.0
 author: The ftfw.pair authors (@ftfw-pair)
 description:
   - Replaces a table by a text, in one transaction, and keeps the text for the next boot. What the new text no
-    longer has is taken away. Named counters keep their counts, and sets with the flag C(timeout) or
+    longer has is taken away. Named counters keep their counts, and sets and maps with a timeout or the flag
     C(dynamic) what came into them at run time. Elements that the text has for these come with the next boot.
     Other tables are not touched.
   - Changes nothing when the text is the one that was loaded last, and the kernel has what it had then.

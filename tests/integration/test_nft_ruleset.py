@@ -177,6 +177,65 @@ def test_counts_and_what_came_at_run_time_stay(
     assert "what is in set gate now is lost" in str(answer["warnings"])
 
 
+RUN_TIME = {
+    "plain": ("set", "type ipv4_addr; flags timeout; timeout 1h;", "192.0.2.7"),
+    "ipv6": ("set", "type ipv6_addr; flags timeout; timeout 1h;", "2001:db8::7"),
+    "ranges": ("set", "type ipv6_addr; flags interval, timeout; timeout 1h;", "2001:db8::/64"),
+    "sized": ("set", "type ipv4_addr; timeout 1h; gc-interval 10s; size 100; counter;", "192.0.2.7"),
+    "pairs": ("set", "typeof ip saddr . tcp dport; flags timeout; timeout 1h;", "192.0.2.7 . 22"),
+    "rated": ("set", "type ipv4_addr; flags dynamic; size 9;", "192.0.2.7"),
+    "ways": ("map", "type ipv4_addr : verdict; flags timeout; timeout 1h;", "192.0.2.7 : drop"),
+    "marks": ("map", "typeof ip6 saddr : meta mark; timeout 1h;", "2001:db8::7 : 0x1"),
+}
+"""Kind, definition, and what comes in at run time."""
+BANS = """\
+table inet ftfw {
+    quota month { over 10 mbytes }
+    set local { type ipv4_addr; counter; elements = { 127.0.0.1, 192.0.2.1 }; }
+    set allowance { type ipv4_addr; quota over 1 mbytes; elements = { 127.0.0.1 }; }
+    SETS
+    chain input {
+        type filter hook input priority filter; policy accept;
+        ip saddr @local accept
+    }
+    chain output {
+        type filter hook output priority filter; policy accept;
+        ip daddr @allowance quota name "month" accept
+        tcp dport 22 meter m4 { ip saddr timeout 10s limit rate 5/second } accept
+        tcp dport 22 meter m6 { ip6 saddr limit rate 5/second } accept
+    }
+}
+""".replace(
+    "SETS", "\n    ".join(f"{kind} {name} {{ {text} }}" for name, (kind, text, _) in RUN_TIME.items())
+)
+
+
+def test_bans_outlive_a_run(
+    ruleset: Ruleset, nft: Callable[..., str], namespace: str, tmp_path: Path
+) -> None:
+    ruleset(BANS)
+    for name, (_kind, _text, element) in RUN_TIME.items():
+        nft("add", "element", "inet", "ftfw", name, f"{{ {element} }}")
+    in_namespace = ["ip", "netns", "exec", namespace]
+    subprocess.run([*in_namespace, "ip", "link", "set", "lo", "up"], check=True)
+    send = "import socket; s = socket.socket(2, 2); [s.sendto(b'x', ('127.0.0.1', 9)) for _ in range(6)]"
+    subprocess.run([*in_namespace, sys.executable, "-c", send], check=True)
+
+    again = ruleset(BANS)
+    assert (again["changed"], again["changes"]) == (False, [])
+    # without what was remembered the listings are compared, elements with their counts
+    shutil.rmtree(tmp_path / "run")
+    again = ruleset(BANS)
+    assert (again["changed"], again["changes"]) == (False, [])
+
+    other = BANS.replace("dport 22", "dport 23")
+    changed = ruleset(other)
+    assert changed["changed"] and "is lost" not in str(changed)
+    assert not ruleset(other)["changed"]
+    for name, (kind, _text, element) in RUN_TIME.items():
+        assert element.split(" : ")[0] in nft("list", kind, "inet", "ftfw", name), name
+
+
 def count(nft: Callable[..., str], name: str) -> int:
     words = nft("list", "counter", "inet", "ftfw", name).split()
     return int(words[words.index("packets") + 1])

@@ -75,6 +75,27 @@ def test_a_listing_is_read_by_its_blocks() -> None:
     assert found["chain", "inside"].definition == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "lines", "kept"),
+    [
+        pytest.param("set", ["flags timeout"], True, id="timeout"),
+        pytest.param("set", ["timeout 1h"], True, id="default-timeout-of-1.0"),
+        pytest.param("set", ["flags timeout", "timeout 1h"], True, id="default-timeout-with-the-flag"),
+        pytest.param("set", ["flags interval,timeout", "timeout 1h"], True, id="interval"),
+        pytest.param("set", ["size 100", "flags dynamic"], True, id="dynamic"),
+        pytest.param("map", ["timeout 1h", "gc-interval 10s"], True, id="map"),
+        pytest.param("set", ["flags interval", "auto-merge"], False, id="static"),
+        pytest.param("set", ["counter"], False, id="counted"),
+        pytest.param("set", ["flags constant", 'comment "timeout 1h"'], False, id="comment"),
+        pytest.param("ct expectation", ["timeout 1m"], False, id="object"),
+    ],
+)
+def test_elements_of_the_run_time(kind: str, lines: list[str], kept: bool) -> None:
+    text = "".join(f"\t\t{line}\n" for line in ["type ipv4_addr", *lines])
+    (found,) = parse_listing(f"table inet ftfw {{\n\t{kind} bans {{\n{text}\t}}\n}}\n")
+    assert found.keeps_elements is kept
+
+
 def test_a_listing_that_is_not_understood_is_an_error() -> None:
     with pytest.raises(ListingError, match="strange"):
         parse_listing("table inet ftfw {\nstrange\n}\n")
