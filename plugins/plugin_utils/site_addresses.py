@@ -148,14 +148,18 @@ class AddressBook:
     def _host(self, name: str, value: Value) -> Addresses | None:
         found = self.hosts.get(name)
         if found is None:
-            value.wrong("is neither addresses nor a host", nearest(name, [*self.entries, *self.hosts]))
+            right = nearest(name, [*self.entries, *self.hosts])
+            value.wrong("is neither addresses nor a host", right, follows=True)
         elif not found.families():
-            value.wrong("this host has no address on a data network", "declare one, or write addresses")
+            value.wrong(
+                "this host has no address on a data network", "declare one, or write addresses", follows=True
+            )
         return found
 
     def _file(self, value: Value) -> Members:
-        path = value.section("file", required=["file"])["file"].text()
-        if path is None:
+        named = value.section("file", required=["file"])["file"]
+        path = named.text()
+        if path is None or named.silent:
             return {}
         try:
             text = self.read_file(path)

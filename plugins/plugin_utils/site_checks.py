@@ -32,7 +32,8 @@ class Places:
         """Note a value's place; a second place is a problem. `place` says whose it is, in words."""
         first = self.seen.setdefault(value, place)
         if first != place:
-            problems.add(host, key, value, f"{self.what} is already that of {first}", self.right)
+            wrong = f"{self.what} is already that of {first}"
+            problems.add(host, key, value, wrong, self.right, follows=False)
 
 
 def check_hosts(site: Site, addresses: Places, problems: Problems) -> None:
@@ -65,7 +66,7 @@ def known_network(site: Site, host: str, key: str, name: str, problems: Problems
     """Look a network up; an empty name was already reported as missing."""
     network = site.networks.get(name)
     if network is None and name:
-        problems.add(host, key, name, "unknown network", nearest(name, site.networks))
+        problems.add(host, key, name, "unknown network", nearest(name, site.networks), hole=True)
     return network
 
 

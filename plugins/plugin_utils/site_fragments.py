@@ -25,7 +25,8 @@ def _fragment(index: int, value: Value, read_file: ReadFile) -> Iterator[Fragmen
     place = fields["place"].choice(*FRAGMENT_PLACES)
     given = [key for key in ("text", "file") if fields[key].given]
     if len(given) != 1:
-        value.wrong("needs either text or file", "write the rules, or name a file that has them")
+        right = "write the rules, or name a file that has them"
+        value.wrong("needs either text or file", right, follows=True)
         return
     text = fields[given[0]].text()
     if text is None:

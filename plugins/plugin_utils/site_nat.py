@@ -21,19 +21,23 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value
 
 _KEY = "site_source_nat"
+_WORDS = ", ".join(SOURCE_NATS)
 _LITERAL = re.compile(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 
 
 def read_source_nat(value: Value) -> SourceNat:
     """Read a word for all networks, or what holds for each; then those that are not named have none."""
     if not isinstance(value.raw, dict):
+        if value.given and not isinstance(value.raw, str):
+            value.wrong("is no word, and no mapping", f"write one of {_WORDS}, or {{NETWORK: …}}")
+            return SourceNat(VIRTUAL_ADDRESS)
         return SourceNat(value.choice(*SOURCE_NATS) or VIRTUAL_ADDRESS)
     return SourceNat(NO_NAT, {name: _shown(one) for name, one in value.entries().items()})
 
 
 def _shown(value: Value) -> str | tuple[Address, ...]:
     if not value.given or value.raw == []:
-        value.wrong("is empty", f"write {', '.join(SOURCE_NATS)}, or virtual addresses")
+        value.wrong("is empty", f"write {_WORDS}, or virtual addresses")
         return NO_NAT
     if isinstance(value.raw, list):
         return value.addresses()

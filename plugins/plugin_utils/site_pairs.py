@@ -54,8 +54,12 @@ def _choice(value: Value, *known: str) -> str:
 def _virtual_router(name: str, value: Value) -> VirtualRouter:
     fields = value.section("network", "vrid", "addresses", required=["vrid"])
     Value(value.host, value.key, name, value.problems).word(longest=32)
-    if not fields["addresses"].raw:
-        fields["addresses"].wrong("a virtual router without an address", "give it its virtual addresses")
+    if isinstance(value.raw, dict) and value.raw and not fields["addresses"].raw:
+        # a key that nobody knows may be meant for them
+        lacking = "a virtual router without an address"
+        fields["addresses"].wrong(
+            lacking, "give it its virtual addresses", follows="addresses" not in value.raw
+        )
     return VirtualRouter(
         name,
         network=fields["network"].text() or name,

@@ -155,10 +155,12 @@ def _service(name: str, value: Value) -> Service:
     icmp = present(item.choice(*ICMP_REQUESTS) for item in fields["icmp"].items())
     helper = fields["helper"].choice(*HELPERS)
     if not any(fields[key].raw for key in ("tcp", "udp", "icmp")):
-        value.wrong("a service without a port", "give it tcp, udp or icmp")
+        value.wrong("a service without a port", "give it tcp, udp or icmp", follows=True)
     if helper and not (tcp if HELPERS[helper] == "tcp" else udp):
         fields["helper"].wrong(
-            f"follows a {HELPERS[helper]} control connection", f"give the service its {HELPERS[helper]} port"
+            f"follows a {HELPERS[helper]} control connection",
+            f"give the service its {HELPERS[helper]} port",
+            follows=True,
         )
     return Service(name, tcp, udp, icmp, helper)
 

@@ -134,7 +134,7 @@ def _services(value: Value) -> tuple[str, ...]:
 
 
 def _rate(value: Value) -> str | None:
-    rate = value.text()
+    rate = value.text(_RATES)
     if rate is not None and not _RATE.fullmatch(rate):
         value.wrong("is no rate", _RATES)
     return rate
@@ -174,8 +174,8 @@ def _window(value: Value) -> Window | None:
     names = present(item.choice(*DAYS) for item in fields["days"].items())
     if fields["days"].raw == []:
         fields["days"].wrong("is empty", "name a day, or leave it out for all")
-    if not any(field.given for field in fields.values()):
-        value.wrong("says no time", "give it days, from or to")
+    if isinstance(value.raw, dict) and not any(field.given for field in fields.values()):
+        value.wrong("says no time", "give it days, from or to", follows=True)
     first, last = _minutes(fields["from"]), _minutes(fields["to"])
     first, last = 0 if first is None else first, DAY if last is None else last
     if first in (last, DAY):

@@ -25,12 +25,18 @@ def render(value: object) -> str:
     return " ".join(str(value).split()) or repr(value)
 
 
+def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Find the known word that was probably meant."""
+    match = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=cutoff)
+    return match[0] if match else None
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Name the known word that was probably meant, or all of them when none is close."""
     words = sorted(known)
-    match = difflib.get_close_matches(word.lower(), words, n=1)
+    match = closest(word, words)
     if match:
-        return f"did you mean {match[0]}?"
+        return f"did you mean {match}?"
     return f"known are: {', '.join(words)}" if words else "none is declared"
 
 
@@ -43,6 +49,12 @@ class Problem:
     value: object
     wrong: str
     right: str
+    follows: bool = False
+    """It may be wrong only because something else could not be read."""
+    hole: bool = False
+    """The value could not be read, so that whatever needs it would seem wrong, too."""
+    silent: bool = False
+    """It is about a value whose key is wrong, which is told already."""
 
     def __str__(self) -> str:
         # a mapping's keys are the user's text, too, and may have line breaks
@@ -55,19 +67,37 @@ class Problems:
 
     found: dict[str, Problem] = field(default_factory=dict)
     """By their lines."""
+    reading: bool = True
+    """Values are being read. Later they are held against each other, and what is wrong then may follow."""
 
-    def add(self, host: str, key: str, value: object, wrong: str, right: str) -> None:
-        problem = Problem(host, key, value, wrong, right)
+    def add(
+        self,
+        host: str,
+        key: str,
+        value: object,
+        wrong: str,
+        right: str,
+        *,
+        follows: bool | None = None,
+        hole: bool | None = None,
+        silent: bool = False,
+    ) -> None:
+        """Note a problem. While values are read each is a hole; later, each may follow from one."""
+        after = not self.reading if follows is None else follows
+        hole = self.reading and not after if hole is None else hole
+        self.keep(Problem(host, key, value, wrong, right, follows=after, hole=hole, silent=silent))
+
+    def keep(self, problem: Problem) -> None:
         self.found.setdefault(str(problem), problem)
 
     def __iter__(self) -> Iterator[Problem]:
-        return iter(self.found.values())
+        return (problem for problem in self.found.values() if not problem.silent)
 
     def __len__(self) -> int:
         return len(self.found)
 
     def lines(self) -> list[str]:
-        return list(self.found)
+        return [str(problem) for problem in self]
 
 
 class SiteError(Exception):

@@ -14,6 +14,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
     check_on_link,
     known_network,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_consequences import without_consequences
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import check_fragments
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import check_source_nat
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_variable_names, read_site
@@ -57,13 +58,16 @@ def load_site(
     warnings = Problems()
     for host, host_names in (names or {}).items():
         check_variable_names(host, host_names, problems)
+    problems.reading = True
     site = read_site(hostvars, problems, warnings, read_file)
+    _check_declared(site, problems)
+    problems.reading = False
     addresses = Places("this address", "give every interface its own")
     check_hosts(site, addresses, problems)
     addresses.right = "give a virtual router an address that nobody else has"
     for pair in site.pairs:
         _check_nodes(site, pair, problems)
-        _check_priorities(pair, problems)
+        _check_priorities(site, pair, problems)
         _check_sync(site, pair, problems)
         _check_routers(site, pair, addresses, problems)
     _check_vrids(site, problems)
@@ -73,9 +77,24 @@ def load_site(
     check_fragments(site, problems)
     check_probes(site, problems)
     if problems:
-        raise SiteError(problems)
+        raise SiteError(without_consequences(problems))
     warn_of_policy(site, warnings)
     return replace(site, warnings=tuple(warnings.lines()))
+
+
+def _check_declared(site: Site, problems: Problems) -> None:
+    """A site without wires, or a policy without a pair to hold it, is told once, and not by each name."""
+    told = {problem.key for problem in problems}
+    if (
+        "site_networks" not in told
+        and not site.networks
+        and (site.pairs or any(True for _one in (*site.bridges(), *site.interfaces())))
+    ):
+        right = "declare each wire, such as {inside: {prefixes: [192.168.2.0/24]}}"
+        problems.add(SITE, "site_networks", None, "no network is declared", right)
+    if "site_pairs" not in told and not site.pairs and (site.policy or site.port_forwards):
+        right = "declare the pair that holds site_policy and site_port_forwards"
+        problems.add(SITE, "site_pairs", None, "no pair is declared", right)
 
 
 def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
@@ -89,6 +108,7 @@ def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
             nodes,
             f"a pair of {count} node{'' if count == 1 else 's'}",
             "name two different hosts, the preferred one first",
+            hole=True,
         )
     for node in dict.fromkeys(nodes):
         if node not in site.hosts:
@@ -98,9 +118,11 @@ def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
             problems.add(SITE, key, node, f"is in pair {others[0]} too", "a host belongs to one pair")
 
 
-def _check_priorities(pair: Pair, problems: Problems) -> None:
+def _check_priorities(site: Site, pair: Pair, problems: Problems) -> None:
     key = f"site_pairs.{pair.name}.priorities"
-    for node in pair.priorities:
+    # the name of a node that nobody knows is told already
+    known = len(pair.nodes) == 2 and all(node in site.hosts for node in pair.nodes)
+    for node in pair.priorities if known else ():
         if node not in pair.nodes:
             problems.add(SITE, f"{key}.{node}", node, "is no node of this pair", nearest(node, pair.nodes))
     if len(set(pair.nodes)) == 2 and len(pair.nodes) == 2 and 0 not in pair.priorities.values():
@@ -169,6 +191,7 @@ def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems
             None,
             "a pair without a virtual router",
             "declare one",
+            hole=True,
         )
     syncs = site.sync_networks()
     for router in pair.routers:

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import TypeVar
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+    Problems,
+    closest,
+    nearest,
+    render,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, InterfaceAddress, Prefix
 
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -36,58 +41,75 @@ class Value:
     key: str
     raw: object
     problems: Problems
+    silent: bool = False
+    """Its key is wrong, and told, so that nothing else is told of it."""
 
-    def wrong(self, what: str, right: str) -> None:
-        self.problems.add(self.host, self.key, self.raw, what, right)
+    def wrong(self, what: str, right: str, *, follows: bool | None = None, hole: bool | None = None) -> None:
+        place = self.host, self.key, self.raw
+        self.problems.add(*place, what, right, follows=follows, hole=hole, silent=self.silent)
 
     def child(self, key: str, raw: object) -> Value:
-        return Value(self.host, f"{self.key}.{key}" if self.key else key, raw, self.problems)
+        return replace(self, key=f"{self.key}.{key}" if self.key else key, raw=raw)
 
     @property
     def given(self) -> bool:
         return self.raw is not None and self.raw != ""
 
-    def entries(self) -> dict[str, Value]:
+    def entries(self, right: str = "write {NAME: {…}, …}") -> dict[str, Value]:
         """Read a mapping whose keys are the user's own names."""
         if self.raw is None:
             return {}
         if not isinstance(self.raw, dict):
-            self.wrong("is not a mapping", "write {NAME: {…}, …}")
+            self.wrong("is not a mapping", right)
             return {}
         return {str(key): self.child(str(key), item) for key, item in self.raw.items()}
 
     def section(self, *known: str, required: Iterable[str] = ()) -> dict[str, Value]:
-        """Read a mapping with fixed keys; every known key is there, an absent one with the raw value None."""
-        found = self.entries()
-        for key, value in found.items():
-            if key not in known:
-                value.wrong("unknown option", nearest(key, known))
+        """Read a mapping with fixed keys; every known key is there, an absent one with the raw value None.
+
+        A misspelt key is told once, and its value taken for that of the key that was meant.
+        """
+        found = self.entries("write {" + ", ".join(f"{key}: …" for key in required or known[:1]) + "}")
+        unknown = [key for key in found if key not in known]
+        for key in unknown:
+            meant = closest(key, known)
+            found[key].wrong("unknown option", nearest(key, known), follows=False, hole=meant is None)
+            if meant is not None:
+                found.setdefault(meant, replace(found[key], silent=True))
         fields = {key: found.get(key, self.child(key, None)) for key in known}
-        if self.raw is None or isinstance(self.raw, dict):
-            for key in required:
-                if not fields[key].given:
-                    fields[key].wrong("is missing", f"{key} is required here")
+        # what is missing has probably been given under a name that nobody knows
+        missing = [key for key in required if not fields[key].given]
+        if unknown or not (self.raw is None or isinstance(self.raw, dict)):
+            return fields
+        if not self.raw and len(missing) > 1:
+            self.wrong("is empty", f"{', '.join(missing)} are required here")
+            return fields
+        for key in missing:
+            fields[key].wrong("is missing", f"{key} is required here")
         return fields
 
     def items(self) -> list[Value]:
         if self.raw is None:
             return []
         if not isinstance(self.raw, list):
-            self.wrong("is not a list", "write [VALUE, …]")
+            scalar = self.given and not isinstance(self.raw, dict)
+            self.wrong("is not a list", f"write [{render(self.raw)}]" if scalar else "write [VALUE, …]")
             return []
-        values = [
-            Value(self.host, f"{self.key}[{index}]", item, self.problems)
-            for index, item in enumerate(self.raw)
-        ]
+        values = [replace(self, key=f"{self.key}[{index}]", raw=item) for index, item in enumerate(self.raw)]
         for value in values:
             if not value.given:
                 value.wrong("is empty", "write a value, or leave the item out")
         return [value for value in values if value.given]
 
-    def text(self) -> str | None:
+    def text(self, right: str | None = None) -> str | None:
+        """Read a text. `right` says what to write where quotes alone would not make a sound value."""
         if self.raw is None or isinstance(self.raw, str):
             return self.raw or None
-        self.wrong("is not a text", "write it in quotes")
+        kind = "list" if isinstance(self.raw, list) else "mapping" if isinstance(self.raw, dict) else None
+        self.wrong(
+            f"is a {kind}, and not a text" if kind else "is not a text",
+            right or (f"write a text in place of the {kind}" if kind else "write it in quotes"),
+        )
         return None
 
     def name(self) -> str | None:
@@ -105,7 +127,7 @@ class Value:
         return text
 
     def choice(self, *known: str) -> str | None:
-        text = self.text()
+        text = self.text(f"write one of {', '.join(known)}")
         if text is not None and text not in known:
             self.wrong("is unknown", nearest(text, known))
             return None
@@ -154,7 +176,7 @@ class Value:
         return None
 
     def address(self) -> Address | None:
-        text = self.text()
+        text = self.text("write one address such as 192.168.2.1 or 2001:db8::1")
         if text is None:
             return None
         try:
@@ -170,7 +192,7 @@ class Value:
         return present(item.address() for item in self.items())
 
     def interface_address(self) -> InterfaceAddress | None:
-        text = self.text()
+        text = self.text("write one such as 192.168.0.3/24")
         if text is None:
             return None
         try:
@@ -182,7 +204,7 @@ class Value:
         return None
 
     def prefix(self) -> Prefix | None:
-        text = self.text()
+        text = self.text("write one such as 192.168.2.0/24")
         if text is None:
             return None
         try:

@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One mistake is one line: what is wrong only because something else could not be read is not told."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+    SITE,
+    Problem,
+    Problems,
+    render,
+)
+
+_WIRES = ("site_networks", "site_pairs")
+_HOSTS = ("node_interfaces", "hypervisor_bridges")
+# Which variables each one is checked against. One that is not named here is checked against all.
+_AGAINST: dict[str, tuple[str, ...]] = {
+    "site_networks": (),
+    "site_pairs": ("site_networks",),
+    "site_addresses": (*_WIRES, *_HOSTS),
+    "site_services": (),
+    "site_policy": (*_WIRES, *_HOSTS, "site_services", "site_addresses"),
+    "site_port_forwards": (*_WIRES, *_HOSTS, "site_services"),
+    "site_source_nat": _WIRES,
+    "site_fragments": _WIRES,
+    "site_probes": (*_WIRES, *_HOSTS, "site_services", "site_addresses", "site_policy", "site_port_forwards"),
+    "hypervisor_bridges": ("site_networks", "site_pairs"),
+    "node_interfaces": (*_WIRES, "hypervisor_bridges"),
+    "guest": ("hypervisor_bridges", "node_interfaces"),
+}
+# Nothing else is checked against these.
+_ALONE = re.compile(
+    r".+\.(mtu|mac|tap|dhcp|memory_mib|cpus|disk_mib|swap_mib|vrid|profile|advert_interval|replication|preempt"
+    r"|action|limit|log|counter|comment|text|hairpin|rate|sessions|slack)"
+)
+_ENTRY = re.compile(r"site_policy\[[0-9]+\]")
+
+
+def without_consequences(problems: Problems) -> Problems:
+    """Leave out what may follow from a value that could not be read."""
+    holes = [one for one in problems.found.values() if one.hole and not _alone(one)]
+    kept = Problems()
+    told: set[tuple[str, str, str]] = set()
+    for problem in problems:
+        # a second look at the same value finds nothing else
+        place = (problem.host, problem.key, render(problem.value))
+        if place in told or (problem.follows and any(_follows(problem, hole) for hole in holes)):
+            continue
+        if problem.hole:
+            told.add(place)
+        kept.keep(problem)
+    return kept
+
+
+def _alone(problem: Problem) -> bool:
+    return problem.value is not None and _ALONE.fullmatch(problem.key) is not None
+
+
+def _follows(problem: Problem, hole: Problem) -> bool:
+    if problem is hole or (problem.hole and hole.follows):
+        # of two names that nobody knows neither follows from the other
+        return False
+    place, other = _place(problem.key), _place(hole.key)
+    if place[0] != other[0]:
+        return other[0] in _AGAINST.get(place[0], (other[0],))
+    if _ENTRY.fullmatch(problem.key):
+        # entries are compared with one another
+        return True
+    if SITE not in (problem.host, hole.host) and problem.host != hole.host:
+        return False
+    depth = min(len(place), len(other))
+    return place[:depth] == other[:depth]
+
+
+def _place(key: str) -> list[str]:
+    """The variable, and the name or number of its part that the key is about."""
+    return re.split(r"[.\[,:]", key)[:2]
