@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
-# Prepares the environment that playbooks and tests run in. Sourced by ./ftfw in the root of the clone.
-#   prepare lab|test
+# Prepares the environment that playbooks and tests run in, and no more of it than a verb needs. Sourced in the root of the clone.
+#   prepare lab|bench|test
 
 packages_log=build/debian-packages-installed
 
@@ -14,12 +14,10 @@ say() {
     echo "ftfw: $*"
 }
 
-# The packages of a stage: test needs those of lab, too.
-packages_of() {
-    case $1 in
-    lab) awk '$2 == "lab" { print $1 }' tools/debian-packages.txt ;;
-    test) awk '$2 == "lab" || $2 == "test" { print $1 }' tools/debian-packages.txt ;;
-    esac
+# The packages of a stage, and of those before it: lab, bench, test.
+packages_of() { # STAGE
+    awk -v stages="lab bench test" -v stage="$1" '/^[^#]/ && index(stages, $2) <= index(stages, stage) { print $1 }' \
+        tools/debian-packages.txt
 }
 
 missing_packages() {
@@ -51,6 +49,8 @@ install_packages() {
     set -- -y -q --no-install-recommends -o APT::Keep-Downloaded-Packages=false "$@"
     (
         export DEBIAN_FRONTEND=noninteractive
+        # a new machine has no lists of packages; old lists name what a mirror no longer has
+        ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt-get update -q
         apt-get install "$@" || { apt-get update -q && apt-get install "$@"; }
     ) || die "apt-get could not install them"
     dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sort >build/packages-after
@@ -81,37 +81,55 @@ is_prepared() { # FINGERPRINT
     [ -x .venv/bin/ansible-playbook ] && [ "$(cat build/prepared 2>/dev/null)" = "$1" ]
 }
 
+# Twice quiet: it would warn of each folder that its configuration names and this machine does not have.
 pip() {
-    TMPDIR=$PWD/build/tmp PIP_CACHE_DIR=$PWD/build/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip "$@"
+    TMPDIR=$PWD/build/tmp PIP_CACHE_DIR=$PWD/build/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip --quiet --quiet "$@"
 }
 
-# One environment for all verbs: molecule and what it needs work in it by themselves, too.
-prepare_environment() {
-    print=$(fingerprint requirements.txt requirements-test.txt requirements-collections.txt)
-    ! is_prepared "$print" || return 0
-    say "makes .venv from requirements.txt and requirements-test.txt (a minute)"
-    rm -f build/prepared
+# What runs playbooks, from requirements.txt.
+prepare_playbooks() { # FINGERPRINT
+    ! is_prepared "$1" || return 0
+    say "makes .venv from requirements.txt"
+    rm -f build/prepared build/prepared-test
     /usr/bin/python3 -m venv --clear .venv
-    pip install --quiet --requirement requirements.txt --requirement requirements-test.txt
+    pip install --requirement requirements.txt
     say "takes the collections out of $(grep -v '^#' requirements-collections.txt) (52 MB)"
     rm -rf build/download
-    pip download --quiet --no-deps --dest build/download --requirement requirements-collections.txt
+    pip download --no-deps --dest build/download --requirement requirements-collections.txt
     .venv/bin/python tools/unpack_collections.py build/download/*.whl .ansible/collections
     rm -rf build/download
     mkdir -p .ansible/collections/ansible_collections/ftfw
     ln -sfn ../../../.. .ansible/collections/ansible_collections/ftfw/pair
-    echo "$print" >build/prepared
+    echo "$1" >build/prepared
 }
 
-prepare() {
+# What tests need is added to the same environment; playbooks run in it as before.
+prepare_tests() { # FINGERPRINT
+    [ "$(cat build/prepared-test 2>/dev/null)" != "$1" ] || return 0
+    say "adds requirements-test.txt to .venv (a minute)"
+    pip install --requirement requirements-test.txt
+    echo "$1" >build/prepared-test
+}
+
+prepare_environment() { # STAGE
+    print=$(fingerprint requirements.txt requirements-collections.txt)
+    test_print=$(fingerprint requirements.txt requirements-collections.txt requirements-test.txt)
+    # nothing of an older list may stay
+    [ ! -e build/prepared-test ] || [ "$(cat build/prepared-test)" = "$test_print" ] || [ "$1" != test ] || rm -f build/prepared
+    prepare_playbooks "$print"
+    [ "$1" != test ] || prepare_tests "$test_print"
+}
+
+prepare() { # STAGE
+    prepared_for=$1
     mkdir -p build/tmp build/cache
     # two at once would write over each other
     exec 9>build/.lock
     flock 9
     # shellcheck disable=SC2046 # names of packages have no blanks
-    set -- $(missing_packages "$1")
+    set -- $(missing_packages "$prepared_for")
     [ $# = 0 ] || install_packages "$@"
-    prepare_environment
+    prepare_environment "$prepared_for"
     exec 9>&-
     PATH=$PWD/.venv/bin:$PATH
     # what programs would leave in the home folder belongs to the clone

@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ./ftfw installs for a verb: as much as it needs, and no more."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+# What runs on the controller when a playbook runs; modules are sent to hosts, localhost among them.
+CONTROLLER = ("action", "callback", "connection", "filter", "plugin_utils", "modules", "module_utils")
+# Modules that drive devices of hypervisors need it there, and say so where it is missing.
+ON_HOSTS_ONLY = {"pyroute2"}
+
+
+def requirements(name: str) -> set[str]:
+    """`NAME==VERSION` of each line."""
+    lines = (ROOT / name).read_text().splitlines()
+    return {line for line in lines if not line.startswith(("#", "-r "))}
+
+
+def packages_of(stage: str) -> list[str]:
+    command = f'. tools/prepare.sh; packages_of "{stage}"'
+    return subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+
+
+def declared() -> list[list[str]]:
+    """PACKAGE STAGE REASON of each line."""
+    lines = (ROOT / "tools/debian-packages.txt").read_text().splitlines()
+    return [line.split(" ", 2) for line in lines if not line.startswith("#")]
+
+
+def test_each_stage_has_the_packages_of_those_before_it() -> None:
+    by_stage = {
+        stage: [line[0] for line in declared() if line[1] == stage] for stage in ("lab", "bench", "test")
+    }
+    assert packages_of("lab") == by_stage["lab"]
+    assert sorted(packages_of("bench")) == sorted(by_stage["lab"] + by_stage["bench"])
+    assert sorted(packages_of("test")) == sorted(line[0] for line in declared())
+    assert all(len(line) == 3 for line in declared())
+
+
+@pytest.mark.parametrize(
+    ("package", "stage"),
+    [
+        # policy_test, which every site.yml begins with, makes wires and loads rules on this machine
+        ("nftables", "lab"),
+        ("iproute2", "lab"),
+        ("conntrack", "bench"),
+        ("shellcheck", "test"),
+        ("keepalived", "test"),
+    ],
+)
+def test_a_package_comes_with_the_first_verb_that_needs_it(package: str, stage: str) -> None:
+    assert [line[1] for line in declared() if line[0] == package] == [stage]
+
+
+def test_the_tests_environment_serves_playbooks() -> None:
+    """It is the lab's, and more: no package in another version, none of the lab's left to the tests."""
+    assert "-r requirements.txt" in (ROOT / "requirements-test.txt").read_text().splitlines()
+    lab, test = requirements("requirements.txt"), requirements("requirements-test.txt")
+    assert not {line.split("==")[0] for line in lab} & {line.split("==")[0] for line in test}
+    heavy = {"molecule", "sphinx", "ansible-lint", "mypy", "ruff", "pytest"}
+    assert heavy <= {line.split("==")[0] for line in test}
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The packages that a file names in its imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("folder", [*(f"plugins/{kind}" for kind in CONTROLLER), "tools/bench"])
+def test_playbooks_and_the_bench_import_what_the_lab_installs(folder: str) -> None:
+    names = {line.split("==")[0].lower() for line in requirements("requirements.txt")}
+    names |= {"ansible", "ansible_collections", "yaml"} | ON_HOSTS_ONLY | set(sys.stdlib_module_names)
+    own = {file.stem for file in (ROOT / "tools/bench").glob("*.py")} | {"flow_probe"}
+    for file in (ROOT / folder).rglob("*.py"):
+        assert set(imported(file)) <= names | own, file
+
+
+def test_nothing_is_installed_that_the_environment_already_has(tmp_path: Path) -> None:
+    """The lab's environment is extended for the tests, and theirs serves the lab: each is made once."""
+    script = f"""
+set -eu
+. {ROOT}/tools/prepare.sh
+fingerprint() {{ echo "$*" | tr -d ' '; }}
+prepare_playbooks() {{
+    [ "$(cat build/prepared 2>/dev/null)" = "$1" ] || {{ echo playbooks; rm -f build/prepared-test; }}
+    echo "$1" >build/prepared
+}}
+pip() {{ echo tests; }}
+say() {{ :; }}
+mkdir build
+for stage in lab bench test lab test; do echo "$stage:"; prepare_environment "$stage"; done
+echo older >build/prepared-test
+for stage in lab test; do echo "$stage:"; prepare_environment "$stage"; done
+"""
+    said = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
+    assert re.sub(r"\s+", " ", said) == (
+        "lab: playbooks bench: test: tests lab: test: lab: test: playbooks tests "
+    )
