@@ -6,12 +6,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ansible
 import pytest
 
 COLLECTIONS = Path(__file__).parents[2] / ".ansible" / "collections"
@@ -53,11 +56,13 @@ def links(ip: Callable[[str], str]) -> Callable[[], dict[str, dict[str, Any]]]:
 
 def run_module(name: str, arguments: dict[str, Any], *prefix: str) -> dict[str, Any]:
     """A module of the collection in a process of its own; `prefix` is a command to run it under."""
-    command = [*prefix, sys.executable, "-m", f"ansible_collections.ftfw.pair.plugins.modules.{name}"]
+    return _run(name, arguments, [*prefix, sys.executable], COLLECTIONS)
+
+
+def _run(name: str, arguments: dict[str, Any], python: list[str], packages: Path) -> dict[str, Any]:
+    command = [*python, "-m", f"ansible_collections.ftfw.pair.plugins.modules.{name}"]
     environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [environment.get("PYTHONPATH"), str(COLLECTIONS)])
-    )
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), str(packages)]))
     done = subprocess.run(
         command,
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
@@ -76,6 +81,36 @@ def run_module(name: str, arguments: dict[str, Any], *prefix: str) -> dict[str, 
 def module() -> Run:
     """Runs any module: `module("tap", {"taps": []})`, under another command if one is given."""
     return run_module
+
+
+@pytest.fixture(scope="session")
+def packages_for_all() -> Iterator[Path]:
+    """What a module imports, in a folder that everybody may read, wherever the clone lies."""
+    folder = Path(tempfile.mkdtemp(prefix="ftfw-test-"))
+    shutil.copytree(Path(ansible.__file__).parent / "module_utils", folder / "ansible/module_utils")
+    (folder / "ansible/__init__.py").touch()
+    shutil.copy(Path(ansible.__file__).parent / "release.py", folder / "ansible")
+    for kind in ("modules", "module_utils"):
+        plugins = Path("ansible_collections/ftfw/pair/plugins", kind)
+        shutil.copytree(COLLECTIONS / plugins, folder / plugins)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unprivileged_module(packages_for_all: Path) -> Run:
+    """Runs a module as a user without rights, by Debian's own Python, under a command if one is given."""
+
+    def run(name: str, arguments: dict[str, Any], *prefix: str) -> dict[str, Any]:
+        user = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534", "--clear-groups"]
+        python = [*prefix, *user, "env", "HOME=/nonexistent", "/usr/bin/python3"]
+        return _run(name, arguments, python, packages_for_all)
+
+    return run
 
 
 @pytest.fixture

@@ -270,12 +270,11 @@ def test_a_daemon_that_does_not_answer(routers):
     assert "keepalived.json within 0.5 s of signal" in answer["msg"]
 
 
-def test_a_user_without_rights(routers):
+def test_a_user_without_rights(routers, unprivileged_module):
     one, _two = routers
     one.start(CONFIG.format(priority=200))
     one.directory.chmod(0o755)
     one.pid_file.chmod(0o644)
-    prefix = ("setpriv", "--reuid=65534", "--clear-groups")
-    answer = one.info(*prefix)
+    answer = unprivileged_module("vrrp_info", {"pid_file": str(one.pid_file)})
     assert answer["failed"]
     assert "user 65534 may not look at process" in answer["msg"]

@@ -204,10 +204,10 @@ def test_a_configuration_that_is_of_no_use(pair, tmp_path, text, reason):
     assert reason in answer["msg"]
 
 
-def test_a_user_without_rights(pair, module):
+def test_a_user_without_rights(pair, unprivileged_module):
     pair.primary.directory.chmod(0o755)
-    prefix = ("ip", "netns", "exec", pair.primary.namespace, "setpriv", "--reuid=65534", "--clear-groups")
     arguments = {"state": "flushed", "config": pair.primary.config}
-    answer = module("conntrack_sync", arguments, *prefix)
+    in_namespace = ("ip", "netns", "exec", pair.primary.namespace)
+    answer = unprivileged_module("conntrack_sync", arguments, *in_namespace)
     assert answer["failed"]
     assert f"user 65534 may not use its socket {pair.primary.directory}/ctl" in answer["msg"]
