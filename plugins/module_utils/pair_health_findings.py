@@ -45,6 +45,7 @@ def find(facts: Facts, samples: Sequence[Mapping[str, int]] = ()) -> list[Findin
         *_daemons(facts),
         *_vrrp(facts),
         *_links(facts),
+        *_cards(facts),
         *_replication(facts),
         *_growing(facts, samples),
         *_table(facts),
@@ -98,6 +99,11 @@ def _links(facts: Facts) -> Iterator[Finding]:
     for link in facts["links"]:
         if not link["carrier"]:
             yield Finding("sync-link-down", ERROR, f"replication link {link['interface']} has no carrier")
+
+
+def _cards(facts: Facts) -> Iterator[Finding]:
+    for sentence in facts["cards"]:
+        yield Finding("card-deaf", ERROR, sentence)
 
 
 def _replication(facts: Facts) -> Iterator[Finding]:

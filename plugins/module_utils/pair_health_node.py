@@ -38,7 +38,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import (
     write,
 )
 
-DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-path", "pair-preempt")
+DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-watch", "pair-path", "pair-preempt")
 OPTIONAL = frozenset(("pair-path", "pair-preempt"))
 """Where the site leaves them out, or the other node has them, their units are not there."""
 SECTIONS: dict[str, Callable[[str, str], Any]] = {
@@ -80,6 +80,7 @@ class Config:
     """Where the other node's check answers, TCP."""
     textfile: str = ""
     ruleset: str = "/etc/ftfw/ruleset.nft"
+    watch_file: str = "/run/pair-watch/state.json"
     state_file: str = "/run/pair-state/state.json"
     conntrackd: str = "/etc/conntrackd/conntrackd.conf"
     memory: str = "/run/pair-health"
@@ -113,6 +114,7 @@ class Node:
             "links": [
                 {"interface": name, "carrier": carrier(name)} for name in self.replication().interfaces
             ],
+            "cards": parse.parse_cards(content(Path(self.config.watch_file))),
             "conntrackd": conntrackd,
             "conntrackd_error": error,
             "last_error": last_error(),

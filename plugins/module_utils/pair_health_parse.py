@@ -196,3 +196,12 @@ def stopped(stats: Iterable[str]) -> bool:
     """Whether one of some processes is stopped or traced, by /proc/PID/stat (proc(5))."""
     # the name of a program may have blanks and brackets
     return any(text.rpartition(")")[2].split()[:1] in (["T"], ["t"]) for text in stats)
+
+
+def parse_cards(text: str | None) -> list[str]:
+    """What pair-watch says of cards, each a sentence (`{"cards": […]}`); nothing where it has not run yet."""
+    try:
+        said = json.loads(text or "{}").get("cards", [])
+    except (ValueError, AttributeError):
+        return []
+    return [sentence for sentence in said if isinstance(sentence, str)] if isinstance(said, list) else []

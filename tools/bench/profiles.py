@@ -44,12 +44,12 @@ AS_FOREIGN = {
     _DROP_IN.format("conntrackd"): "[Service]\nRestrictRealtime=no\nNice=0\nCapabilityBoundingSet=~\n",
     # only ours has these; keepalived wants them, and they stand in /etc, where a mask in /run does not count
     **dict.fromkeys(
-        map(_DROP_IN.format, ("pair-state", "pair-guard", "pair-path")),
+        map(_DROP_IN.format, ("pair-state", "pair-guard", "pair-watch", "pair-path")),
         "[Unit]\nConditionPathExists=/run/ftfw-ours\n",
     ),
 }
 """Files that make a node what it is without our roles."""
-UNITS = "keepalived conntrackd pair-state pair-guard pair-path"
+UNITS = "keepalived conntrackd pair-state pair-guard pair-watch pair-path"
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Profiles:
             self._make_foreign(node, profile not in WRITTEN)
             if profile in WRITTEN:
                 self.lab.run(node, "nft -f -", text="\n".join(self.probe).replace("SECONDS", "36000") + "\n")
-                self.lab.run(node, "systemctl start conntrackd pair-state pair-guard pair-path")
+                self.lab.run(node, "systemctl start conntrackd pair-state pair-guard pair-watch pair-path")
             else:
                 self.lab.run(node, "systemctl start conntrackd")
         for node in NODES:

@@ -24,6 +24,7 @@ WELL: dict[str, Any] = {
     "failed_units": [],
     "entries": {"kernel": 90, "maximum": 100, "internal": 90, "external": None},
     "links": [{"interface": "eth2", "carrier": True}],
+    "cards": [],
     "conntrackd": {
         "network": {"link": {"packets_sent": 9, "packets_received": 8, "bytes_sent": 7, "bytes_received": 6}}
     },
@@ -104,6 +105,11 @@ def test_a_node_that_is_well() -> None:
             },
             [],
             id="primary-of-one-group",
+        ),
+        pytest.param(
+            {"cards": ["keepalived does not listen on eth0, which was made anew"]},
+            ["error card-deaf"],
+            id="deaf",
         ),
         pytest.param(
             {"links": [{"interface": "eth2", "carrier": False}]}, ["error sync-link-down"], id="carrier"

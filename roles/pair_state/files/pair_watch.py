@@ -1,0 +1,267 @@
+#!/usr/bin/python3 -I
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watch what others may take away under a firewall that runs: its table of rules, and its cards.
+
+The table. Whoever says `nft flush ruleset` takes it away, and everything would pass, unfiltered and without
+NAT. The kernel tells of it at once. Then this node gives way (keepalived stops, and the other node takes
+over), is closed, gets its table again from the ruleset file, and is at the pair's disposal again. If it
+can't be loaded, the node stays closed and without a role. What was counted, and what was in dynamic sets, is
+lost.
+
+The cards. Daemons are deaf on a card that was made anew; pair_watch_plan.py says when. keepalived reads its
+configuration again (its states survive that), conntrackd starts anew, and the ruleset, whose flowtable has
+lost the card, is loaded again with all its counts.
+
+What can't be mended yet is in the state file, for pair-health.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# the mode -I leaves the folders of scripts out
+sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
+
+from pair_watch_net import Changes, cards, has_rules
+from pair_watch_plan import Listener, Wanted, merged, sentences
+
+ERROR, WARNING, NOTICE = 3, 4, 5
+"""Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
+LOOK_SECONDS = 1.0
+"""Seconds between two looks when the kernel tells nothing."""
+AGAIN_SECONDS = 10.0
+"""Seconds until what has failed is tried once more."""
+COMMAND_SECONDS = 60.0
+SYSTEMCTL = "/bin/systemctl"
+RULES, VRRP, REPLICATION = "ftfw-nftables.service", "keepalived.service", "conntrackd.service"
+
+
+@dataclass(frozen=True)
+class Config:
+    table: str
+    legs: tuple[Wanted, ...]
+    replication: tuple[Wanted, ...]
+    offload: tuple[Wanted, ...]
+
+
+def read_config(file: Path) -> Config:
+    """Read the configuration. Raises ValueError, KeyError or TypeError."""
+    said: dict[str, Any] = json.loads(file.read_text())
+    macs: dict[str, str | None] = said["macs"]
+
+    def wanted(interface: str, address: str | None = None) -> Wanted:
+        mac = macs.get(interface)
+        return Wanted(interface, mac.lower() if mac else None, frozenset([address] if address else []))
+
+    return Config(
+        str(said["table"]),
+        merged(wanted(one["interface"], one["source"]) for one in said["instances"]),
+        merged(wanted(one["interface"], one["local"]) for one in said["links"]),
+        merged(wanted(name) for name in said["offload"]),
+    )
+
+
+def log(level: int, message: str) -> None:
+    print(f"<{level}>{message}", file=sys.stderr, flush=True)
+
+
+def run(command: Sequence[str]) -> str | None:
+    """Run a command; why it has failed, or None."""
+    try:
+        done = subprocess.run(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    words = done.stderr.strip().splitlines()
+    return None if done.returncode == 0 else f"{command[0]}: {words[-1] if words else done.returncode}"
+
+
+def identity(pid_file: Path) -> str | None:
+    """Process and time of its start, by a file with its number; None where it does not run.
+
+    conntrackd leaves no number; its socket is made anew at each start.
+    """
+    try:
+        if pid_file.is_socket():
+            made = pid_file.stat()
+            return f"{made.st_ino}:{made.st_mtime_ns}"
+        pid = int(pid_file.read_text())
+        # the name of the program may have spaces; proc(5): starttime is the 22nd field
+        return f"{pid}:{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+class Program:
+    """The I/O around it."""
+
+    def __init__(self, config: Config, folder: Path, load: str, pid_files: dict[str, Path]) -> None:
+        self.config, self.load, self.pid_files = config, load, pid_files
+        self.state_file, self.stopped_file = folder / "state.json", folder / "stopped"
+        self.rules, self.links = Changes.of_rules(), Changes.of_cards()
+        self.listeners = {
+            "keepalived": Listener("keepalived", config.legs),
+            "conntrackd": Listener("conntrackd", config.replication),
+            "the flowtable": Listener("the flowtable", config.offload),
+        }
+        self.actions = {
+            "keepalived": (SYSTEMCTL, "reload", VRRP),
+            "conntrackd": (SYSTEMCTL, "restart", REPLICATION),
+            "the flowtable": (SYSTEMCTL, "reload", RULES),
+        }
+        self.again: dict[str, float] = {}
+        self.said: list[str] = []
+        self.saved = ""
+        self.recall()
+
+    def recall(self) -> None:
+        """Take up what an earlier run has left."""
+        try:
+            known = json.loads(self.state_file.read_text())["listeners"]
+            for name, listener in self.listeners.items():
+                listener.identity, listener.known = known[name]["identity"], dict(known[name]["known"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+
+    def save(self, said: list[str]) -> None:
+        """Keep it, where it is not what the file has already."""
+        listeners = {
+            name: {"identity": listener.identity, "known": listener.known}
+            for name, listener in self.listeners.items()
+        }
+        text = json.dumps({"cards": said, "listeners": listeners}) + "\n"
+        if text == self.saved:
+            return
+        self.saved = text
+        new = self.state_file.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.state_file)
+
+    def due(self, what: str) -> bool:
+        """Whether it may be tried now: what has failed waits a while."""
+        return time.monotonic() >= self.again.get(what, 0)
+
+    def result(self, what: str, error: str | None) -> bool:
+        """Note what has come of a trial; whether it was well."""
+        if error is None:
+            self.again.pop(what, None)
+            return True
+        self.again[what] = time.monotonic() + AGAIN_SECONDS
+        log(ERROR, f"{what}: {error}")
+        return False
+
+    def watch_table(self) -> None:
+        try:
+            if has_rules(self.config.table):
+                if self.stopped_file.exists():
+                    self.give_back()
+                return
+        except OSError as error:
+            if self.due("the ruleset can't be asked for"):
+                self.result("the ruleset can't be asked for", error.strerror or str(error))
+            return
+        if self.due("the table"):
+            self.restore_table()
+
+    def restore_table(self) -> None:
+        begun = time.monotonic()
+        if identity(self.pid_files["keepalived"]) is not None:
+            self.stopped_file.touch()
+        # both at once: nothing unfiltered goes through, and the other node takes over
+        with subprocess.Popen([SYSTEMCTL, "stop", VRRP], stdin=subprocess.DEVNULL):
+            closed = run([self.load, "--closed"])
+            shut = time.monotonic() - begun
+        log(ERROR, f"table inet {self.config.table} is gone: gives way to the peer, and loads it again")
+        log(WARNING, closed or f"nothing passes any more, {shut * 1000:.0f} ms after that was seen")
+        if self.result("the table", run([SYSTEMCTL, "restart", RULES])):
+            log(NOTICE, f"table inet {self.config.table} is back after {time.monotonic() - begun:.2f} s")
+            self.give_back()
+        else:
+            # mending is somebody's work now, and so is the start of keepalived
+            self.stopped_file.unlink(missing_ok=True)
+
+    def give_back(self) -> None:
+        if self.stopped_file.exists() and self.result("keepalived", run([SYSTEMCTL, "start", VRRP])):
+            self.stopped_file.unlink(missing_ok=True)
+
+    def watch_cards(self) -> None:
+        found = cards()
+        said: list[str] = []
+        for name, listener in self.listeners.items():
+            # the kernel keeps the flowtable as long as it runs
+            file = self.pid_files.get(name)
+            listener.note(identity(file) if file else "kernel", found)
+            deaf = listener.deaf(found)
+            ready = [interface for interface, lack in deaf.items() if lack is None]
+            if ready and self.due(name):
+                error = run(self.actions[name])
+                if self.result(name, error):
+                    log(NOTICE, f"{', '.join(ready)}: made anew; {' '.join(self.actions[name][1:])}")
+                    listener.note(identity(file) if file else "kernel", found)
+                    listener.told(found)
+                    deaf = listener.deaf(found)
+            said += sentences(name, deaf)
+        self.say(said)
+
+    def say(self, said: list[str]) -> None:
+        for sentence in said:
+            if sentence not in self.said:
+                log(WARNING, sentence)
+        for sentence in self.said:
+            if sentence not in said:
+                log(NOTICE, f"no more: {sentence}")
+        self.said = said
+        self.save(said)
+
+    def look(self) -> None:
+        self.rules.drain()
+        self.watch_table()
+        self.links.drain()
+        self.watch_cards()
+
+    def run(self) -> None:
+        while True:
+            self.look()
+            select.select([self.rules, self.links], [], [], LOOK_SECONDS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="pair-watch", description="Watch a firewall's table and cards.")
+    parser.add_argument("--config", type=Path, default=Path("/etc/ftfw/watch.json"))
+    parser.add_argument("--check", action="store_true", help="check the configuration, and do nothing else")
+    parser.add_argument("--folder", type=Path, default=Path("/run/pair-watch"), help="for what it remembers")
+    parser.add_argument("--load", default="/usr/local/libexec/ftfw/load-ruleset")
+    parser.add_argument("--vrrp-pid-file", type=Path, default=Path("/run/vrrp.pid"))
+    parser.add_argument("--conntrackd-socket", type=Path, default=Path("/run/conntrackd.ctl"))
+    chosen = parser.parse_args()
+    try:
+        config = read_config(chosen.config)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{chosen.config}: {f'no {error}' if isinstance(error, KeyError) else error}")
+    if chosen.check:
+        return
+    pid_files = {"keepalived": chosen.vrrp_pid_file, "conntrackd": chosen.conntrackd_socket}
+    Program(config, chosen.folder, chosen.load, pid_files).run()
+
+
+if __name__ == "__main__":
+    main()

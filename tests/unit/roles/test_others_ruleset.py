@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of the distribution's nftables.service come and go, and the firewall's table stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).parents[3] / "roles/nftables/files/others_ruleset.py"
+OURS = "table inet ftfw { set bans { type ipv4_addr; elements = { 192.0.2.1 }; }; chain c { drop; }; }"
+THEIRS = "table inet mine { chain c { counter; }; }"
+
+
+def loaded(tmp_path: Path, text: str, *options: str, before: str = f"{OURS}\n{THEIRS}") -> str:
+    """Load a file in a network namespace that has tables already: what is there then, with its handles."""
+    file = tmp_path / "nftables.conf"
+    file.write_text(text)
+    words = " ".join([sys.executable, "-I", str(PROGRAM), "--file", str(file), *options])
+    script = f"nft -f - <<'X'\n{before}\nX\n{words} || echo failed\nnft -a list ruleset"
+    command = ["unshare", "--net", "sh", "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "gone"),
+    [
+        pytest.param("flush ruleset\ntable ip new { }\n", ["ip new"], ["mine"], id="debian"),
+        pytest.param("flush ruleset; table ip new { };", ["ip new"], ["mine"], id="one-line"),
+        pytest.param("flush ruleset ip\ntable ip new { }\n", ["ip new", "mine"], [], id="family"),
+        pytest.param("flush ruleset inet\n", [], ["mine"], id="our-family"),
+        pytest.param("# flush ruleset\ntable ip new { }\n", ["ip new", "mine"], [], id="comment"),
+        pytest.param('flush ruleset\ninclude "{0}/more.nft"\n', ["ip more"], ["mine"], id="included"),
+        pytest.param('include "{0}/m*.nft"\ninclude "{0}/none*"\n', ["ip more"], ["mine"], id="pattern"),
+        pytest.param('define x = 1\ninclude "{0}/more.nft"', ["ip more"], ["mine"], id="definition"),
+        pytest.param(
+            'table ip new { chain c { log prefix "flush ruleset"; }; }',
+            ['"flush ruleset"', "mine"],
+            [],
+            id="text",
+        ),
+        pytest.param("flush ruleset\nnonsense\n", ["failed", "mine"], [], id="broken"),
+        pytest.param('include "{0}/absent"\n', ["failed", "mine"], [], id="absent"),
+    ],
+)
+def test_load(tmp_path: Path, text: str, there: list[str], gone: list[str]) -> None:
+    (tmp_path / "more.nft").write_text("flush ruleset\ntable ip more { }\n")
+    listing = loaded(tmp_path, text.replace("{0}", str(tmp_path)))
+    assert "192.0.2.1" in listing
+    assert [words for words in there if words not in listing] == []
+    assert [words for words in gone if words in listing] == []
+    assert "table inet ftfw { # handle 1" in listing
+
+
+def test_stop(tmp_path: Path) -> None:
+    listing = loaded(tmp_path, "", "--flush")
+    assert "mine" not in listing
+    assert "192.0.2.1" in listing
+    assert "table inet ftfw { # handle 1" in listing
+
+
+def test_a_boot_where_it_comes_first(tmp_path: Path) -> None:
+    listing = loaded(tmp_path, f"flush ruleset\n{THEIRS}\n", before="")
+    assert "table inet mine" in listing
+    assert "ftfw" not in listing
