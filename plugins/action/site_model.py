@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import (
+    CONNECTION_VARIABLES,
     HOST_VARIABLES,
     SITE_VARIABLES,
     read_site,
@@ -60,7 +62,7 @@ class ActionModule(ActionBase):
 
         tests = policy_tests(hostvars, problems, read_file)
         try:
-            site = load_site(hostvars, names, problems, read_file)
+            site = load_site(hostvars, names, problems, read_file, variables.get("groups"))
             if arguments["check_only"] and arguments["policy_tests"]:
                 check_derived(site, tests)
         except SiteError as error:
@@ -128,6 +130,11 @@ def read_hostvars(
                 values[host][key] = plain(host_values[key])
             except AnsibleError as error:
                 problems.add(host, key, "…", f"its template fails: {error}", "define what it refers to")
+        for key in CONNECTION_VARIABLES:
+            # where its template fails, Ansible says so itself when it connects
+            with suppress(AnsibleError):
+                if key in host_values:
+                    values[host][key] = plain(host_values[key])
     return values, names
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import begin, end
+from ansible_collections.ftfw.pair.plugins.plugin_utils.fragment_devices import with_devices
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Block
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink, pair_links
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
@@ -107,7 +108,7 @@ class Firewall:
     def fragments(self, place: str) -> tuple[Block, ...]:
         """What the site has written itself for a place, between marks that tell where it stands there."""
         return tuple(
-            Block(begin(one.where), (one.text, f"# {end(one.where)}"))
+            Block(begin(one.where), (with_devices(one.text, self.device), f"# {end(one.where)}"))
             for one in self.site.fragments
             if one.place == place and one.pair in (None, self.pair.name)
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_prefixes import check_prefixes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
@@ -99,6 +100,8 @@ def check_on_link(
 def _check_networks(site: Site, problems: Problems) -> None:
     seen: list[tuple[str, Prefix]] = []
     for network in site.networks.values():
+        if check_prefixes(network, problems):
+            continue
         for prefix in network.prefixes:
             for name, other in seen:
                 if prefix.version == other.version and prefix.overlaps(other):
@@ -145,44 +148,6 @@ def _check_interface(site: Site, host: Host, interface: Interface, problems: Pro
         return
     for address in interface.addresses:
         check_on_link(network, host.name, f"{key}.addresses", address, problems)
-    has_gateway = interface.gateway_virtual or interface.gateway is not None
-    shown = "virtual" if interface.gateway_virtual else interface.gateway
-    if has_gateway and network.management:
-        problems.add(
-            host.name, f"{key}.gateway", shown, "a management network is not routed", "leave the gateway out"
-        )
-    if interface.gateway is not None:
-        check_on_link(network, host.name, f"{key}.gateway", interface.gateway, problems)
-        if interface.gateway in interface.addresses:
-            problems.add(
-                host.name, f"{key}.gateway", shown, "is the interface's own address", "name another router"
-            )
-    if interface.gateway_virtual:
-        pairs = [pair for pair in site.pairs if pair.routers_on(network.name)]
-        if not pairs:
-            problems.add(
-                host.name,
-                f"{key}.gateway",
-                shown,
-                f"no pair has a virtual router on network {network.name}",
-                "write the gateway's address",
-            )
-        elif any(host.name in pair.nodes for pair in pairs):
-            problems.add(
-                host.name,
-                f"{key}.gateway",
-                shown,
-                "the pair would be its own gateway",
-                "write another router's address, or leave it out",
-            )
-        elif len(pairs) > 1:
-            problems.add(
-                host.name,
-                f"{key}.gateway",
-                shown,
-                f"pairs {' and '.join(pair.name for pair in pairs)} both have one on {network.name}",
-                "write the gateway's address",
-            )
 
 
 def _check_guest(site: Site, host: Host, problems: Problems) -> None:
@@ -227,15 +192,6 @@ def _check_single_network(host: Host, problems: Problems) -> None:
 
     check(lambda name: f"hypervisor_bridges.{name}.network", [(b.name, b.network) for b in host.bridges])
     check(lambda name: f"node_interfaces.{name}.network", [(i.name, i.network) for i in host.interfaces])
-    gateways = [i for i in host.interfaces if i.gateway_virtual or i.gateway]
-    for interface in gateways[1:]:
-        problems.add(
-            host.name,
-            f"node_interfaces.{interface.name}.gateway",
-            interface.gateway or "virtual",
-            f"{gateways[0].name} has a gateway too",
-            "a node has one default route",
-        )
 
 
 def _check_device_names(site: Site, host: Host, problems: Problems) -> None:

@@ -4,13 +4,25 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import TextError, read_inner
+from ansible_collections.ftfw.pair.plugins.plugin_utils.fragment_devices import (
+    devices_in,
+    networks_in,
+    quoted_in,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FRAGMENT_PLACES, Fragment, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    FRAGMENT_PLACES,
+    Fragment,
+    Host,
+    Site,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value
 
 
@@ -60,10 +72,58 @@ def _fragment(index: int, value: Value, read_file: ReadFile) -> Iterator[Fragmen
         yield Fragment(where, place, text, fields["pair"].text())
 
 
-def check_fragments(site: Site, problems: Problems) -> None:
+def check_fragments(site: Site, problems: Problems, warnings: Problems) -> None:
     names = [pair.name for pair in site.pairs]
     for fragment in site.fragments:
+        for pair in site.pairs:
+            nodes = [site.hosts[node] for node in pair.nodes if node in site.hosts]
+            if fragment.pair in (None, pair.name) and len(nodes) == 2:
+                _check_networks(site, fragment, nodes, problems)
+                _check_devices(fragment, nodes, problems, warnings)
         if fragment.pair is not None and fragment.pair not in names:
             problems.add(
                 SITE, f"{fragment.where}.pair", fragment.pair, "unknown pair", nearest(fragment.pair, names)
             )
+
+
+def _check_networks(site: Site, fragment: Fragment, nodes: list[Host], problems: Problems) -> None:
+    """Each node needs an interface on a network that is named in the place of an interface."""
+    for name in networks_in(fragment.text):
+        shown = f"@interface({name})"
+        if name not in site.networks:
+            problems.add(SITE, fragment.where, shown, "unknown network", nearest(name, site.networks))
+            continue
+        for node in nodes:
+            if node.interface_on(name) is None:
+                problems.add(
+                    SITE,
+                    fragment.where,
+                    shown,
+                    f"{node.name} has no interface on this network",
+                    "name a network that both nodes are on",
+                )
+
+
+def _check_devices(fragment: Fragment, nodes: list[Host], problems: Problems, warnings: Problems) -> None:
+    """A name means the same on both nodes, or nothing on either: of what is not in the model nobody knows."""
+    direct = devices_in(fragment.text)
+    for name in sorted(direct | quoted_in(fragment.text)):
+        on = [sorted(i.network for i in node.interfaces if fnmatchcase(i.name, name)) for node in nodes]
+        if on[0] == on[1]:
+            known = {interface.name for node in nodes for interface in node.interfaces}
+            if not on[0] and name in direct and (close := difflib.get_close_matches(name, known, n=1)):
+                warnings.add(
+                    SITE,
+                    fragment.where,
+                    name,
+                    f"{nodes[0].name} and {nodes[1].name} have no interface of this name",
+                    f"did you mean {close[0]}?",
+                )
+        elif on[0] and on[1]:
+            where = " and ".join(f"on {', '.join(found)} on {node.name}" for node, found in zip(nodes, on))
+            right = "write @interface(NETWORK), which is each node's own interface there"
+            problems.add(SITE, fragment.where, name, f"is {where}", right)
+        else:
+            lacks, has = (nodes[1], on[0]) if on[0] else (nodes[0], on[1])
+            right = f"write @interface({has[0]}), which is each node's own interface there"
+            problems.add(SITE, fragment.where, name, f"{lacks.name} has no interface of this name", right)

@@ -66,7 +66,7 @@ def _third_parties(site: Site, pair: Pair, network: str, family: int) -> tuple[A
         for address in bridge.addresses
     ]
     interfaces = [(host, interface) for host, interface in site.interfaces() if interface.network == network]
-    gateways = [interface.gateway for _host, interface in interfaces if interface.gateway]
+    gateways = [gateway for _host, interface in interfaces for gateway in interface.gateways]
     others = [a for host, interface in interfaces if host.name not in pair.nodes for a in interface.addresses]
     nobody = {
         *(address for each in site.pairs for address in each.virtual_addresses()),

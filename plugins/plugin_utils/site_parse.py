@@ -31,6 +31,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     REVERSE_PATHS,
+    Address,
     Bridge,
     Guest,
     Host,
@@ -60,6 +61,8 @@ SITE_VARIABLES = (
     "site_probes",
 )
 HOST_VARIABLES = ("hypervisor_bridges", "guest", "node_interfaces", "node_resolvers")
+CONNECTION_VARIABLES = ("ansible_host", "ansible_connection")
+"""Ansible's own: they say which way it comes."""
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,64}}$){_LABEL}(\.{_LABEL})*")
@@ -236,6 +239,7 @@ def _host(name: str, variables: Mapping[str, object], problems: Problems) -> Hos
         guest=guest,
         interfaces=tuple(_interface(key, value, guest is not None) for key, value in interfaces.items()),
         resolvers=top("node_resolvers").addresses(),
+        reached_at=_reached_at(variables),
     )
 
 
@@ -287,6 +291,26 @@ def _interface(name: str, value: Value, of_guest: bool) -> Interface:
         tap=fields["tap"].device_name(),
         addresses=fields["addresses"].addresses(),
         dhcp=fields["dhcp"].boolean(False),
-        gateway=None if virtual else fields["gateway"].address(),
+        gateways=() if virtual else _gateways(fields["gateway"]),
         gateway_virtual=virtual,
     )
+
+
+def _gateways(value: Value) -> tuple[Address, ...]:
+    """Read an address, or a list of one for each family."""
+    if isinstance(value.raw, list):
+        found = value.addresses()
+    else:
+        one = value.address()
+        found = () if one is None else (one,)
+    if len({address.version for address in found}) < len(found):
+        value.wrong("has two of one family", "name one address of each family at most")
+    return found
+
+
+def _reached_at(variables: Mapping[str, object]) -> str:
+    """Where ssh leads to, as far as it is said; a name is as good as an address."""
+    connection = str(variables.get("ansible_connection") or "ssh")
+    if connection.rpartition(".")[2] not in ("ssh", "smart", "paramiko", "paramiko_ssh", "libssh"):
+        return ""
+    return str(variables.get("ansible_host") or "")

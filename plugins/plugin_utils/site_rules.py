@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile, no_file
@@ -16,6 +16,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_consequences import without_consequences
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import check_fragments
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import check_gateways
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import check_groups, check_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import check_source_nat
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_variable_names, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_checks import (
@@ -24,6 +26,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_checks impor
     unknown_service,
     warn_of_policy,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_prefixes import check_present, warn_of_prefixes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import check_probes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
     SITE,
@@ -31,6 +34,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
     SiteError,
     nearest,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_reach import warn_of_reach
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     FIRST_PRIORITY,
@@ -48,11 +52,12 @@ def load_site(
     names: Mapping[str, list[str]] | None = None,
     problems: Problems | None = None,
     read_file: ReadFile = no_file,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Site:
     """Build the model from all hosts' variables, or raise SiteError with every problem of the inventory.
 
     `names` are the names of all variables that each host has, read or not; `problems` has those found before;
-    `read_file` reads what site_addresses names.
+    `read_file` reads what site_addresses names; `groups` are the inventory's, each with its hosts.
     """
     problems = Problems() if problems is None else problems
     warnings = Problems()
@@ -62,6 +67,8 @@ def load_site(
     site = read_site(hostvars, problems, warnings, read_file)
     _check_declared(site, problems)
     problems.reading = False
+    check_names(site, problems)
+    check_groups(site, groups or {}, problems)
     addresses = Places("this address", "give every interface its own")
     check_hosts(site, addresses, problems)
     addresses.right = "give a virtual router an address that nobody else has"
@@ -71,14 +78,17 @@ def load_site(
         _check_sync(site, pair, problems)
         _check_routers(site, pair, addresses, problems)
     _check_vrids(site, problems)
+    check_gateways(site, problems, warnings)
     check_policy(site, problems, warnings)
     _check_port_forwards(site, problems)
     check_source_nat(site, problems, warnings)
-    check_fragments(site, problems)
+    check_fragments(site, problems, warnings)
     check_probes(site, problems)
     if problems:
         raise SiteError(without_consequences(problems))
     warn_of_policy(site, warnings)
+    warn_of_prefixes(site, warnings)
+    warn_of_reach(site, warnings)
     return replace(site, warnings=tuple(warnings.lines()))
 
 
@@ -204,7 +214,9 @@ def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems
         if network is None:
             continue
         for address in router.addresses:
-            check_on_link(network, SITE, f"{key}.addresses", address, problems)
+            prefix = check_on_link(network, SITE, f"{key}.addresses", address, problems)
+            if prefix is not None:
+                check_present(site, pair, network, f"{key}.addresses", address, prefix, problems)
         if network.management or network.name in syncs:
             purpose = "management" if network.management else "replication"
             problems.add(
@@ -327,14 +339,15 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
     taken = site.virtual_and_firewall_addresses()
     if address in taken:
         problems.add(SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair")
-    check_on_link(site.networks[network], SITE, f"{key}.host", address, problems)
-    if forward.hairpin:
-        pair = site.forward_pair(forward)
-        if pair is not None and not of_family(pair.virtual_addresses(network), address.version):
-            problems.add(
-                SITE,
-                f"{key}.hairpin",
-                True,
-                f"answers go back by network {network}, which has no virtual address of IPv{address.version}",
-                "give a virtual router there one",
-            )
+    prefix = check_on_link(site.networks[network], SITE, f"{key}.host", address, problems)
+    pair = site.forward_pair(forward)
+    if pair is not None and prefix is not None:
+        check_present(site, pair, site.networks[network], f"{key}.host", address, prefix, problems)
+    if forward.hairpin and pair and not of_family(pair.virtual_addresses(network), address.version):
+        problems.add(
+            SITE,
+            f"{key}.hairpin",
+            True,
+            f"answers go back by network {network}, which has no virtual address of IPv{address.version}",
+            "give a virtual router there one",
+        )

@@ -249,7 +249,8 @@ class Interface:
     tap: str | None = None
     addresses: tuple[Address, ...] = ()
     dhcp: bool = False
-    gateway: Address | None = None
+    gateways: tuple[Address, ...] = ()
+    """One of each family at most."""
     gateway_virtual: bool = False
 
 
@@ -260,6 +261,8 @@ class Host:
     guest: Guest | None = None
     interfaces: tuple[Interface, ...] = ()
     resolvers: tuple[Address, ...] = ()
+    reached_at: str = ""
+    """Where Ansible connects to by ssh; empty where it uses another way, or none is said."""
 
     def interface_on(self, network: str) -> Interface | None:
         return next((interface for interface in self.interfaces if interface.network == network), None)

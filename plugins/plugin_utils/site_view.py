@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import probe_commands
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import roles
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import find_path
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
@@ -21,7 +23,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_firewall impor
 def host_view(site: Site, name: str) -> View:
     """Make the view of one host; the site must be free of problems."""
     host = site.hosts[name]
-    view: View = {"name": name, "site": site.name, "roles": _roles(site, host)}
+    view: View = {"name": name, "site": site.name, "roles": roles(site, host)}
     if host.interfaces:
         view["node_network"] = _node_network(site, host)
     pair = site.pair_of(name)
@@ -36,26 +38,6 @@ def host_view(site: Site, name: str) -> View:
     if site.pairs:
         view["verify"] = _verify(site)
     return view
-
-
-def _roles(site: Site, host: Host) -> list[str]:
-    in_pair = site.pair_of(host.name) is not None
-    has = {
-        "hypervisor": bool(host.bridges),
-        "guest": host.guest is not None,
-        "firewall": in_pair,
-        "endpoint": bool(host.interfaces) and not in_pair,
-    }
-    return [role for role, held in has.items() if held]
-
-
-def _gateways(site: Site, interface: Interface) -> list[str]:
-    if not interface.gateway_virtual:
-        return [str(interface.gateway)] if interface.gateway else []
-    pair = next(pair for pair in site.pairs if pair.routers_on(interface.network))
-    virtual = pair.virtual_addresses(interface.network)
-    families = dict.fromkeys(address.version for address in interface.addresses)
-    return [str(of_family(virtual, family)[0]) for family in families if of_family(virtual, family)]
 
 
 def _on_link(network: Network, addresses: tuple[Address, ...]) -> list[str]:
@@ -73,7 +55,7 @@ def _node_network(site: Site, host: Host) -> View:
                 "network": network.name,
                 "addresses": _on_link(network, interface.addresses),
                 "dhcp": interface.dhcp,
-                "gateways": _gateways(site, interface),
+                "gateways": list(map(str, gateways(site, interface))),
                 "mtu": network.mtu,
                 "management": network.management,
             }

@@ -163,6 +163,7 @@ def test_paths_ask_bridges_and_gateways_first_and_never_the_pair(changed: Change
     hostvars = changed(
         {
             "fw-1:node_interfaces.eth0.gateway": "192.168.0.254",
+            "fw-2:node_interfaces.eth0.gateway": "192.168.0.254",
             "client:node_interfaces.eth0.gateway": "192.168.2.100",
         }
     )
