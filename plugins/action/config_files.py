@@ -77,6 +77,9 @@ def same(wanted: Sequence[Wanted], stdout: str, stderr: str) -> bool:
     # in a folder that can't be searched, an absent file and a present one look alike
     if "Permission denied" in stderr:
         return False
+    # what was kept, and whose the file is, is the module's to see
+    if any(item.original for item in wanted):
+        return False
     seen = parse_attributes(attributes)
     hashes = parse_sums(sums)
     return all(_same(item, seen.get(item.path), hashes.get(item.path)) for item in wanted)

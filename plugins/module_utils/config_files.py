@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 
 MODE = re.compile(r"0[0-7]{3,4}")
 HIDDEN = "(sensitive)\n"
+BEFORE = "/var/lib/ftfw/before"
+"""Where files of others are kept that ours have replaced, by their paths."""
 
 # gives the number of a user or a group, or None if nobody has that name
 Lookup = Callable[[str], "int | None"]
@@ -39,7 +42,7 @@ class State:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file as it should be; no content stands for 'absent'."""
+    """A file as it should be; no content stands for 'absent', or for 'as it was before ours'."""
 
     path: str
     content: bytes | None
@@ -48,6 +51,17 @@ class Wanted:
     mode: int
     validate: str | None
     sensitive: bool
+    mark: bytes | None = None
+    original: bool = False
+    essential: bool = False
+
+    def is_foreign(self, state: State | None) -> bool:
+        """Whether somebody else's file is there: one without the line that ours have."""
+        return (
+            self.mark is not None
+            and state is not None
+            and (bool(state.link) or self.mark not in state.content.splitlines())
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ class Change:
             return f"remove {self.path}"
         if self.before is None:
             return f"create {self.path}"
-        if (self.before.content, self.before.link) == (self.after.content, None):
+        if (self.before.content, self.before.link) == (self.after.content, self.after.link):
             return f"set owner, group and mode of {self.path}"
         return f"replace {self.path}"
 
@@ -78,7 +92,9 @@ def argument_spec() -> dict[str, Any]:
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
         "mode": {"type": "str", "default": "0644"},
-        "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+        "state": {"type": "str", "default": "present", "choices": ["present", "absent", "original"]},
+        "mark": {"type": "str"},
+        "essential": {"type": "bool", "default": False},
         "validate": {"type": "str"},
         "sensitive": {"type": "bool", "default": False},
     }
@@ -98,6 +114,8 @@ def parse(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
         seen.add(path)
         if present and item["content"] is None:
             raise ConfigFilesError(path, "has no content; an empty file needs an empty one")
+        if item["state"] == "original" and not item["mark"]:
+            raise ConfigFilesError(path, "has no mark, which tells our file from another one")
         # YAML reads an unquoted 0644 as the number 420
         if not MODE.fullmatch(item["mode"]):
             raise ConfigFilesError(path, f"mode {item['mode']} is not octal digits in quotes, such as '0644'")
@@ -112,6 +130,9 @@ def parse(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
                 mode=int(item["mode"], 8),
                 validate=item["validate"],
                 sensitive=item["sensitive"],
+                mark=item["mark"].encode() if item["mark"] else None,
+                original=item["state"] == "original",
+                essential=item["essential"],
             )
         )
     return wanted
@@ -138,16 +159,60 @@ def _number(path: str, kind: str, name: str, lookup: Lookup) -> int:
     return number
 
 
+def kept_as(path: str) -> str:
+    """Where what was at a path before ours is kept."""
+    return BEFORE + path
+
+
+def also_kept_as(path: str, state: State) -> str:
+    """Where it is kept when something else of this path is kept already."""
+    content = state.link.encode() if state.link else state.content
+    return f"{kept_as(path)}.{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def paths_of(wanted: Sequence[Wanted]) -> list[str]:
+    """The files that a plan has to know of: the wanted ones, and what is kept of others."""
+    return [item.path for item in wanted] + [kept_as(item.path) for item in wanted if item.mark]
+
+
 def plan(
     wanted: Sequence[Wanted], current: Mapping[str, State | None], uid: Lookup, gid: Lookup
 ) -> list[Change]:
-    """What makes the files as wanted, in the order given."""
+    """What makes the files as wanted, in the order given; `current` has the paths_of them."""
     changes = []
     for item in wanted:
-        before, after = current[item.path], resolve(item, uid, gid)
+        before = current[item.path]
+        if item.original:
+            changes += _restore(item, before, current[kept_as(item.path)])
+            continue
+        after = resolve(item, uid, gid)
         if before != after:
+            if before is not None and item.is_foreign(before):
+                changes += _keep(item, before, current[kept_as(item.path)])
             changes.append(Change(item.path, before, after, item.validate, item.sensitive))
     return changes
+
+
+def _keep(item: Wanted, foreign: State, kept: State | None) -> list[Change]:
+    """Before the file is replaced. What was kept first is what was there before ours, and stays."""
+    if kept == foreign:
+        return []
+    place = kept_as(item.path) if kept is None else also_kept_as(item.path, foreign)
+    return [Change(place, None, foreign, sensitive=item.sensitive)]
+
+
+def _restore(item: Wanted, before: State | None, kept: State | None) -> list[Change]:
+    """Somebody else's file is left alone; ours gives way to what was kept, or goes."""
+    if item.is_foreign(before):
+        return []
+    if kept is not None:
+        return [
+            Change(item.path, before, kept, sensitive=item.sensitive),
+            Change(kept_as(item.path), kept, None, sensitive=item.sensitive),
+        ]
+    if before is None or item.essential:
+        return []
+    return [Change(item.path, before, None, sensitive=item.sensitive)]
 
 
 def fold(current: Mapping[str, State | None], changes: Sequence[Change]) -> dict[str, State | None]:

@@ -51,6 +51,8 @@ def apply(changes: Sequence[Change]) -> None:
             if change.after is not None:
                 with _errors_of(change.path):
                     _make_parents(Path(change.path).parent, undo)
+                    if change.after.link is not None:
+                        continue
                     staged[change.path] = _stage(change.path, change.after)
                     # before its folder, which has to be empty
                     undo.append(partial(staged[change.path].unlink, missing_ok=True))
@@ -143,6 +145,8 @@ def _validate(change: Change, checker: str, temporary: Path) -> None:
 def _put(place: Path, state: State | None, staged: Path | None) -> None:
     if state is None:
         place.unlink(missing_ok=True)
+    elif state.link is not None:
+        _put_link(place, state.link, state)
     elif staged is not None:
         try:
             staged.replace(place)
@@ -166,13 +170,14 @@ def _put_back(change: Change) -> None:
     if read(change.path) == before:
         return
     place = Path(change.path)
-    if before is not None and before.link is not None:
-        temporary = place.with_name(f".ftfw-link-{place.name}")
-        temporary.symlink_to(before.link)
-        os.lchown(temporary, before.uid, before.gid)
-        temporary.replace(place)
-        return
-    _put(place, before, None if before is None else _stage(change.path, before))
+    _put(place, before, None if before is None or before.link else _stage(change.path, before))
+
+
+def _put_link(place: Path, target: str, state: State) -> None:
+    temporary = place.with_name(f".ftfw-link-{place.name}")
+    temporary.symlink_to(target)
+    os.lchown(temporary, state.uid, state.gid)
+    temporary.replace(place)
 
 
 def _undo(undo: Sequence[Undo]) -> list[str]:

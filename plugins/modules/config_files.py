@@ -44,10 +44,23 @@ options:
         type: str
         default: "0644"
       state:
-        description: Whether the file should be there.
+        description:
+          - Whether the file should be there. V(original) undoes V(present), once it is no longer needed.
+          - V(original) puts back what was kept for O(files[].mark) or, where nothing was kept, removes the
+            file. A file without the mark is somebody else's, and left alone.
         type: str
         default: present
-        choices: [present, absent]
+        choices: [present, absent, original]
+      mark:
+        description:
+          - A line that each version of the file has. What is there without it is somebody else's, and kept
+            as C(/var/lib/ftfw/before/)path before it is replaced. Where another one is kept there already,
+            the name goes on with a part of its checksum.
+        type: str
+      essential:
+        description: Whether O(files[].state=original) leaves the file alone where nothing was kept.
+        type: bool
+        default: false
       validate:
         description:
           - A command that must succeed before the file is put in its place. C(%s) in it stands for the name
@@ -111,6 +124,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.config_files import (
     argument_spec,
     diff,
     parse,
+    paths_of,
     plan,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.config_files_disk import apply, read
@@ -137,7 +151,7 @@ def main() -> None:
     module.no_log_values.update(item["content"] for item in files if item["sensitive"] and item["content"])
     try:
         wanted = parse(files)
-        changes = plan(wanted, {item.path: read(item.path) for item in wanted}, uid, gid)
+        changes = plan(wanted, {path: read(path) for path in paths_of(wanted)}, uid, gid)
         if not module.check_mode:
             apply(changes)
     except ConfigFilesError as error:

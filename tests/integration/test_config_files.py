@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils import config_files
 from ansible_collections.ftfw.pair.plugins.module_utils.config_files import Change, ConfigFilesError, State
 from ansible_collections.ftfw.pair.plugins.module_utils.config_files_disk import apply, read
 
@@ -181,3 +182,42 @@ apply([Change(point, read(point), State(b"new\\n", os.getuid(), os.getgid(), 0o6
     below = tmp_path / "below"
     assert (below.read_text(), below.stat().st_mode & 0o777) == ("new\n", 0o640)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["below", "point"]
+
+
+def test_what_was_there_before_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_files, "BEFORE", str(tmp_path / "before"))
+    target, conf, link = tmp_path / "target", tmp_path / "a.conf", tmp_path / "b.conf"
+    target.write_text("theirs\n")
+    conf.write_text("theirs\n")
+    conf.chmod(0o640)
+    link.symlink_to("target")
+    names = (str(conf), str(link))
+
+    def apply_all(state: str) -> list[str]:
+        items = [
+            {
+                "path": path,
+                "content": "ours\n" if state == "present" else None,
+                "mode": "0644",
+                "state": state,
+            }
+            for path in names
+        ]
+        common = {"owner": str(os.getuid()), "group": str(os.getgid()), "mark": "ours", "essential": False}
+        wanted = config_files.parse(
+            [{**item, **common, "validate": None, "sensitive": False} for item in items]
+        )
+        current = {path: read(path) for path in config_files.paths_of(wanted)}
+        changes = config_files.plan(wanted, current, lambda name: None, lambda name: None)
+        apply(changes)
+        return [change.path for change in changes]
+
+    assert len(apply_all("present")) == 4
+    assert apply_all("present") == []
+    assert conf.read_text() == link.read_text() == "ours\n" and not link.is_symlink()
+    assert target.read_text() == "theirs\n"
+    assert len(apply_all("original")) == 4
+    assert apply_all("original") == []
+    assert (conf.read_text(), conf.stat().st_mode & 0o777) == ("theirs\n", 0o640)
+    assert str(link.readlink()) == "target"
+    assert [path for path in (tmp_path / "before").rglob("*") if not path.is_dir()] == []

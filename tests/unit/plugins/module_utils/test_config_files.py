@@ -28,6 +28,8 @@ ITEM = {
     "state": "present",
     "validate": None,
     "sensitive": False,
+    "mark": None,
+    "essential": False,
 }
 THERE = State(b"new\n", 0, 0, 0o644)
 
@@ -69,6 +71,7 @@ def test_plan(values: dict[str, Any], current: State | None, described: list[str
         pytest.param([item(), item()], "/etc/x.conf: given twice", id="twice"),
         pytest.param([item(content=None)], "/etc/x.conf: has no content", id="no content"),
         pytest.param([item(mode="420")], "/etc/x.conf: mode 420 is not octal", id="unquoted mode"),
+        pytest.param([item(state="original")], "/etc/x.conf: has no mark", id="whose is it"),
         pytest.param([item(validate="true")], "/etc/x.conf: validate has no %s", id="check of nothing"),
     ],
 )
@@ -76,6 +79,66 @@ def test_bad_input(items: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(ConfigFilesError) as caught:
         parse(items)
     assert str(caught.value).startswith(message)
+
+
+OURS, THEIRS, LINK = (
+    State(b"ours\n", 0, 0, 0o644),
+    State(b"theirs\n", 1, 1, 0o600),
+    State(b"", 0, 0, 0o777, "x"),
+)
+KEPT = "/var/lib/ftfw/before/etc/x.conf"
+
+
+@pytest.mark.parametrize(
+    ("values", "there", "kept", "changed"),
+    [
+        pytest.param({}, None, None, {"/etc/x.conf": "new"}, id="nothing was there"),
+        pytest.param({}, OURS, None, {"/etc/x.conf": "new"}, id="ours is not kept"),
+        pytest.param({}, THEIRS, None, {KEPT: "theirs", "/etc/x.conf": "new"}, id="theirs is kept"),
+        pytest.param(
+            {},
+            State(b"not ours\n", 0, 0, 0o644),
+            None,
+            {KEPT: "not", "/etc/x.conf": "new"},
+            id="a line, not a part of one",
+        ),
+        pytest.param({}, LINK, None, {KEPT: "-> x", "/etc/x.conf": "new"}, id="a link is theirs"),
+        pytest.param({}, THEIRS, THEIRS, {"/etc/x.conf": "new"}, id="the same is kept"),
+        pytest.param(
+            {},
+            THEIRS,
+            LINK,
+            {f"{KEPT}.ed9c86a61e05": "theirs", "/etc/x.conf": "new"},
+            id="another one is kept",
+        ),
+        pytest.param({"state": "original"}, OURS, THEIRS, {"/etc/x.conf": "theirs", KEPT: None}, id="back"),
+        pytest.param(
+            {"state": "original"}, None, LINK, {"/etc/x.conf": "-> x", KEPT: None}, id="a link back"
+        ),
+        pytest.param({"state": "original"}, OURS, None, {"/etc/x.conf": None}, id="ours goes"),
+        pytest.param({"state": "original", "essential": True}, OURS, None, {}, id="what is needed stays"),
+        pytest.param({"state": "original"}, THEIRS, None, {}, id="theirs is left alone"),
+        pytest.param({"state": "original"}, THEIRS, LINK, {}, id="a later one of theirs, too"),
+        pytest.param({"state": "original"}, None, None, {}, id="gone already"),
+    ],
+)
+def test_nothing_of_others_is_lost(
+    values: dict[str, Any], there: State | None, kept: State | None, changed: dict[str, str | None]
+) -> None:
+    content = None if "state" in values else "new\nours\n"
+    wanted = parse([item(**{"content": content, "mark": "ours", **values})])
+    changes = plan(wanted, {"/etc/x.conf": there, KEPT: kept}, NUMBERS.get, NUMBERS.get)
+    assert {
+        change.path: change.after
+        and (f"-> {change.after.link}" if change.after.link else first(change.after))
+        for change in changes
+    } == changed
+    after = fold({"/etc/x.conf": there, KEPT: kept}, changes)
+    assert plan(wanted, after, NUMBERS.get, NUMBERS.get) == []
+
+
+def first(state: State) -> str:
+    return state.content.decode().split()[0]
 
 
 def test_unknown_owner() -> None:
