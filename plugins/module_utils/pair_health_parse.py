@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import Flow, fields
@@ -27,6 +28,7 @@ class Replication:
     protocols: frozenset[str]
     """Empty: all."""
     ignored: frozenset[str]
+    """Addresses, and prefixes."""
 
     def replicates(self, flow: Flow) -> bool:
         """Whether conntrackd sends this flow, which has to come with its reply.
@@ -36,9 +38,17 @@ class Replication:
         """
         if self.protocols and _known(flow.protocol) not in self.protocols:
             return False
-        return all(
-            fields(side).get("src") not in self.ignored for side in (flow.original, flow.reply) if side
-        )
+        return not any(self._ignores(fields(side).get("src")) for side in (flow.original, flow.reply) if side)
+
+    def _ignores(self, address: str | None) -> bool:
+        if address is None or address in self.ignored:
+            return address is not None
+        networks = self._networks
+        return bool(networks) and any(ip_address(address) in network for network in networks)
+
+    @cached_property
+    def _networks(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(one, strict=False) for one in self.ignored if "/" in one]
 
 
 def parse_replication(text: str) -> Replication:

@@ -13,11 +13,12 @@ import ctypes
 import json
 import os
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import explain
@@ -44,6 +45,8 @@ _SO_RCVBUFFORCE = 33
 _MARK = 0x88B5
 """An Ethernet type for local experiments (IEEE 802, table 9-1)."""
 _BUFFER = 1 << 24
+_GROUPS = b"\xff\x02" + bytes(9) + b"\x01\xff"
+"""Solicited-node multicast addresses, but for the last three octets (RFC 4291, section 2.7.1)."""
 _SECONDS = 30
 _SLOWEST = 100_000
 """Bytes of a ruleset that nft takes in a second at least; twenty times as many are usual."""
@@ -168,6 +171,7 @@ class Space:
             self._own.append((family, protocol, taken))
         for family, kind in ((4, socket.AF_INET), (6, socket.AF_INET6)):
             self._output[family] = self._open(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._join_groups()
         self.conntrack = Conntrack()
         self._sockets.append(self.conntrack.socket)
 
@@ -185,6 +189,18 @@ class Space:
                 yield f"address add {address} dev {wire.device}{_flags(address)}"
             for prefix in wire.prefixes:
                 yield f"route replace {prefix} dev {wire.device}"
+
+    def _join_groups(self) -> None:
+        """Join the group that each address is looked for in: a device without ARP leaves that out."""
+        for wire in self._wires:
+            index = socket.if_nametoindex(wire.device)
+            addresses = [ip_interface(address).ip for address in wire.addresses]
+            groups = {_GROUPS + address.packed[-3:] for address in addresses if address.version == 6}
+            if groups:
+                member = self._open(socket.AF_INET6, socket.SOCK_DGRAM, 0)
+                for group in groups:
+                    request = struct.pack("16si", group, index)
+                    member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
 
     def _open(self, family: int, kind: int, protocol: int) -> socket.socket:
         made = socket.socket(family, kind, protocol)

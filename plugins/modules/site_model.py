@@ -99,6 +99,8 @@ ansible_facts:
                 mac: "12:34:56:78:9a:13"
                 network: inside
                 addresses: [192.168.2.3/24]
+                link_local: null
+                kernel_link_local: false
                 dhcp: false
                 gateways: [192.168.2.100]
                 mtu: null

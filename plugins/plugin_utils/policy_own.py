@@ -26,6 +26,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILI
 # a number, because the name needs /etc/protocols
 _VRRP = 112
 _PROTOCOL = {4: "ip protocol", 6: "ip6 nexthdr"}
+_NEIGHBOURS = "ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
 _ECHO_LIMIT = "limit rate 10/second burst 20 packets"
 
 
@@ -50,6 +51,16 @@ def untracked(firewall: Firewall, direction: str) -> tuple[Block, ...]:
     ]
     return blocks(
         ("the pair's own traffic is not tracked, and so not replicated", list(dict.fromkeys(rules)))
+    )
+
+
+def redirects(firewall: Firewall) -> tuple[Block, ...]:
+    """Send none: a host would go round the pair, or by one of its nodes for good."""
+    return blocks(
+        (
+            "nobody is sent another way (the kernel sees to that for IPv4: send_redirects)",
+            ["icmpv6 type nd-redirect drop"] if firewall.with_family(6) else [],
+        )
     )
 
 
@@ -108,8 +119,10 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
                 for names in [firewall.with_family(6)]
                 if names
                 for rule in (
-                    f"iifname {quoted(names)} ip6 hoplimit 255 "
-                    "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
+                    # to an address of the node's own, be it link-local; to the groups of such (RFC 4291,
+                    # section 2.7.1); and to all nodes, as who announces himself does
+                    f"iifname {quoted(names)} ip6 daddr != ff00::/8 {_NEIGHBOURS}",
+                    f"iifname {quoted(names)} ip6 daddr {{ ff02::1, ff02::1:ff00:0/104 }} {_NEIGHBOURS}",
                     f"iifname {quoted(names)} ip6 saddr fe80::/10 ip6 hoplimit 1 "
                     "icmpv6 type mld-listener-query accept",
                 )

@@ -43,7 +43,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_offload import (
     offload_rules,
     offload_sets,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import own_input, reverse_path, untracked
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import (
+    own_input,
+    redirects,
+    reverse_path,
+    untracked,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import (
     probe_counters,
     probe_destination_nat,
@@ -119,7 +124,14 @@ def compile_policy(firewall: Firewall) -> Table:
                 + reverse_path(firewall)
                 + firewall.fragments("raw_prerouting"),
             ),
-            Chain("raw_output", "filter", "output", "raw", "accept", untracked(firewall, "oifname")),
+            Chain(
+                "raw_output",
+                "filter",
+                "output",
+                "raw",
+                "accept",
+                untracked(firewall, "oifname") + redirects(firewall),
+            ),
             Chain(
                 "helpers_of_forwards",
                 "filter",

@@ -117,6 +117,10 @@ class Bench:
         found = of_family(self.firewall.pair.virtual_addresses(network), family)
         return found[0] if found else None
 
+    def link_local(self, network: str) -> Address | None:
+        """The firewall's link-local address, as far as the site tells it."""
+        return self.firewall.site.link_local_address(self.interface(network))
+
     def interface(self, network: str) -> Interface:
         return next(i for i in self.firewall.host.interfaces if i.network == network)
 
@@ -208,6 +212,7 @@ class Bench:
                     ],
                     "addresses": [
                         *(str(network.on_link(address)) for address in interface.addresses),
+                        *(f"{one}/64" for one in [self.link_local(network.name)] if one),
                         *(f"{address}/{address.max_prefixlen}" for address in virtual),
                         *more,
                     ],

@@ -136,16 +136,20 @@ def check_variable_names(host: str, names: Iterable[str], problems: Problems) ->
 
 
 def _network(name: str, value: Value) -> Network:
-    fields = value.section("prefixes", "purpose", "mtu", required=["prefixes"])
+    fields = value.section("prefixes", "purpose", "mtu", "link_local", required=["prefixes"])
     Value(value.host, value.key, name, value.problems).word()
     prefixes: tuple[Prefix, ...] = present(item.prefix() for item in fields["prefixes"].items())
     if fields["prefixes"].raw == []:
         fields["prefixes"].wrong("is empty", "give the network a prefix")
+    own_link_local = fields["link_local"].boolean(False) if fields["link_local"].given else None
+    if own_link_local and not any(prefix.version == 6 for prefix in prefixes):
+        fields["link_local"].wrong("the network has no prefix of IPv6", "give it one, or leave this out")
     return Network(
         name,
         prefixes,
         management=fields["purpose"].choice("data", "management") == "management",
         mtu=fields["mtu"].integer(576, 65535),
+        own_link_local=own_link_local,
     )
 
 

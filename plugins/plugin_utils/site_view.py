@@ -48,12 +48,16 @@ def _node_network(site: Site, host: Host) -> View:
     interfaces = []
     for interface in host.interfaces:
         network = site.networks[interface.network]
+        link_local = site.link_local_address(interface)
         interfaces.append(
             {
                 "name": interface.name,
                 "mac": interface.mac,
                 "network": network.name,
                 "addresses": _on_link(network, interface.addresses),
+                "link_local": f"{link_local}/64" if link_local else None,
+                # without a MAC in the inventory the kernel knows it
+                "kernel_link_local": link_local is None and site.has_link_local(network.name),
                 "dhcp": interface.dhcp,
                 "gateways": list(map(str, gateways(site, interface))),
                 "mtu": network.mtu,

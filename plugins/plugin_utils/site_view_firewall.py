@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import comp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helper_modules
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    LINK_LOCAL,
     REVERSE_PATHS,
     Host,
     Interface,
@@ -57,6 +58,8 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
                 "127.0.0.1",
                 *(str(a) for interface in host.interfaces for a in interface.addresses),
                 "::1",
+                # what is sent with or to such an address is never forwarded
+                *([str(LINK_LOCAL)] if firewall.with_family(6) else []),
             ],
             "external_cache": pair.replication == "external",
         },

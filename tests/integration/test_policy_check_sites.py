@@ -288,11 +288,16 @@ def test_a_fragment_may_let_in_what_the_site_says_it_does() -> None:
     assert len([row for row in checked(hostvars, tests) if not row["ok"]]) == len(failed)
 
 
-def mutated(hostvars: HostVars, monkeypatch: pytest.MonkeyPatch, chains: str = ".*") -> dict[str, Any]:
-    """What a mutation run of these chains tells, with nothing of it unnoticed for no reason."""
+def mutated(
+    hostvars: HostVars, monkeypatch: pytest.MonkeyPatch, chains: str = ".*", words: str = ""
+) -> dict[str, Any]:
+    """What a mutation run of these chains tells, with nothing of it unnoticed for no reason.
+
+    Rules without the words are left as they are.
+    """
 
     def chosen(rules: str) -> list[Mutant]:
-        return [one for one in mutants(rules) if re.fullmatch(chains, one.chain)]
+        return [one for one in mutants(rules) if re.fullmatch(chains, one.chain) and words in one.rule]
 
     monkeypatch.setattr(policy_check_run, "mutants", chosen)
     site = built(hostvars)
@@ -471,6 +476,12 @@ def test_no_change_of_the_labs_rules_goes_unnoticed(monkeypatch: pytest.MonkeyPa
     mutation = mutated(lab(), monkeypatch)
     # and the control: most of them are noticed, so the tests are no formality
     assert mutation["noticed"] > mutation["mutants"] / 2
+
+
+def test_no_change_of_neighbour_discovery_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostvars = dual_with(site_policy=[{**OUT, "services": ["ssh"]}], site_port_forwards=[], site_probes=None)
+    mutation = mutated(hostvars, monkeypatch, "input", "nd-neighbor")
+    assert mutation["noticed"] > 5
 
 
 def test_a_port_of_the_nodes_may_be_a_clients_by_chance() -> None:

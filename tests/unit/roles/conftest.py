@@ -25,6 +25,8 @@ SITE_VIEW: dict[str, Any] = {
                 "mac": "12:34:56:78:9a:01",
                 "network": "outside",
                 "addresses": ["192.168.0.1/24"],
+                "link_local": None,
+                "kernel_link_local": False,
                 "dhcp": True,
                 "gateways": [],
                 "mtu": None,

@@ -375,3 +375,27 @@ def test_network_file(roles: Any, number: int) -> None:
     assert INTERFACE_FILES[number] in text
     assert "KeepConfiguration=yes" in text
     assert ("UseGateway=no" in text) == interface["dhcp"]
+
+
+def test_addresses_of_ipv6_are_used_at_once(roles: Any) -> None:
+    """Each has its own section, for the network's own key would leave out neither delay nor detection."""
+    interface = {
+        **roles.site_view["node_network"]["interfaces"][0],
+        "addresses": ["192.168.0.1/24", "2001:db8::1/64"],
+        "link_local": "fe80::1034:56ff:fe78:9a01/64",
+    }
+    text = roles.render("node_network", "interface.network.j2", interface=interface)
+    network, *sections = text.split("[Address]\n")
+    assert "Address=192.168.0.1/24" in network
+    assert "::" not in network
+    assert [section.split("\n")[:2] for section in sections] == [
+        [f"Address={address}", "DuplicateAddressDetection=none"]
+        for address in ("2001:db8::1/64", "fe80::1034:56ff:fe78:9a01/64")
+    ]
+
+
+def test_the_kernel_makes_a_link_local_address_of_a_mac_that_it_alone_knows(roles: Any) -> None:
+    interface = {**roles.site_view["node_network"]["interfaces"][0], "kernel_link_local": True}
+    text = roles.render("node_network", "interface.network.j2", interface=interface)
+    assert "LinkLocalAddressing=ipv6\nIPv6LinkLocalAddressGenerationMode=eui64\n" in text
+    assert "IPv6DuplicateAddressDetection=0" in text

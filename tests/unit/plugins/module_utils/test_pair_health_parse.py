@@ -33,6 +33,7 @@ General {
         Address Ignore {
             IPv4_address 127.0.0.1
             IPv6_address FD00::0001
+            IPv6_address fe80::/10
         }
     }
 }
@@ -44,7 +45,7 @@ def test_replication() -> None:
     found = parse.parse_replication(CONFIG)
     assert found.interfaces == ("eth2", "eth3")
     assert found.protocols == {"tcp", "icmpv6"}
-    assert found.ignored == {"127.0.0.1", "fd00::1"}
+    assert found.ignored == {"127.0.0.1", "fd00::1", "fe80::/10"}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ def test_replication() -> None:
         pytest.param(TCP.format("127.0.0.1", "10.0.0.9"), False, id="from-the-node"),
         pytest.param(TCP.format("10.0.0.1", "127.0.0.1"), False, id="to-the-node"),
         pytest.param(TCP.format("fd00::1", "fd00::9"), False, id="from-the-node-v6"),
+        pytest.param(TCP.format("fe80::1", "fe80::9"), False, id="link-local"),
         pytest.param("udp 17 1 src=10.0.0.1 dst=10.0.0.9 sport=1 dport=2 use=1", False, id="protocol"),
         pytest.param(
             "icmpv6 58 1 src=fd00::5 dst=fd00::6 type=128 code=0 id=7 "

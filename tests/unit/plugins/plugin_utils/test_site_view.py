@@ -192,3 +192,44 @@ def test_a_path_has_the_family_that_both_nodes_have(changed: Change) -> None:
     }
     rule = 'iifname "eth2" ip6 saddr fd00:100::2 ip6 daddr fd00:100::1 udp sport 3781 udp dport 3781 accept'
     assert rule in view["nftables"]["ruleset"]
+
+
+DUAL = {
+    "all:site_networks.outside.prefixes": ["192.168.0.0/24", "2001:db8::/64"],
+    "all:site_networks.sync.prefixes": ["192.168.100.0/24", "2001:db8:64::/64"],
+    "all:site_networks.mgmt.prefixes": ["10.255.0.0/24", "2001:db8:ff::/64"],
+}
+
+
+def link_local(hostvars: dict[str, dict[str, Any]]) -> dict[str, tuple[str | None, bool]]:
+    interfaces = host_view(load_site(hostvars), "fw-1")["node_network"]["interfaces"]
+    return {each["network"]: (each["link_local"], each["kernel_link_local"]) for each in interfaces}
+
+
+def test_link_local_addresses_are_made_from_the_mac(changed: Change) -> None:
+    """RFC 4291, appendix A: on what has IPv6, but on no replication link."""
+    assert link_local(changed(DUAL)) == {
+        "outside": ("fe80::1034:56ff:fe78:9a01/64", False),
+        "inside": (None, False),
+        "sync": (None, False),
+        "mgmt": ("fe80::1034:56ff:fe78:9af1/64", False),
+    }
+
+
+def test_a_site_may_want_link_local_addresses_elsewhere(changed: Change) -> None:
+    words = {"all:site_networks.sync.link_local": True, "all:site_networks.mgmt.link_local": False}
+    found = link_local(changed({**DUAL, **words}))
+    assert found["sync"] == ("fe80::1034:56ff:fe78:9a21/64", False)
+    assert found["mgmt"] == (None, False)
+
+
+def test_without_a_mac_the_kernel_makes_the_link_local_address(changed: Change) -> None:
+    hostvars = changed({**DUAL, "fw-1:guest": None})
+    for interface in hostvars["fw-1"]["node_interfaces"].values():
+        del interface["mac"], interface["tap"]
+    assert link_local(hostvars)["outside"] == (None, True)
+    assert link_local(hostvars)["inside"] == (None, False)
+
+
+def test_flows_of_link_local_addresses_are_not_replicated(changed: Change) -> None:
+    assert "fe80::/10" in host_view(load_site(changed(DUAL)), "fw-1")["conntrackd"]["ignored_addresses"]
