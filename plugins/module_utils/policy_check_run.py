@@ -65,7 +65,7 @@ def check(space: Space, ruleset: str, probes: Sequence[Probe]) -> list[Row]:
 def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, Row]:
     """Load the table, send one batch, and return the rows by number."""
     text = at_moment(ruleset if batch.limits else with_large_bursts(ruleset), batch.at)
-    space.load("\n".join([text, *batch.setup]), fresh=batch.limits)
+    space.load(text, fresh=batch.limits, setup=batch.setup)
     fates = _converse(space, batch.probes)
     flows = ((probe.number, parse(opening(probe))) for probe in batch.probes)
     entries = space.conntrack.entries({number: packet for number, packet in flows if packet is not None})

@@ -113,7 +113,7 @@ class Space:
         self._own: list[tuple[int, int, socket.socket]] = []
         self._output: dict[int, socket.socket] = {}
         self._sent: list[Packet] = []
-        self._text: str | None = None
+        self._loaded: tuple[str, ...] = ()
 
     def __enter__(self) -> Space:
         self._home = self._namespace()
@@ -213,15 +213,18 @@ class Space:
         if _libc.setns(namespace, CLONE_NEWNET):
             raise SpaceError(f"cannot enter a network namespace: {os.strerror(ctypes.get_errno())}")
 
-    def load(self, text: str, fresh: bool) -> None:
-        """Replace all tables by the text, in one transaction, and forget all flows.
+    def load(self, text: str, fresh: bool, setup: Sequence[str] = ()) -> None:
+        """Replace all tables by the text, in one transaction, change them by `setup`, and forget all flows.
 
         The same text stays as it is, unless it has to be `fresh`, with limits that nobody has met yet.
         """
-        if fresh or text != self._text:
-            self._text = None
-            _load(text)
-            self._text = text
+        if fresh or (text, *setup) != self._loaded:
+            self._loaded = ()
+            _load(text, "flush ruleset\n")
+            if setup:
+                # a transaction of its own: nft 1.1.3 crashes where a set's elements are new and flushed in one
+                _load("\n".join(setup))
+            self._loaded = (text, *setup)
         self.conntrack.forget(self._sent)
         self._sent.clear()
         # they exist only once a table has put connection tracking to work
@@ -361,11 +364,11 @@ def _until_sending() -> None:
         time.sleep(0.01)
 
 
-def _load(text: str) -> None:
+def _load(text: str, before: str = "") -> None:
     try:
-        _run(["nft", "-f", "-"], f"flush ruleset\n{text}\n")
+        _run(["nft", "-f", "-"], f"{before}{text}\n")
     except CommandError as error:
-        raise TableError(explain(error.stderr, text, added=1)[1]) from error
+        raise TableError(explain(error.stderr, text, added=before.count("\n"))[1]) from error
 
 
 def _run(command: list[str], text: str) -> str:

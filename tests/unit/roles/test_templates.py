@@ -22,13 +22,15 @@ def check(tmp_path: Path) -> Check:
     links = "".join(
         f"ip link add {name} type veth peer name peer-{name}; " for name in ("eth0", "eth1", "eth2")
     )
+    # pair-path.service makes it before keepalived starts, and keepalived 2.3 looks for it
+    folder = "mount -t tmpfs tmpfs /run; mkdir /run/pair-path; "
 
     def in_namespace(command: str, text: str) -> subprocess.CompletedProcess[str]:
         file = tmp_path / "file"
         file.write_text(text)
         words = [word.replace("%s", str(file)) for word in shlex.split(command)]
         return subprocess.run(
-            ["unshare", "--net", "sh", "-c", links + shlex.join(words)],
+            ["unshare", "--net", "--mount", "sh", "-c", links + folder + shlex.join(words)],
             capture_output=True,
             text=True,
             check=False,

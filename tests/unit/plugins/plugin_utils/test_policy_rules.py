@@ -382,8 +382,14 @@ def test_a_gate_knows_the_virtual_addresses_of_both_families(changed: Change) ->
 
 
 def test_nft_takes_the_commands_that_open_and_shut_the_gate(changed: Change) -> None:
+    # on the table that is loaded: nft 1.1.3 crashes where a set's elements are new and flushed in one transaction
     commands = ["flush set inet ftfw gate", 'add element inet ftfw gate { "eth0", "eth1" }']
-    check("\n".join([ruleset(changed(EXTERNAL)), *commands, ""]))
+    load = 'nft -f - <<< "$1" && '
+    done = nft(
+        without_flowtables(ruleset(changed(EXTERNAL))),
+        load + " && ".join(f"nft '{command}'" for command in commands),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_gate_of_one_interface(changed: Change) -> None:
