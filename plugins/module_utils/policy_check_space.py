@@ -222,7 +222,7 @@ class Space:
             self._loaded = ()
             _load(text, "flush ruleset\n")
             if setup:
-                # a transaction of its own: nft 1.1.3 crashes where a set's elements are new and flushed in one
+                # apart: nft 1.1.3 crashes where a set's elements are new and flushed in one transaction
                 _load("\n".join(setup))
             self._loaded = (text, *setup)
         self.conntrack.forget(self._sent)

@@ -382,7 +382,7 @@ def test_a_gate_knows_the_virtual_addresses_of_both_families(changed: Change) ->
 
 
 def test_nft_takes_the_commands_that_open_and_shut_the_gate(changed: Change) -> None:
-    # on the table that is loaded: nft 1.1.3 crashes where a set's elements are new and flushed in one transaction
+    # on a table that is loaded: nft 1.1.3 crashes where elements are new and flushed at once
     commands = ["flush set inet ftfw gate", 'add element inet ftfw gate { "eth0", "eth1" }']
     load = 'nft -f - <<< "$1" && '
     done = nft(
