@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import (
     check_derived,
     policy_test_view,
@@ -22,17 +22,16 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
     read_policy_tests,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import (
-    CONNECTION_VARIABLES,
-    HOST_VARIABLES,
-    SITE_VARIABLES,
-    read_site,
-)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory import Inventory
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import EXTRA
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
 
 _SHOWN = 20
+_FILE = "site_model_warnings"
+_ALL = f"-e {_FILE}=PATH writes all of them to a file"
 SPEC = {
     "check_only": {"type": "bool", "default": False},
     "policy_tests": {"type": "bool", "default": False},
@@ -52,17 +51,20 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, variables)
         _spec, arguments = self.validate_argument_spec(SPEC)
         host = str(variables["inventory_hostname"])
-        problems = Problems()
-        hostvars, names = read_hostvars(variables["hostvars"], problems)
+        problems, warnings = Problems(), Problems()
+        inventory = Inventory(variables["hostvars"], load_extra_vars(self._loader), self._loader)
+        hostvars = inventory.model(problems)
         played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
         directory = Path(inventory_directory(variables["hostvars"]) or self._loader.get_basedir())
 
         def read_file(path: str) -> str:
             return (directory / path).read_text("utf-8-sig")
 
+        if host == played[0]:
+            inventory.check(problems, warnings)
         tests = policy_tests(hostvars, problems, read_file)
         try:
-            site = load_site(hostvars, names, problems, read_file, variables.get("groups"))
+            site = load_site(hostvars, None, problems, read_file, variables.get("groups"), warnings)
             if arguments["check_only"] and arguments["policy_tests"]:
                 check_derived(site, tests)
         except SiteError as error:
@@ -75,6 +77,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the inventory has {len(error.problems)} error(s):\n{error}") from None
         result["changed"] = False
         if host == played[0]:
+            self._keep(site.warnings, variables)
             result["warnings"] = told(site.warnings)
         if not arguments["check_only"]:
             if host not in site.hosts:
@@ -84,6 +87,19 @@ class ActionModule(ActionBase):
                 view["policy_test"] = policy_test_view(site, host, tests)
             result["ansible_facts"] = {"site_view": view}
         return result
+
+    def _keep(self, warnings: Sequence[str], variables: Mapping[str, Any]) -> None:
+        """Write all warnings to a file, if one is named."""
+        path = self._templar.template(variables[_FILE]) if variables.get(_FILE) else None
+        if not path:
+            return
+        try:
+            Path(path).write_text("".join(f"{line}\n" for line in warnings), "utf-8")
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"{EXTRA}: {_FILE}: {path}: can't be written: {error.strerror}; "
+                "name a file in a folder that is there"
+            ) from None
 
 
 def inventory_directory(hostvars: Mapping[str, Mapping[str, object]]) -> str | None:
@@ -99,7 +115,7 @@ def told(warnings: Sequence[str]) -> list[str]:
     more = len(warnings) - _SHOWN
     return [
         *warnings[:_SHOWN],
-        *([f"there are {more} more warnings about the inventory"] if more > 0 else []),
+        *([f"there are {more} more warnings about the inventory; {_ALL}"] if more > 0 else []),
     ]
 
 
@@ -111,42 +127,3 @@ def policy_tests(
         return ()
     site = read_site(hostvars, Problems(), Problems(), read_file)
     return read_policy_tests(hostvars, site, problems)
-
-
-def read_hostvars(
-    hostvars: Mapping[str, Mapping[str, object]], problems: Problems
-) -> tuple[dict[str, dict[str, object]], dict[str, list[str]]]:
-    """Template what the site needs of each host's variables, and list the names of all of them."""
-    values: dict[str, dict[str, object]] = {}
-    names: dict[str, list[str]] = {}
-    for name in hostvars:
-        host, host_values = str(name), hostvars[name]
-        values[host] = {}
-        names[host] = [str(key) for key in host_values]
-        for key in (*SITE_VARIABLES, *HOST_VARIABLES):
-            if key not in host_values:
-                continue
-            try:
-                values[host][key] = plain(host_values[key])
-            except AnsibleError as error:
-                problems.add(host, key, "…", f"its template fails: {error}", "define what it refers to")
-        for key in CONNECTION_VARIABLES:
-            # where its template fails, Ansible says so itself when it connects
-            with suppress(AnsibleError):
-                if key in host_values:
-                    values[host][key] = plain(host_values[key])
-    return values, names
-
-
-def plain(value: object) -> object:
-    """Strip Ansible's own types (tagged and unsafe ones) down to those of JSON."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, str):
-        return "".join(value)
-    for kind in (bool, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    return value

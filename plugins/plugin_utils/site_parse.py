@@ -8,9 +8,9 @@ error and not a dozen; site_checks looks them up. A model may be used only when 
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     CATALOGUE,
@@ -28,7 +28,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import read_sou
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pairs import read_pair
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import read_entry
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import ANY
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, closest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     REVERSE_PATHS,
     Address,
@@ -63,6 +63,7 @@ SITE_VARIABLES = (
 HOST_VARIABLES = ("hypervisor_bridges", "guest", "node_interfaces", "node_resolvers")
 CONNECTION_VARIABLES = ("ansible_host", "ansible_connection")
 """Ansible's own: they say which way it comes."""
+MODEL = (*SITE_VARIABLES, *HOST_VARIABLES)
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,64}}$){_LABEL}(\.{_LABEL})*")
@@ -109,6 +110,10 @@ def _shared_variables(hostvars: Mapping[str, Mapping[str, object]], problems: Pr
     shared = {}
     for key in SITE_VARIABLES:
         holders = [(host, variables[key]) for host, variables in hostvars.items() if key in variables]
+        misspelt = [] if holders else [one for values in hostvars.values() for one in _meant_for(key, values)]
+        if misspelt:
+            shared[key] = Value(SITE, key, misspelt[0], problems, silent=True)
+            continue
         first = holders[0] if holders else (SITE, None)
         for host, raw in holders[1:]:
             if raw != first[1]:
@@ -119,20 +124,20 @@ def _shared_variables(hostvars: Mapping[str, Mapping[str, object]], problems: Pr
                     f"differs from what {first[0]} has",
                     "a site-wide variable is written once, for the group all",
                 )
-        shared[key] = Value(SITE, key, first[1], problems)
+        shared[key] = Value(SITE, key, None, problems).at(key, first[1])
     return shared
 
 
-def check_variable_names(host: str, names: Iterable[str], problems: Problems) -> None:
-    """Find variables whose name is nearly, but not quite, one that the model reads."""
-    known = SITE_VARIABLES + HOST_VARIABLES
-    for name in names:
-        if name in known or not name.startswith(("site_", "hypervisor_", "node_")):
-            continue
-        if difflib.get_close_matches(name, known, n=1, cutoff=0.88):
-            problems.add(
-                host, name, "…", "no variable of this collection has this name", nearest(name, known)
-            )
+def meant(name: str) -> str | None:
+    """Find the variable of the model that a misspelt name was meant for."""
+    if name in MODEL or not name.startswith(("site_", "hypervisor_", "node_")):
+        return None
+    return closest(name, MODEL, 0.88)
+
+
+def _meant_for(key: str, variables: Mapping[str, object]) -> list[object]:
+    """What stands under a misspelt name, which is told by itself, is read as if the name were right."""
+    return [value for name, value in variables.items() if meant(name) == key]
 
 
 def _network(name: str, value: Value) -> Network:
@@ -222,7 +227,9 @@ def _probes(value: Value) -> Probes:
 
 def _host(name: str, variables: Mapping[str, object], problems: Problems) -> Host:
     def top(key: str) -> Value:
-        return Value(name, key, variables.get(key), problems)
+        value = Value(name, key, None, problems)
+        misspelt = [] if key in variables else _meant_for(key, variables)
+        return replace(value, raw=misspelt[0], silent=True) if misspelt else value.at(key, variables.get(key))
 
     guest_value = top("guest")
     guest = _guest(guest_value) if guest_value.given else None

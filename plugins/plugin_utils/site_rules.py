@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import ch
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import check_gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import check_groups, check_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import check_source_nat
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import check_variable_names, read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import meant, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_checks import (
     check_data_network,
     check_policy,
@@ -45,6 +45,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Site,
     of_family,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import check_variables, named
 
 
 def load_site(
@@ -53,16 +54,18 @@ def load_site(
     problems: Problems | None = None,
     read_file: ReadFile = no_file,
     groups: Mapping[str, Sequence[str]] | None = None,
+    warnings: Problems | None = None,
 ) -> Site:
     """Build the model from all hosts' variables, or raise SiteError with every problem of the inventory.
 
-    `names` are the names of all variables that each host has, read or not; `problems` has those found before;
-    `read_file` reads what site_addresses names; `groups` are the inventory's, each with its hosts.
+    `names` are the names of all variables that each host has, read or not; `problems` and `warnings` have
+    those found before; `read_file` reads what site_addresses names; `groups` are the inventory's, each with
+    its hosts.
     """
     problems = Problems() if problems is None else problems
-    warnings = Problems()
-    for host, host_names in (names or {}).items():
-        check_variable_names(host, host_names, problems)
+    warnings = Problems() if warnings is None else warnings
+    misspelt = [one for one in named(names or {}) if meant(one.name)]
+    check_variables(misspelt, len(hostvars), (), (), problems, warnings)
     problems.reading = True
     site = read_site(hostvars, problems, warnings, read_file)
     _check_declared(site, problems)

@@ -29,6 +29,13 @@ DEVICE_NAME_BYTES = 15
 T = TypeVar("T")
 
 
+class Unreadable:
+    """In the place of a value that could not be resolved, which is told already."""
+
+
+UNREADABLE = Unreadable()
+
+
 def present(values: Iterable[T | None]) -> tuple[T, ...]:
     return tuple(value for value in values if value is not None)
 
@@ -49,7 +56,12 @@ class Value:
         self.problems.add(*place, what, right, follows=follows, hole=hole, silent=self.silent)
 
     def child(self, key: str, raw: object) -> Value:
-        return replace(self, key=f"{self.key}.{key}" if self.key else key, raw=raw)
+        return self.at(f"{self.key}.{key}" if self.key else key, raw)
+
+    def at(self, key: str, raw: object) -> Value:
+        if raw is UNREADABLE:
+            return replace(self, key=key, raw=None, silent=True)
+        return replace(self, key=key, raw=raw)
 
     @property
     def given(self) -> bool:
@@ -95,7 +107,7 @@ class Value:
             scalar = self.given and not isinstance(self.raw, dict)
             self.wrong("is not a list", f"write [{render(self.raw)}]" if scalar else "write [VALUE, …]")
             return []
-        values = [replace(self, key=f"{self.key}[{index}]", raw=item) for index, item in enumerate(self.raw)]
+        values = [self.at(f"{self.key}[{index}]", item) for index, item in enumerate(self.raw)]
         for value in values:
             if not value.given:
                 value.wrong("is empty", "write a value, or leave the item out")

@@ -173,3 +173,43 @@ def test_a_file_of_addresses_is_looked_for_beside_the_inventory(tmp_path: Path) 
     code, (results,) = play(tmp_path, CHECK, "-e", json.dumps(variables))
     assert code != 0
     assert "all: site_addresses.blocked: host_vars/client.yml line 1: " in results["omarine"]["msg"]
+
+
+def test_a_template_that_fails_is_told_once_by_its_inner_key_and_misspelt_variables_too(
+    tmp_path: Path,
+) -> None:
+    variables = {
+        "site_policy": [{"from": "inside", "to": "{{ nowhere.at_all }}", "services": ["http"]}],
+        "site_port_forwards": "{{ [] + }}",
+        "conntrackd_hash_size": "{{ 5 + }}",
+        "conntrackd_hash_limit": "{{ ansible_facts.memtotal_mb }}",
+        "keepalived_advert_int": 1,
+        "policy_test_timeout": "{{ 'soon' }}",
+        "node_exporter_port": 9100,
+    }
+    code, (results,) = play(tmp_path, CHECK, "-e", json.dumps(variables))
+    assert code != 0
+    assert results["omarine"]["msg"].splitlines()[1:] == [
+        "all: site_policy[0].to: {{ nowhere.at_all }}: its template fails: 'nowhere' is undefined; "
+        "define what it refers to",
+        "all: site_port_forwards: {{ [] + }}: its template fails: unexpected 'end of print statement'; "
+        "mend the template",
+        "extra variables: keepalived_advert_int: 1: no variable of this collection has this name; "
+        "did you mean keepalived_advert_interval?",
+        "extra variables: conntrackd_hash_size: {{ 5 + }}: its template fails: "
+        "unexpected 'end of print statement'; mend the template",
+        "extra variables: policy_test_timeout: soon: is not a whole number; write one such as 5",
+    ]
+
+
+def test_all_warnings_are_written_to_a_file(tmp_path: Path) -> None:
+    policy = [{"from": "inside", "to": "outside", "services": ["http"]}] * 25
+    variables = {"site_policy": policy, "site_model_warnings": str(tmp_path / "all.txt")}
+    code, (results,) = play(tmp_path, CHECK, "-e", json.dumps(variables))
+    assert code == 0
+    assert len((tmp_path / "all.txt").read_text().splitlines()) == 24
+    assert len(results["omarine"]["warnings"]) == 21
+    assert results["omarine"]["warnings"][-1] == (
+        "there are 4 more warnings about the inventory; "
+        "-e site_model_warnings=PATH writes all of them to a file"
+    )

@@ -149,3 +149,23 @@ def test_what_a_broken_value_says_nothing_about_is_told_beside_it(changed: Chang
         "node_resolvers[0]",
         "node_interfaces.eth1.mac",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "misspelt", "where"),
+    [
+        ("site_networks", "site_netwoks", "all"),
+        ("site_pairs", "site_pair", "all"),
+        ("node_interfaces", "node_interface", "fw-1"),
+        ("hypervisor_bridges", "hypervisor_bridge", "omarine"),
+    ],
+)
+def test_a_misspelt_variable_is_one_line(lab: HostVars, name: str, misspelt: str, where: str) -> None:
+    """What it says is read as if the name were right, and the rest of the inventory is held against that."""
+    for host, variables in lab.items():
+        if where in ("all", host):
+            variables[misspelt] = variables.pop(name)
+    told = errors(lab)
+    assert len(told) == 1, told
+    assert told[0].startswith(f"{where}: {misspelt}: ")
+    assert told[0].endswith(f"; did you mean {name}?")
