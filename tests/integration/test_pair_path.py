@@ -31,6 +31,8 @@ PROGRAM = FILES / "pair_path.py"
 IN_NAMESPACE = ("ip", "netns", "exec")
 NODES = ("left", "right")
 NETWORKS = {"outside": "192.168.0.{}/24", "inside": "192.168.2.{}/24", "sync": "fd00:100::{}/64"}
+NETWORKS_V6 = {"outside": "fd00:1::{}/64", "inside": "fd00:2::{}/64"}
+"""The legs have both families, and their tests one after the other."""
 THIRD = {"third-a": ("outside", 11), "third-b": ("outside", 12), "third-in": ("inside", 13)}
 BRIDGE = {
     ("left", "outside"): "outside-a",
@@ -43,8 +45,9 @@ SOON = 2.5
 """Seconds in which a node gives way. It takes 0.7 on a machine that has nothing else to do."""
 
 
-def own(node: str, network: str) -> str:
-    return NETWORKS[network].format(NODES.index(node) + 1).split("/")[0]
+def own(node: str, network: str, family: int = 4) -> str:
+    networks = {**NETWORKS, **NETWORKS_V6} if family == 6 else NETWORKS
+    return networks[network].format(NODES.index(node) + 1).split("/")[0]
 
 
 @dataclass
@@ -65,10 +68,11 @@ class Wires:
         link = f"link add {end} type veth peer name {network} netns {self.name(host)}"
         self.run("wires", "ip", *link.split())
         self.run("wires", "ip", "link", "set", end, "master", bridge, "up")
-        address = NETWORKS[network].format(number)
-        self.run(
-            host, "ip", "address", "add", address, "dev", network, *(["nodad"] if ":" in address else [])
-        )
+        for networks in (NETWORKS, NETWORKS_V6):
+            if network in networks:
+                address = networks[network].format(number)
+                nodad = ["nodad"] if ":" in address else []
+                self.run(host, "ip", "address", "add", address, "dev", network, *nodad)
         self.run(host, "ip", "link", "set", network, "up")
 
     @staticmethod
@@ -125,7 +129,7 @@ class Node:
     process: subprocess.Popen[str] | None = None
     config: dict[str, Any] = field(default_factory=dict)
 
-    def configure(self, targets: dict[str, list[str]]) -> None:
+    def configure(self, targets: dict[str, list[str]], family: int) -> None:
         peer = NODES[1 - NODES.index(self.name)]
         self.config = {
             "port": PORT,
@@ -135,14 +139,14 @@ class Node:
             "interval": 0.1,
             "hold": 0.4,
             "recovery": 2,
-            "virtual_addresses": ["192.168.0.100", "192.168.2.100"],
+            "virtual_addresses": ["192.168.0.100", "192.168.2.100", "fd00:1::100", "fd00:2::100"],
             "targets": targets,
             "links": [
                 {
                     "network": network,
                     "interface": network,
-                    "local": own(self.name, network),
-                    "peer": own(peer, network),
+                    "local": own(self.name, network, family),
+                    "peer": own(peer, network, family),
                     "leg": network != "sync",
                     "targets": [],
                 }
@@ -188,16 +192,20 @@ class Node:
 
 
 Pair = tuple[Node, Node]
-TARGETS = {"outside": ["192.168.0.11", "192.168.0.12"], "inside": ["192.168.2.13"]}
+TARGETS = {
+    4: {"outside": ["192.168.0.11", "192.168.0.12"], "inside": ["192.168.2.13"]},
+    6: {"outside": ["fd00:1::11", "fd00:1::12"], "inside": ["fd00:2::13"]},
+}
+both_families = pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
 
 
 @contextmanager
-def running(wires: Wires, folder: Path, targets: dict[str, list[str]]) -> Iterator[Pair]:
+def running(wires: Wires, folder: Path, targets: dict[str, list[str]], family: int = 4) -> Iterator[Pair]:
     nodes = []
     for name in NODES:
         (folder / name).mkdir()
         node = Node(wires, name, folder / name)
-        node.configure(targets)
+        node.configure(targets, family)
         node.start()
         nodes.append(node)
     try:
@@ -212,8 +220,13 @@ def running(wires: Wires, folder: Path, targets: dict[str, list[str]]) -> Iterat
 
 
 @pytest.fixture
-def pair(wires: Wires, tmp_path: Path) -> Iterator[Pair]:
-    with running(wires, tmp_path, TARGETS) as nodes:
+def family() -> int:
+    return 4
+
+
+@pytest.fixture
+def pair(wires: Wires, tmp_path: Path, family: int) -> Iterator[Pair]:
+    with running(wires, tmp_path, TARGETS[family], family) as nodes:
         yield nodes
 
 
@@ -250,6 +263,7 @@ def test_a_lost_leg_gives_way_and_comes_back(wires: Wires, pair: Pair, loser: st
     nobody_gives_way(pair)
 
 
+@both_families
 @pytest.mark.parametrize("way", ["i", "o"], ids=["to-the-bridge", "to-the-node"])
 def test_a_leg_lost_in_one_direction(wires: Wires, pair: Pair, way: str) -> None:
     with wires.cut(wires.end("left", "outside"), ways=way):
@@ -258,6 +272,7 @@ def test_a_leg_lost_in_one_direction(wires: Wires, pair: Pair, way: str) -> None
     wait_for(pair[0], False, 3.5)
 
 
+@both_families
 def test_a_cut_in_the_middle_moves_nothing(wires: Wires, pair: Pair) -> None:
     with wires.cut("trunk-a"):
         nobody_gives_way(pair)
@@ -301,9 +316,18 @@ class Holder:
     wires: Wires
     node: Node
     device: str
-    address: str = "192.168.2.100"
+    address: str
     neighbour: str = "third-in"
     wrong: str = "02:00:00:00:00:01"
+
+    @property
+    def with_length(self) -> str:
+        return f"{self.address}/{128 if ':' in self.address else 32}"
+
+    @property
+    def options(self) -> list[str]:
+        """As keepalived adds it."""
+        return ["nodad"] if ":" in self.address else []
 
     def entry(self) -> str:
         return self.wires.run(self.neighbour, "ip", "neigh", "show", self.address)
@@ -322,11 +346,11 @@ class Holder:
 
 
 @pytest.fixture
-def holder(wires: Wires, pair: Pair) -> Iterator[Holder]:
+def holder(wires: Wires, pair: Pair, family: int) -> Iterator[Holder]:
     device = json.loads(wires.run("left", "ip", "-j", "link", "show", "inside"))[0]["address"]
-    made = Holder(wires, pair[0], device)
-    address = f"{made.address}/32"
-    wires.run("left", "ip", "address", "add", address, "dev", "inside")
+    made = Holder(wires, pair[0], device, "192.168.2.100" if family == 4 else "fd00:2::100")
+    address = made.with_length
+    wires.run("left", "ip", "address", "add", address, "dev", "inside", *made.options)
     # those of the start have to be over
     time.sleep(3.5)
     yield made
@@ -334,6 +358,7 @@ def holder(wires: Wires, pair: Pair) -> Iterator[Holder]:
     wires.run(made.neighbour, "ip", "neigh", "flush", "to", made.address)
 
 
+@both_families
 @pytest.mark.parametrize("cut", ["inside", "outside"])
 def test_the_holder_announces_its_addresses_when_the_peer_is_heard_again(
     wires: Wires, pair: Pair, holder: Holder, cut: str
@@ -363,6 +388,7 @@ def test_flows_are_to_be_sent_again_when_links_are_heard(pair: Pair) -> None:
         os.close(notified)
 
 
+@both_families
 def test_the_holder_announces_its_addresses_when_the_peer_has_given_its_up(
     wires: Wires, pair: Pair, holder: Holder
 ) -> None:
@@ -370,13 +396,13 @@ def test_the_holder_announces_its_addresses_when_the_peer_has_given_its_up(
     left, right = pair
     change = ["dev", "inside"]
     wires.run("right", "ip", "address", "add", "192.168.2.77/32", *change)
-    wires.run("right", "ip", "address", "add", f"{holder.address}/32", *change)
+    wires.run("right", "ip", "address", "add", holder.with_length, *change, *holder.options)
     holder.mislead()
     logged = left.log.count("announced")
     wires.run("right", "ip", "address", "delete", "192.168.2.77/32", *change)
     time.sleep(1)
     assert holder.wrong in holder.entry() and left.log.count("announced") == logged
-    wires.run("right", "ip", "address", "delete", f"{holder.address}/32", *change)
+    wires.run("right", "ip", "address", "delete", holder.with_length, *change)
     holder.wait_until_announced(1, "the peer has given its up")
     assert "given its up" not in right.log
 
@@ -479,12 +505,13 @@ def test_a_restart_keeps_the_state(wires: Wires, pair: Pair) -> None:
     wait_for(left, False, 3.5)
 
 
-def test_third_parties_are_told_by_the_one_that_knows_them(wires: Wires, tmp_path: Path) -> None:
+@both_families
+def test_third_parties_are_told_by_the_one_that_knows_them(wires: Wires, tmp_path: Path, family: int) -> None:
     """A primary talks to its neighbours; a backup, which doesn't, has to learn of them."""
-    for address in ("192.168.0.11", "192.168.2.13"):
+    for address in (TARGETS[family]["outside"][0], TARGETS[family]["inside"][0]):
         wires.run("left", "bash", "-c", f"echo >/dev/udp/{address}/9")
     time.sleep(0.5)
-    with running(wires, tmp_path, {}) as pair, wires.cut(wires.end("left", "outside")):
+    with running(wires, tmp_path, {}, family) as pair, wires.cut(wires.end("left", "outside")):
         wait_for(pair[0], True, SOON)
         assert not pair[1].fault
 

@@ -32,7 +32,8 @@ from typing import Any
 # the mode -I leaves the folders of scripts out
 sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
 
-from pair_path_net import Channel, GivenUp, Questions, announce, held, neighbours
+from pair_path_ask import announce, questions
+from pair_path_net import Channel, GivenUp, held, neighbours
 from pair_path_plan import (
     DEAD,
     MAX_BYTES,
@@ -191,9 +192,7 @@ class Program:
             for name, link in self.links.items()
         }
         self.questions = {
-            name: Questions(link.interface, link.local)
-            for name, link in self.links.items()
-            if link.leg and ip_address(link.local).version == 4
+            name: questions(link.interface, link.local) for name, link in self.links.items() if link.leg
         }
         self.own = [
             *config.virtual_addresses,
@@ -232,8 +231,9 @@ class Program:
         if now - self.asked_kernel_at >= NEIGHBOURS:
             self.asked_kernel_at = now
             names = {self.links[name].interface: name for name in self.questions}
+            families = {each: ip_address(self.links[name].local).version for each, name in names.items()}
             try:
-                found = neighbours(list(names), 2 * MAX_NEIGHBOURS)
+                found = neighbours(families, 2 * MAX_NEIGHBOURS)
             except OSError as error:
                 self.complain("neighbours", str(error))
                 return
@@ -263,8 +263,8 @@ class Program:
                         self.complain(f"reports on {name}", str(error))
                         continue
                 self.watch.hear(name, report, now)
-        for name, questions in self.questions.items():
-            if questions.answered():
+        for name, asked in self.questions.items():
+            if asked.answered():
                 self.watch.answer(name, now)
 
     def ask(self, name: str) -> None:
@@ -356,11 +356,11 @@ class Program:
         data = encode(report)
         for channel in self.channels.values():
             channel.send(data)
-        for name, questions in self.questions.items():
+        for name, asked in self.questions.items():
             if name in judgement.ask:
                 self.ask(name)
             elif not self.watch.asking(name):
-                questions.close()
+                asked.close()
 
     def run(self) -> None:
         due = time.monotonic()

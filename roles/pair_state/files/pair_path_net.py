@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What path tracking says to the kernel: datagrams bound to a device, ARP, addresses and neighbours."""
+"""What path tracking says to the kernel: datagrams bound to a device, addresses and neighbours."""
 
 from __future__ import annotations
 
@@ -9,28 +9,22 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, ip_address
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
 
 _MAX_DATAGRAMS = 256
 """At most so many are taken in at once: nobody can keep the program from judging."""
 _PEER_IS_AWAY = (errno.EAGAIN, errno.ECONNREFUSED, errno.EHOSTUNREACH)
 """Errors that say nothing of the device: a full queue, no program at the peer, no answer to the kernel."""
-_ETH_P_ARP = 0x0806
-_ARP = struct.Struct("!HHBBH6s4s6s4s")
-"""RFC 826: hardware and protocol type, their lengths, operation, sender's and target's addresses."""
-_REQUEST, _REPLY = 1, 2
-_BROADCAST = b"\xff" * 6
-
 _NLMSG = struct.Struct("=IHHII")
 _NDMSG = struct.Struct("=BxxxiHBB")
 _RTATTR = struct.Struct("=HH")
 _IFADDRMSG = struct.Struct("=BBBBi")
 _RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR, _RTM_NEWNEIGH, _RTM_GETNEIGH = 20, 21, 22, 28, 30
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_RTMGRP_IPV4_IFADDR = 0x10
+_RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x10, 0x100
 _NLM_F_REQUEST_DUMP = 0x301
-_NDA_DST, _IFA_LOCAL = 1, 2
+_NDA_DST, _IFA_ADDRESS, _IFA_LOCAL = 1, 1, 2
 _REACHABLE, _OTHERS = 0x02, 0x04 | 0x08 | 0x10
 """Of neighbour states (rtnetlink(7)): reachable; stale, delayed, and being probed."""
 
@@ -107,74 +101,26 @@ class Channel:
                 continue
 
 
-class Questions:
-    """ARP questions on one interface. The socket is open only while there is something to ask.
+def neighbours(interfaces: Mapping[str, int], limit: int) -> dict[str, tuple[str, ...]]:
+    """Up to `limit` neighbours of each interface that have answered the kernel, the reachable first.
 
-    The kernel's own cache is neither asked nor changed: it would answer from memory.
+    `interfaces` tells the family of each, 4 or 6. Link-local ones are left out: the peer's is among them.
     """
-
-    def __init__(self, interface: str, local: str) -> None:
-        self.interface, self.local = interface, IPv4Address(local).packed
-        self._socket: socket.socket | None = None
-        self._asked: set[bytes] = set()
-
-    def ask(self, addresses: tuple[str, ...]) -> None:
-        """Ask who has the addresses. A device that cannot send gets no answer, which is true."""
-        if not addresses:
-            return
-        try:
-            if self._socket is None:
-                self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
-                self._socket.bind((self.interface, _ETH_P_ARP))
-            own = self._socket.getsockname()[4][:6]
-            for address in addresses:
-                wanted = IPv4Address(address).packed
-                self._asked.add(wanted)
-                question = _ARP.pack(1, 0x0800, 6, 4, _REQUEST, own, self.local, bytes(6), wanted)
-                self._socket.sendto(question, (self.interface, _ETH_P_ARP, 0, 0, _BROADCAST))
-        except PermissionError:
-            raise
-        except (OSError, struct.error):
-            self.close()
-
-    def answered(self) -> bool:
-        """Take in what has come; whether an answer of somebody who was asked was among it."""
-        found = False
-        for _number in range(_MAX_DATAGRAMS if self._socket else 0):
-            try:
-                frame = self._socket.recv(_ARP.size) if self._socket else b""
-            except BlockingIOError:
-                break
-            except OSError:
-                self.close()
-                break
-            if len(frame) == _ARP.size:
-                fields = _ARP.unpack(frame)
-                found |= fields[4] == _REPLY and fields[6] in self._asked and fields[8] == self.local
-        return found
-
-    def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        self._asked.clear()
-
-
-def neighbours(interfaces: list[str], limit: int) -> dict[str, tuple[str, ...]]:
-    """Up to `limit` IPv4 neighbours of each interface that have answered the kernel, the reachable first."""
     names: dict[int, str] = {}
     for name in interfaces:
         with contextlib.suppress(OSError):
             names[socket.if_nametoindex(name)] = name
     found: dict[str, tuple[list[str], list[str]]] = {name: ([], []) for name in names.values()}
-    body = _NDMSG.pack(socket.AF_INET, 0, 0, 0, 0)
+    body = _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
     for entry in _dump(_RTM_GETNEIGH, _RTM_NEWNEIGH, body):
         _family, index, state, _entry_flags, _type = _NDMSG.unpack_from(entry)
-        address = _attribute(entry, _NDMSG.size, _NDA_DST)
-        if index in names and state & (_REACHABLE | _OTHERS) and address is not None and len(address) == 4:
+        packed = _attribute(entry, _NDMSG.size, _NDA_DST)
+        if index in names and state & (_REACHABLE | _OTHERS) and packed is not None:
+            address = ip_address(packed)
             kept = found[names[index]][0 if state & _REACHABLE else 1]
-            if len(kept) < limit:
-                kept.append(str(IPv4Address(address)))
+            wanted = address.version == interfaces[names[index]] and not address.is_link_local
+            if wanted and not address.is_multicast and len(kept) < limit:
+                kept.append(str(address))
         if found and all(len(certain) >= limit for certain, _others in found.values()):
             # the rest of a large table goes with the socket
             break
@@ -182,10 +128,10 @@ def neighbours(interfaces: list[str], limit: int) -> dict[str, tuple[str, ...]]:
 
 
 def held(addresses: Iterable[str]) -> list[tuple[str, str]]:
-    """Interface and address of each of the IPv4 addresses that this node has now."""
+    """Interface and address of each of the addresses that this node has now."""
     wanted = set(addresses)
     found = []
-    for entry in _dump(_RTM_GETADDR, _RTM_NEWADDR, _IFADDRMSG.pack(socket.AF_INET, 0, 0, 0, 0)):
+    for entry in _dump(_RTM_GETADDR, _RTM_NEWADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
         address = _local_address(entry)
         if address in wanted:
             with contextlib.suppress(OSError):
@@ -202,7 +148,7 @@ class GivenUp:
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
         )
-        self._socket.bind((0, _RTMGRP_IPV4_IFADDR))
+        self._socket.bind((0, _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
 
     def count(self) -> int:
         for _number in range(_MAX_DATAGRAMS):
@@ -220,16 +166,6 @@ class GivenUp:
                 if kind == _RTM_DELADDR and _local_address(entry) in self._wanted:
                     self._count += 1
         return self._count
-
-
-def announce(interface: str, address: str) -> None:
-    """Send a gratuitous ARP request (RFC 5227, section 3), as keepalived does. Raises OSError."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0) as opened:
-        opened.bind((interface, _ETH_P_ARP))
-        own = opened.getsockname()[4][:6]
-        packed = IPv4Address(address).packed
-        frame = _ARP.pack(1, 0x0800, 6, 4, _REQUEST, own, packed, bytes(6), packed)
-        opened.sendto(frame, (interface, _ETH_P_ARP, 0, 0, _BROADCAST))
 
 
 def _dump(question: int, answer: int, body: bytes) -> Iterator[bytes]:
@@ -258,9 +194,12 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _local_address(entry: bytes) -> str:
-    """The IPv4 address that an RTM_NEWADDR or RTM_DELADDR is about; nothing if it is of another family."""
-    local = _attribute(entry, _IFADDRMSG.size, _IFA_LOCAL)
-    return str(IPv4Address(local)) if local is not None and len(local) == 4 else ""
+    """The address that an RTM_NEWADDR or RTM_DELADDR is about. IPv6 calls it local only beside a peer's."""
+    for kind in (_IFA_LOCAL, _IFA_ADDRESS):
+        packed = _attribute(entry, _IFADDRMSG.size, kind)
+        if packed is not None and len(packed) in (4, 16):
+            return str(ip_address(packed))
+    return ""
 
 
 def _attribute(entry: bytes, place: int, wanted: int) -> bytes | None:

@@ -23,7 +23,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 VERSION = 1
 MAX_BYTES = 1400
@@ -77,6 +77,14 @@ class Report:
 
 
 def encode(report: Report) -> bytes:
+    """Write a report. One that would be too long tells no neighbours: they are a help, and no more."""
+    data = _encode(report, report.neighbours)
+    return data if len(data) <= MAX_BYTES else _encode(report, {})
+
+
+def _encode(report: Report, neighbours: Mapping[str, tuple[str, ...]]) -> bytes:
+    # earlier versions take none of IPv6 among those of IPv4
+    six = {name: some for name, some in neighbours.items() if ":" in "".join(some)}
     return json.dumps(
         {
             "version": VERSION,
@@ -86,7 +94,8 @@ def encode(report: Report) -> bytes:
             "fault": report.fault,
             "heard": sorted(report.heard),
             "legs": report.legs,
-            "neighbours": report.neighbours,
+            "neighbours": {name: some for name, some in neighbours.items() if name not in six},
+            "neighbours_v6": six,
             "claims": report.claims,
             "given_up": report.given_up,
         },
@@ -108,8 +117,9 @@ def decode(data: bytes) -> Report:
             frozenset(said["heard"]),
             dict(said["legs"].items()),
             {
-                name: tuple(str(IPv4Address(address)) for address in addresses[:MAX_NEIGHBOURS])
-                for name, addresses in said["neighbours"].items()
+                name: tuple(str(kind(address)) for address in addresses[:MAX_NEIGHBOURS])
+                for kind, key in ((IPv4Address, "neighbours"), (IPv6Address, "neighbours_v6"))
+                for name, addresses in {"neighbours_v6": {}, **said}[key].items()
             },
             said.get("claims", False),
             said.get("given_up", 0),

@@ -98,11 +98,13 @@ GOOD = json.loads(plan.encode(report()))
                 ("neighbours", {"inside": 7}),
                 ("neighbours", {"inside": ["2001:db8::1"]}),
                 ("neighbours", {"inside": [{}]}),
+                ("neighbours_v6", []),
+                ("neighbours_v6", {"inside": ["192.0.2.1"]}),
             )
         ),
         *(
             pytest.param(json.dumps({k: v for k, v in GOOD.items() if k != name}).encode(), id=f"no-{name}")
-            for name in sorted(set(GOOD) - {"claims", "given_up"})
+            for name in sorted(set(GOOD) - {"claims", "given_up", "neighbours_v6"})
         ),
     ],
 )
@@ -112,8 +114,23 @@ def test_what_is_no_report(data: bytes) -> None:
 
 
 def test_what_earlier_versions_do_not_say() -> None:
-    said = {name: value for name, value in GOOD.items() if name not in ("claims", "given_up")}
+    newer = ("claims", "given_up", "neighbours_v6")
+    said = {name: value for name, value in GOOD.items() if name not in newer}
     assert plan.decode(json.dumps(said).encode()) == report(claims=False, given_up=0)
+
+
+def test_neighbours_of_ipv6_are_told_apart() -> None:
+    """An earlier version takes a report with such an address among the others for none."""
+    sent = report(neighbours={"inside": ("192.0.2.1",), "outside": ("2001:db8::1",)})
+    data = plan.encode(sent)
+    assert json.loads(data)["neighbours"] == {"inside": ["192.0.2.1"]}
+    assert plan.decode(data) == sent
+
+
+def test_a_report_that_would_be_too_long_tells_no_neighbours() -> None:
+    names = [f"network-{n:07d}" for n in range(9)]
+    long = report(neighbours=dict.fromkeys(names, ("2001:db8:1111:2222:3333:4444:5555:6666",) * 4))
+    assert plan.decode(plan.encode(long)) == report()
 
 
 def test_no_more_neighbours_are_taken_than_are_sent() -> None:
