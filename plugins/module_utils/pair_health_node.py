@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -267,11 +268,12 @@ class Node:
                 write(cache, json.dumps({"key": key, "listing": listing}))
         return listing
 
-    def flows(self, conntrackd: dict[str, Any] | None) -> dict[str, str | None]:
+    def flows(self, conntrackd: dict[str, Any] | None) -> dict[str, Any]:
         """Digests of the flows to replicate that the kernel has, and of those in the external cache.
 
         `external` is None without an external cache; `why` says why there is no digest. `orphans` are flows
         apart from `kernel`, which can't be replicated any more; an external cache has had them in any case.
+        `unreplicated` counts flows of protocols that can't be replicated at all, by protocol.
         """
         if conntrackd is None:
             # a cache is gone with its daemon, and whether there was one only the daemon tells
@@ -284,7 +286,8 @@ class Node:
                 cached = {flow.key for flow in lasting(["conntrackd", "-e"])}
             else:
                 masters = ask_masters()
-            kernel = [flow for flow in lasting(["conntrack", "-L"]) if replication.replicates(flow)]
+            listed = list(lasting(["conntrack", "-L"]))
+            kernel = [flow for flow in listed if replication.replicates(flow)]
         except (AskError, OutputError) as error:
             return {**NO_FLOWS, "why": str(error)}
         except OSError as error:
@@ -298,6 +301,7 @@ class Node:
             "kernel": Digest.of({flow.key for flow in kernel} - alone).pack(),
             "external": None if cached is None else Digest.of(cached).pack(),
             "orphans": Digest.of(alone).pack(),
+            "unreplicated": Counter(flow.protocol for flow in listed if replication.loses(flow)),
         }
 
 
@@ -306,7 +310,7 @@ def lasting(command: list[str]) -> Iterator[Flow]:
     return (parse_flow(line, " ".join(command)) for line in lines(command) if not is_closing(line))
 
 
-NO_FLOWS: dict[str, str | None] = {"kernel": None, "external": None, "orphans": None}
+NO_FLOWS: dict[str, Any] = {"kernel": None, "external": None, "orphans": None, "unreplicated": {}}
 LISTING = ("nft", "-s", "list", "table", "inet", "ftfw")
 
 

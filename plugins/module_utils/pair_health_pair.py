@@ -186,6 +186,14 @@ def _flows(pair: Pair) -> Iterator[Finding]:
     if compared is None:
         return
     primary, backup = compared
+    if lost := ((primary.health or {}).get("flows") or {}).get("unreplicated"):
+        told = ", ".join(f"{count} of {protocol}" for protocol, count in sorted(lost.items()))
+        yield Finding(
+            "flows-unreplicated",
+            WARNING,
+            f"flows that can't be replicated end with a takeover: {told}",
+            primary.name,
+        )
     if lacking := _orphans_lacking(primary, backup):
         yield Finding(
             "orphans-lacking",

@@ -19,6 +19,11 @@ WORD = r"[\w.:-]"
 TOKEN = re.compile(rf"(?<!{WORD}){WORD}+")
 VERSION = re.compile(r"\bv?(\d+(?:\.\d+)+\S*)")
 
+# conntrack(8) has no names for these
+_NAMES = {"ipv6-icmp": "icmpv6", "ipencap": "4", "ipv6": "41", "esp": "50", "ah": "51"}
+UNREPLICATED = ("gre", "udplite")
+"""conntrackd 1.4.7 sends GRE without its keys, and UDP-Lite without its ports."""
+
 
 @dataclass(frozen=True)
 class Replication:
@@ -36,8 +41,16 @@ class Replication:
         conntrackd compares the real ends of a flow (`Address Ignore`): the source of the original tuple, and
         that of the reply, which is where a port forward leads to.
         """
-        if self.protocols and _known(flow.protocol) not in self.protocols:
-            return False
+        return self._sends(flow.protocol) and self._cares(flow)
+
+    def loses(self, flow: Flow) -> bool:
+        """Whether a flow that goes through the node ends with a takeover, since conntrackd can't send it."""
+        return flow.protocol in UNREPLICATED and not self._sends(flow.protocol) and self._cares(flow)
+
+    def _sends(self, protocol: str) -> bool:
+        return not self.protocols or _known(protocol) in self.protocols
+
+    def _cares(self, flow: Flow) -> bool:
         return not any(self._ignores(fields(side).get("src")) for side in (flow.original, flow.reply) if side)
 
     def _ignores(self, address: str | None) -> bool:
@@ -70,7 +83,7 @@ def _block(text: str, heading: str) -> list[str]:
 
 def _known(protocol: str) -> str:
     """One name for what conntrack(8) and /etc/protocols call differently."""
-    return {"ipv6-icmp": "icmpv6"}.get(protocol.lower(), protocol.lower())
+    return _NAMES.get(protocol.lower(), protocol.lower())
 
 
 def _same_form(address: str) -> str:

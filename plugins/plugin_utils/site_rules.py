@@ -45,6 +45,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Site,
     of_family,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_unreplicated import warn_of_unreplicated
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import check_variables, named
 
 
@@ -90,6 +91,7 @@ def load_site(
     if problems:
         raise SiteError(without_consequences(problems))
     warn_of_policy(site, warnings)
+    warn_of_unreplicated(site, warnings)
     warn_of_prefixes(site, warnings)
     warn_of_reach(site, warnings)
     return replace(site, warnings=tuple(warnings.lines()))

@@ -44,6 +44,7 @@ General {{
       TCP
       UDP
       ICMP
+      {protocols}
     }}
     Address Ignore {{
       IPv4_address 127.0.0.1
@@ -164,7 +165,7 @@ def make_pair(module: Callable[..., dict[str, Any]]) -> Iterator[Callable[..., P
     """Makes a running pair: `make_pair(external_cache=False)`."""
     nodes: list[Node] = []
 
-    def make(external_cache: bool = True, mode: str = "FTFW", more: str = "") -> Pair:
+    def make(external_cache: bool = True, mode: str = "FTFW", more: str = "", protocols: str = "") -> Pair:
         addresses = ("10.99.0.1", "10.99.0.2")
         for local, peer in (addresses, addresses[::-1]):
             # the path of a UNIX socket has 107 bytes at most, which pytest's tmp_path may exceed
@@ -175,6 +176,7 @@ def make_pair(module: Callable[..., dict[str, Any]]) -> Iterator[Callable[..., P
             text = CONFIG.format(
                 mode=mode,
                 more=more,
+                protocols=protocols,
                 disable_external="off" if external_cache else "on",
                 local=local,
                 peer=peer,

@@ -69,6 +69,38 @@ def test_what_is_replicated(line: str, replicated: bool) -> None:
     assert parse.parse_replication(CONFIG).replicates(parse_flow(line, "here")) is replicated
 
 
+@pytest.mark.parametrize(
+    ("line", "replicated", "lost"),
+    [
+        pytest.param(
+            "unknown 50 1 src=10.0.0.1 dst=10.0.0.9 src=10.0.0.9 dst=10.0.0.1 use=1", True, False, id="esp"
+        ),
+        pytest.param(
+            "unknown 51 1 src=fd00::5 dst=fd00::9 src=fd00::9 dst=fd00::5 use=1", True, False, id="ah-v6"
+        ),
+        pytest.param(
+            "unknown 4 1 src=10.0.0.1 dst=10.0.0.9 src=10.0.0.9 dst=10.0.0.1 use=1", True, False, id="ipip"
+        ),
+        pytest.param(
+            "unknown 89 1 src=10.0.0.1 dst=10.0.0.9 src=10.0.0.9 dst=10.0.0.1 use=1", False, False, id="ospf"
+        ),
+        pytest.param(
+            "gre 47 1 src=10.0.0.1 dst=10.0.0.9 srckey=0x1 dstkey=0x2 src=10.0.0.9 dst=10.0.0.1 use=1",
+            False,
+            True,
+            id="gre",
+        ),
+        pytest.param(
+            "gre 47 1 src=127.0.0.1 dst=10.0.0.9 src=10.0.0.9 dst=127.0.0.1 use=1", False, False, id="own"
+        ),
+    ],
+)
+def test_protocols_without_ports(line: str, replicated: bool, lost: bool) -> None:
+    config = CONFIG.replace("TCP", "TCP\n            esp\n            ah\n            ipencap")
+    found, flow = parse.parse_replication(config), parse_flow(line, "here")
+    assert (found.replicates(flow), found.loses(flow)) == (replicated, lost)
+
+
 def test_without_a_filter_all_is_replicated() -> None:
     assert parse.parse_replication("").replicates(parse_flow(TCP.format("127.0.0.1", "10.0.0.9"), "here"))
 

@@ -102,6 +102,12 @@ def found(one: dict[str, Any], other: dict[str, Any], *again: dict[str, Any]) ->
             [],
             id="orphans-of-the-backup",
         ),
+        pytest.param(
+            primary(flows={**DIRECT, "unreplicated": {"gre": 2, "udplite": 1}}),
+            look(flows={**DIRECT, "unreplicated": {"gre": 9}}),
+            ["fw-1: flows that can't be replicated end with a takeover: 2 of gre, 1 of udplite"],
+            id="flows-unreplicated",
+        ),
         pytest.param(look(), look(), ["no primary: no node has a virtual address"], id="no-primary"),
         pytest.param(
             look(),
