@@ -30,7 +30,7 @@ def test_argument_specs_say_what_the_defaults_say(role: Path) -> None:
 
 def test_the_ruleset_opens_the_ports_that_the_programs_have() -> None:
     ports = yaml.safe_load((FOLDER / "pair_state/vars/main.yml").read_text())
-    assert ports == {
+    assert {name: port for name, port in ports.items() if name.endswith("_port")} == {
         "__pair_state_path_port": links.PATH_PORT,
         "__pair_state_flows_port": links.FLOWS_PORT,
         "__pair_state_health_port": links.HEALTH_PORT,

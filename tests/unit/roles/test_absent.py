@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever the roles write on a firewall is taken away again, and told in docs/node.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+ROLES = ("node_network", "firewall_kernel", "nftables", "conntrackd", "keepalived", "pair_state")
+DOCUMENTED = set(
+    re.findall(r"`(/[^` ]+)`", (ROOT / "docs" / "node.md").read_text().split("## Every file")[1])
+)
+REMOVAL = next(
+    task["vars"]
+    for task in yaml.safe_load((ROOT / "playbooks" / "tasks" / "remove_node.yml").read_text())
+    if "__remove_whole" in task.get("vars", {})
+)
+VIEWED = {"stem": "/etc/systemd/network/10-ftfw-CARD"}
+"""node_network makes its files of each interface in an expression."""
+
+
+def variables_of(role: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "roles" / role / "vars" / "main.yml").read_text()) or {}
+    return found
+
+
+def filled(text: str, variables: dict[str, Any]) -> str:
+    """Put in what plain variables stand for; others stay in their braces."""
+    return re.sub(r"\{\{ (\w+) \}\}", lambda match: str(variables.get(match[1], match[0])), text)
+
+
+def tasks_of(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks_of(task.get(part, []))
+
+
+def files_of(role: str, path: Path) -> Iterator[tuple[str, str]]:
+    """Paths of the task file's config_files, each with the state that it gets."""
+    for task in tasks_of(yaml.safe_load(path.read_text())):
+        files = task.get("ftfw.pair.config_files", {}).get("files", [])
+        variables = {**variables_of(role), **task.get("vars", {})}
+        if isinstance(files, list):
+            for item in files:
+                yield filled(item["path"], variables), item.get("state", "present")
+
+
+def written(role: str) -> set[str]:
+    found = {
+        item
+        for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml"))
+        for item, state in files_of(role, path)
+        if state == "present"
+    }
+    if role == "node_network":
+        text = (ROOT / "roles" / role / "vars" / "main.yml").read_text()
+        found |= {VIEWED["stem"] + suffix for suffix in re.findall(r"'path': stem ~ '([^']+)'", text)}
+        found |= {filled(path, variables_of(role)) for path in re.findall(r'- path: "?([^"\n]+)"?', text)}
+    return found
+
+
+def removed(role: str) -> set[str]:
+    found = {path for path, _state in files_of(role, ROOT / "roles" / role / "tasks" / "absent.yml")}
+    if role == "node_network":
+        # computed from the very list that is written
+        found |= written(role) - {"/etc/hostname", "/etc/resolv.conf"}
+        assert "__node_network_files" in variables_of(role)["__node_network_absent"]
+        found |= set(re.findall(r"'path': '([^']+)'", variables_of(role)["__node_network_absent"]))
+    return found | set(variables_of(role).get("__pair_state_paths", []))
+
+
+def below(path: str, folders: list[str]) -> bool:
+    return any(path == folder or path.startswith(folder + "/") for folder in folders)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_a_role_writes_is_removed(role: str) -> None:
+    paths = written(role)
+    assert paths and not [path for path in paths if not path.startswith("/")]
+    assert {path for path in paths - removed(role) if not below(path, REMOVAL["__remove_whole"])} == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_a_role_writes_is_documented(role: str) -> None:
+    folders = [path for path in DOCUMENTED if path in REMOVAL["__remove_whole"]]
+    assert {path for path in written(role) - DOCUMENTED if not below(path, folders)} == set()
+
+
+def test_nothing_is_documented_that_no_role_writes() -> None:
+    paths = {path for role in ROLES for path in written(role)}
+    kept = {"/var/lib/ftfw/before", "/run", "/etc/sysctl.d"}
+    stale = DOCUMENTED - paths - kept - set(REMOVAL["__remove_whole"])
+    assert stale == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_units_that_a_role_starts_are_stopped(role: str) -> None:
+    started, stopped = set(), set()
+    for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml")):
+        for task in tasks_of(yaml.safe_load(path.read_text())):
+            for unit in task.get("ftfw.pair.units", {}).get("units", []):
+                for name in re.findall(r"[\w@-]+\.(?:service|socket|timer)", unit["name"]):
+                    if unit.get("state") == "started":
+                        started.add(name)
+                    elif path.name == "absent.yml":
+                        stopped.add(name)
+    # the network goes on
+    assert started - stopped == ({"systemd-networkd.service"} if role == "node_network" else set())
+
+
+def test_the_settings_of_interfaces_are_kept_before_they_are_changed() -> None:
+    template = (ROOT / "roles" / "firewall_kernel" / "templates" / "sysctl.conf.j2").read_text()
+    changed = re.findall(r"^-?(net\.ipv[46]\.conf\.\*\.\w+) =", template, re.MULTILINE)
+    assert changed
+    kept = variables_of("firewall_kernel")["__firewall_kernel_interface_keys"]
+    assert [key.replace(".", "/") for key in changed] == kept
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_programs_leave_in_run_is_removed(role: str) -> None:
+    templates = (ROOT / "roles" / role / "templates").glob("*.j2")
+    text = "\n".join(path.read_text() for path in templates)
+    folders = {f"/run/{name}" for name in re.findall(r"^RuntimeDirectory=(\S+)", text, re.MULTILINE)}
+    assert folders - set(REMOVAL["__remove_whole"]) == set()
