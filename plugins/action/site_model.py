@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
@@ -23,7 +25,17 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory import Inventory
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory_files import (
+    INVENTORY,
+    Ignored,
+    check_files,
+    check_hosts,
+    check_sources,
+    check_variable_places,
+    inventory_files,
+    named_files,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import MODEL, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import EXTRA
@@ -61,6 +73,7 @@ class ActionModule(ActionBase):
             return (directory / path).read_text("utf-8-sig")
 
         if host == played[0]:
+            self._check_files(variables, hostvars, directory, problems, warnings)
             inventory.check(problems, warnings)
         tests = policy_tests(hostvars, problems, read_file)
         try:
@@ -87,6 +100,32 @@ class ActionModule(ActionBase):
                 view["policy_test"] = policy_test_view(site, host, tests)
             result["ansible_facts"] = {"site_view": view}
         return result
+
+    def _check_files(
+        self,
+        variables: Mapping[str, Any],
+        hostvars: Mapping[str, Mapping[str, object]],
+        directory: Path,
+        problems: Problems,
+        warnings: Problems,
+    ) -> None:
+        """Look at the files of the inventory, and at what Ansible has made of them."""
+        sources = [str(source) for source in variables.get("ansible_inventory_sources") or ()]
+        before = len(problems)
+        paths = check_sources(sources, problems)
+        if not any(set(values) & set(MODEL) for values in hostvars.values()) and len(problems) == before:
+            wrong = "no host says what the site is" if hostvars else "has no hosts"
+            right = "name the inventory of a site: -i inventories/NAME"
+            problems.add(INVENTORY, "path", ", ".join(sources) or None, wrong, right)
+        ignored = Ignored(tuple(constants.INVENTORY_IGNORE_EXTS), tuple(constants.INVENTORY_IGNORE_PATTERNS))
+        check_files(paths, Path(self._loader.get_basedir()), ignored, problems)
+        read = {os.path.realpath(file) for path in paths for file in inventory_files(path, ignored)}
+        first = {name: str(variables["hostvars"][name].get("inventory_file") or "") for name in hostvars}
+        places = {name: os.path.realpath(path) if path else "" for name, path in first.items()}
+        named = {os.path.realpath(directory / path): path for path in named_files(hostvars)}
+        check_hosts(places, named, read, problems)
+        folders = [path if path.is_dir() else path.parent for path in paths]
+        check_variable_places(folders, variables.get("groups") or {}, hostvars, warnings)
 
     def _keep(self, warnings: Sequence[str], variables: Mapping[str, Any]) -> None:
         """Write all warnings to a file, if one is named."""

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Inventory:
     extra: Mapping[str, object]
     """What was given on the command line."""
     loader: Any = None
+    raws: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
     def model(self, problems: Problems) -> dict[str, dict[str, object]]:
         """Resolve what the model reads. What fails is told by its inner key, and is UNREADABLE."""
@@ -86,15 +87,21 @@ class Inventory:
         hosts: dict[str, list[str]] = {}
         for name in self.hostvars:
             facts = self._facts(str(name))
-            for key in self.hostvars.raw_get(name):
+            for key in self._raw(str(name)):
                 if str(key) not in self.extra and str(key) not in facts:
                     hosts.setdefault(str(key), []).append(str(name))
         for key, value in self.extra.items():
             yield Found(str(key), (EXTRA,), plain(value))
         for key, names in hosts.items():
-            raws = [self.hostvars.raw_get(name).get(key) for name in names[:20]]
-            same = all(raw == raws[0] for raw in raws)
-            yield Found(key, tuple(names), plain(raws[0]) if same else None)
+            first = self._raw(names[0])[key]
+            same = all(self._raw(name)[key] == first for name in names[1:])
+            yield Found(key, tuple(names), plain(first) if same else None)
+
+    def _raw(self, host: str) -> Mapping[str, object]:
+        """A host's variables as they are written; Ansible puts them together anew each time."""
+        if host not in self.raws:
+            self.raws[host] = self.hostvars.raw_get(host)
+        return self.raws[host]
 
     def _facts(self, host: str) -> Mapping[str, object]:
         manager = getattr(self.hostvars, "_variable_manager", None)
@@ -106,7 +113,7 @@ class Inventory:
         hosts = [str(name) for name in self.hostvars][:1] if one.hosts == (EXTRA,) else one.hosts
         literal: dict[str, tuple[list[str], object]] = {}
         for host in hosts:
-            raw = self.hostvars.raw_get(host).get(one.name)
+            raw = self._raw(host).get(one.name)
             text = json.dumps(plain(raw), default=str)
             if _ASKS.search(text):
                 continue

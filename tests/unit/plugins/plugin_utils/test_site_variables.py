@@ -191,15 +191,13 @@ def keys(value: Any) -> Iterator[str]:
 
 
 def variables_of(path: Path) -> set[str]:
+    text = path.read_text()
     jinja = Environment()  # noqa: S701 - nothing is rendered
-    for name in re.findall(r"\|\s*([\w.]+)", path.read_text()):
-        jinja.filters.setdefault(name, str)
-    found: set[str] = set()
-    for text in templates(yaml.safe_load(path.read_text())):
-        found |= meta.find_undeclared_variables(
-            jinja.parse(re.sub(r"\bis (not )?[\w.]+(\([^)]*\))?", "", text))
-        )
-    return found
+    for known, pattern in ((jinja.filters, r"\|\s*([\w.]+)"), (jinja.tests, r"\bis (?:not )?([\w.]+)")):
+        for name in re.findall(pattern, text):
+            known.setdefault(name, str)
+    trees = (jinja.parse(template) for template in templates(yaml.safe_load(text)))
+    return {name for tree in trees for name in meta.find_undeclared_variables(tree)}
 
 
 FILES = [

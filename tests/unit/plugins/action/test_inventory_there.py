@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every playbook fails where its inventory, or a part of it that is needed, is not there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+
+
+def run(tmp_path: Path, playbook: str, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *arguments,
+            str(ROOT / "playbooks" / playbook),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("playbook", ["site_model.yml", "clean.yml"])
+def test_an_inventory_that_is_not_there_is_no_success(tmp_path: Path, playbook: str) -> None:
+    code, printed = run(tmp_path, playbook, "-i", str(tmp_path / "nowhere"))
+    assert code == 2
+    assert f"inventory: path: {tmp_path}/nowhere: there is no such file or folder; " in printed
+
+
+def test_every_playbook_looks_for_the_inventory() -> None:
+    """Others import one that does, directly or not."""
+    playbooks = {path.name: path.read_text() for path in (ROOT / "playbooks").glob("*.yml")}
+    looking = {name for name, text in playbooks.items() if "when: groups['all'] | length == 0" in text}
+    while more := {
+        name
+        for name, text in playbooks.items()
+        if name not in looking and any(f"import_playbook: {one}" in text for one in looking)
+    }:
+        looking |= more
+    # these are only imported, after one that does
+    assert playbooks.keys() - looking <= {"delegation.yml", "summary.yml", "whole.yml"}
+
+
+def test_a_limit_that_leaves_out_who_is_needed_is_refused(tmp_path: Path) -> None:
+    """Its report is made on localhost, which the limit leaves out, too."""
+    code, printed = run(
+        tmp_path, "status.yml", "-i", str(ROOT / "inventories" / "example"), "--limit", "hv-1"
+    )
+    assert code == 2
+    assert "--limit: hv-1: leaves out fw-a, fw-b, localhost; " in printed
