@@ -125,6 +125,7 @@ ansible_facts:
                 source: 192.168.2.1
                 peers: [192.168.2.2]
                 addresses: [192.168.2.100/32]
+                excluded: []
             advert_interval: 0.07
             realtime: wanted
         conntrackd:

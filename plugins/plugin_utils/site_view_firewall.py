@@ -29,13 +29,17 @@ SYNC_PORT = 3780
 """The UDP port of conntrackd's channel, as in its own examples."""
 
 View = dict[str, Any]
+_ADVERT = 24
+"""Octets of an advert beside IP header and addresses, as keepalived 2.2.7 counts them."""
 
 
 def firewall_view(site: Site, host: Host, pair: Pair) -> View:
     """Make the sections pair, keepalived, conntrackd, pair_state and nftables of one of the pair's nodes."""
     peer = site.hosts[pair.peer(host.name)]
     instances = [
-        _instance(host, peer, pair, router, family) for router in pair.routers for family in router.families()
+        _instance(site, host, peer, pair, router, family)
+        for router in pair.routers
+        for family in router.families()
     ]
     firewall = Firewall(site, pair, host, peer, SYNC_PORT)
     policy = compile_policy(firewall)
@@ -67,7 +71,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "addresses": [
                 {"interface": instance["interface"], "address": address}
                 for instance in instances
-                for address in instance["addresses"]
+                for address in instance["addresses"] + instance["excluded"]
             ],
             "replication": pair.replication,
             "preempt": pair.preempt,
@@ -95,9 +99,17 @@ def _own_interface(host: Host, network: str) -> Interface:
     return interface
 
 
-def _instance(host: Host, peer: Host, pair: Pair, router: VirtualRouter, family: int) -> View:
+def advert_space(family: int, mtu: int | None) -> int:
+    """How many addresses keepalived puts into an advert, which counts them in an octet (RFC 9568, 5.2.5)."""
+    headers = (20 if family == 4 else 40) + _ADVERT
+    return min(255, ((mtu or 1500) - headers) // (4 if family == 4 else 16))
+
+
+def _instance(site: Site, host: Host, peer: Host, pair: Pair, router: VirtualRouter, family: int) -> View:
     interface = _own_interface(host, router.network)
     length = 32 if family == 4 else 128
+    addresses = [f"{address}/{length}" for address in of_family(router.addresses, family)]
+    space = advert_space(family, site.networks[router.network].mtu)
     return {
         "name": router.name if family == router.families()[0] else f"{router.name}_v{family}",
         "interface": interface.name,
@@ -106,7 +118,8 @@ def _instance(host: Host, peer: Host, pair: Pair, router: VirtualRouter, family:
         "priority": pair.priority(host.name),
         "source": str(of_family(interface.addresses, family)[0]),
         "peers": [str(of_family(_own_interface(peer, router.network).addresses, family)[0])],
-        "addresses": [f"{address}/{length}" for address in of_family(router.addresses, family)],
+        "addresses": addresses[:space],
+        "excluded": addresses[space:],
     }
 
 

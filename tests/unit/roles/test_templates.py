@@ -329,6 +329,56 @@ def test_the_unit_waits_for_the_devices_of_flowtables(roles: Any) -> None:
     ] == wanted
 
 
+MANY = {
+    4: [f"10.9.{number // 200}.{number % 200 + 10}/32" for number in range(300)],
+    6: [f"2001:db8:2::{number + 256:x}/128" for number in range(300)],
+}
+
+
+@pytest.mark.parametrize(("family", "space"), [(4, 255), (6, 89)])
+def test_keepalived_takes_300_addresses(roles: Any, check: Check, family: int, space: int) -> None:
+    ends = ("10.9.0.1", "10.9.0.2") if family == 4 else ("2001:db8:2::1", "2001:db8:2::2")
+
+    def checked(listed: int) -> subprocess.CompletedProcess[str]:
+        instance = {
+            "name": "inside",
+            "interface": "eth1",
+            "family": family,
+            "vrid": 61,
+            "priority": 250,
+            "source": ends[0],
+            "peers": [ends[1]],
+            "addresses": MANY[family][:listed],
+            "excluded": MANY[family][listed:],
+        }
+        group = [{"name": "ftfw", "instances": ["inside"]}]
+        text = roles.render(
+            "keepalived", "keepalived.conf.j2", keepalived_instances=[instance], keepalived_sync_groups=group
+        )
+        return check(roles.value("keepalived", "__keepalived_check"), text)
+
+    assert checked(space).returncode == 0
+    # it moves one of them itself, and says so
+    assert "exceeds maximum" in checked(space + 1).stderr
+
+
+def test_600_addresses_left_behind_are_removed_at_once(roles: Any, check: Check) -> None:
+    items = [{"interface": "eth1", "address": address} for family in MANY.values() for address in family]
+    script = roles.render(
+        "pair_state", "remove-virtual-addresses.j2", pair_state_groups=[], pair_state_addresses=items
+    )
+    add = "".join(f"address add {one['address']} dev eth1\n" for one in items)
+    text = (
+        f"ip -batch - <<'ADD'\n{add}ADD\nip address add 192.168.2.1/24 dev eth1\n"
+        f"date +%s%N\n{script}\ndate +%s%N\nip -oneline address show dev eth1 | grep -c -e /32 -e /128\n"
+    )
+    done = check("/bin/sh %s", text)
+    assert done.stderr == ""
+    begun, *told, ended, left = done.stdout.splitlines()
+    assert (len(told), left) == (600, "0")
+    assert int(ended) - int(begun) < 1.5e9
+
+
 def test_addresses_left_behind_are_removed_and_others_stay(roles: Any, check: Check) -> None:
     script = roles.render("pair_state", "remove-virtual-addresses.j2", pair_state_groups=[])
     text = (

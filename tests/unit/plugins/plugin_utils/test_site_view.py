@@ -112,6 +112,31 @@ def test_priorities_can_be_overridden(changed: Change) -> None:
     assert host_view(site, "fw-2")["pair"]["preferred"] is True
 
 
+@pytest.mark.parametrize(
+    ("mtu", "listed"), [(None, {4: 255, 6: 89}), (1280, {4: 255, 6: 76}), (9000, {4: 255, 6: 255})]
+)
+def test_what_exceeds_an_advert_is_excluded(changed: Change, mtu: int | None, listed: dict[int, int]) -> None:
+    virtual = [f"10.9.{number // 200}.{number % 200 + 10}" for number in range(300)]
+    virtual += [f"2001:db8:2::{number + 256:x}" for number in range(300)]
+    network = {"prefixes": ["10.9.0.0/16", "2001:db8:2::/64"]} | ({"mtu": mtu} if mtu else {})
+    changes = {
+        "all:site_networks.inside": network,
+        "all:site_pairs.ftfw.virtual_routers.inside.addresses": virtual,
+        "fw-1:node_interfaces.eth1.addresses": ["10.9.0.1", "2001:db8:2::1"],
+        "fw-2:node_interfaces.eth1.addresses": ["10.9.0.2", "2001:db8:2::2"],
+        "client:node_interfaces.eth0.addresses": ["10.9.0.3", "2001:db8:2::3"],
+    }
+    view = host_view(load_site(changed(changes)), "fw-1")
+    inside = [one for one in view["keepalived"]["instances"] if one["name"].startswith("inside")]
+    assert {one["family"]: len(one["addresses"]) for one in inside} == listed
+    assert sorted(
+        a.partition("/")[0] for one in inside for a in one["addresses"] + one["excluded"]
+    ) == sorted(virtual)
+    # whoever removes, guards or counts addresses knows all of them
+    known = [one["address"].partition("/")[0] for one in view["pair_state"]["addresses"]]
+    assert set(virtual) <= set(known)
+
+
 def test_a_virtual_router_of_two_families_is_two_instances(changed: Change) -> None:
     site = load_site(
         changed(
@@ -135,6 +160,7 @@ def test_a_virtual_router_of_two_families_is_two_instances(changed: Change) -> N
         "source": "2001:db8:2::1",
         "peers": ["2001:db8:2::2"],
         "addresses": ["2001:db8:2::100/128"],
+        "excluded": [],
     }
     client = host_view(site, "client")["node_network"]["interfaces"][0]
     assert client["gateways"] == ["192.168.2.100", "2001:db8:2::100"]
