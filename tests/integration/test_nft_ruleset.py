@@ -206,7 +206,7 @@ table inet ftfw {
     }
 }
 """.replace(
-    "SETS", "\n    ".join(f"{kind} {name} {{ {text} }}" for name, (kind, text, _) in RUN_TIME.items())
+    "SETS", "\n    ".join(f"{kind} {name} {{ {text} }}" for name, (kind, text, _element) in RUN_TIME.items())
 )
 
 
@@ -233,7 +233,7 @@ def test_bans_outlive_a_run(
     assert changed["changed"] and "is lost" not in str(changed)
     assert not ruleset(other)["changed"]
     for name, (kind, _text, element) in RUN_TIME.items():
-        assert element.split(" : ")[0] in nft("list", kind, "inet", "ftfw", name), name
+        assert element.split(" : ", maxsplit=1)[0] in nft("list", kind, "inet", "ftfw", name), name
 
 
 def count(nft: Callable[..., str], name: str) -> int:
