@@ -58,7 +58,7 @@ _value:
     - C(rows) are the rows chosen, C(problem) is what is wrong with the table or with what was asked for,
       empty when nothing is.
     - C(client_virtual) and C(server_virtual) are the virtual addresses that the probe's two hosts reach the
-      pair by.
+      pair by. C(reached) are the same in each family, C(host), C(virtual), and C(to), where it sends then.
   type: dict
   sample: {rows: [], problem: "", client_virtual: 192.168.2.100, server_virtual: 192.168.0.100}
 """
@@ -79,9 +79,15 @@ def drill_rows(
             f"{end}_virtual": virtual_address_of(where, probes[end]["address"])
             for end in ("client", "server")
         }
+        reached = [
+            {"host": probes[end]["host"], "virtual": virtual, "to": each["server"] if inside else virtual}
+            for each in probes["families"]
+            for end, inside in (("client", True), ("server", False))
+            for virtual in [virtual_address_of(where, each[end])]
+        ]
     except DrillError as error:
-        return {"rows": [], "problem": str(error), "client_virtual": "", "server_virtual": ""}
-    return {"rows": [to_data(row) for row in rows], "problem": "", **ends}
+        return {"rows": [], "problem": str(error), "client_virtual": "", "server_virtual": "", "reached": []}
+    return {"rows": [to_data(row) for row in rows], "problem": "", **ends, "reached": reached}
 
 
 class FilterModule:

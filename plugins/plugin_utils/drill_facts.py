@@ -9,7 +9,13 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_holders import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import Counts, Seen, for_site, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import (
+    ADVERTISED,
+    Counts,
+    Seen,
+    for_site,
+    judge,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import Node, Site, announced, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import Row
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PROFILES
@@ -48,6 +54,7 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
     seconds.
     """
     virtual = [item["address"].partition("/")[0] for item in where.nodes[0].view["pair_state"]["addresses"]]
+    ways = list(announced(where.nodes[0]))
     health, probes = known["health"], where.nodes[0].view["verify"]["probes"]
     # clocks are compared where the containers of a lab share one, and by the health check elsewhere
     offsets = {node["node"]: _sure(node.get("clock_offset")) for node in health["nodes"]}
@@ -75,8 +82,11 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         preempts=where.nodes[0].view["pair_state"]["preempt"] != "never",
         late=known["late"],
         late_count=int(known["late_count"]),
-        announcements={name: _frames(text) for name, text in known["watches"].items()},
-        announced_by=announced(where.nodes[0])[0],
+        announcements={name: _frames(text, ways[0]) for name, text in known["watches"].items()},
+        announced_by=ways[0],
+        advertisements={name: _frames(text, ways[1]) for name, text in known["watches"].items()}
+        if len(ways) > 1
+        else None,
         counts=_counts(known["nodes_before"], health["nodes"]),
         rate=probes["rate"],
     )
@@ -123,6 +133,6 @@ def _counts(
     }
 
 
-def _frames(text: str) -> int | None:
-    found = stamp(text, "arp")
+def _frames(text: str, way: str) -> int | None:
+    found = stamp(text, "advert" if way == ADVERTISED else "arp")
     return None if found is None else int(found)

@@ -24,6 +24,7 @@ FAILED_UNIT = "unit-failed", "units-unknown"
 """What is wrong, and that it could not be seen."""
 COUNT = re.compile(r": at least \d+$")
 """Of a finding about flows: how many there are changes from look to look."""
+ADVERTISED = "unsolicited neighbour advertisements"
 STREAM, FORWARDED = "UDP stream", "forwarded UDP stream"
 """The client's to the server, and the server's to the virtual address."""
 USUAL_RATE = 1000
@@ -72,6 +73,8 @@ class Seen:
     announcements: Mapping[str, int | None] = field(default_factory=dict)
     """Frames from the end of the fault on, by which a node has announced virtual addresses."""
     announced_by: str = "gratuitous ARP"
+    advertisements: Mapping[str, int | None] | None = None
+    """The same of IPv6, where a node has virtual addresses of both families."""
     counts: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
     rate: int = USUAL_RATE
     """Datagrams a second that the stream was to have."""
@@ -190,19 +193,40 @@ def flows(*probes: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
 
 
 def _traffic(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
+    """Judge each family's flows by themselves: one must not hide behind the other."""
     for name, probe in (("client", seen.client), ("server", seen.server)):
         if probe and not probe.get("flows"):
             yield check(f"the {name}'s probe", "tells", str(probe.get("msg") or "nothing"), False)
-    sessions = flows(seen.client, seen.server, kind="tcp")
-    streams = {STREAM: flows(seen.client, kind="udp"), FORWARDED: flows(seen.server, kind="udp")}
+    families = sorted(
+        {_family(flow) for probe in (seen.client, seen.server) for flow in probe.get("flows") or []}
+    )
+    for family in families or [4]:
+        client, server = (
+            {**probe, "flows": [flow for flow in probe.get("flows") or [] if _family(flow) == family]}
+            for probe in (seen.client, seen.server)
+        )
+        for one in _traffic_of_family(wanted, client, server, seen.rate):
+            second = family in families[1:]
+            yield {**one, "name": one["name"] + (f" (IPv{family})" if second else "")}
+
+
+def _family(flow: Mapping[str, Any]) -> int:
+    return 6 if ":" in str(flow.get("target", "")) else 4
+
+
+def _traffic_of_family(
+    wanted: Mapping[str, Any], client: Mapping[str, Any], server: Mapping[str, Any], rate: int
+) -> Iterator[Check]:
+    sessions = flows(client, server, kind="tcp")
+    streams = {STREAM: flows(client, kind="udp"), FORWARDED: flows(server, kind="udp")}
     if not streams[FORWARDED]:
         del streams[FORWARDED]
-    fresh = flows(seen.client, seen.server, kind="connect")
+    fresh = flows(client, server, kind="connect")
     if wanted.get("flows") == "all":
         count = sum(flow["count"] for flow in sessions)
         alive = sum(flow["survivors"] for flow in sessions)
         yield check("TCP flows that survive", f"all {count}", str(alive), 0 < count == alive)
-    downloads = flows(seen.client, kind="ftp")
+    downloads = flows(client, kind="ftp")
     if downloads:
         yield from download_checks(wanted.get("flows") == "all", downloads)
     if "resets" in wanted:
@@ -214,7 +238,7 @@ def _traffic(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
             yield _gap(wanted["gap_ms"], name, several)
     if "lost" in wanted:
         for name, several in streams.items():
-            yield _lost(wanted["lost"], name, several, seen.rate)
+            yield _lost(wanted["lost"], name, several, rate)
     if "failed_connections" in wanted:
         # refused, reset, timed out, or ended by an ICMP error; what is under way at the end is none of them
         failed = sum(flow["lost"] for flow in fresh) if fresh else None
@@ -320,14 +344,19 @@ def _special(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
             arrived,
         )
     if wanted.get("gratuitous_arp"):
-        sent = seen.announcements.get(seen.primary or "")
-        if sent is None:
-            why = f"{seen.primary} has counted nothing" if seen.primary else "there is no primary"
-            told = f"{UNKNOWN}: {why}"
-        else:
-            told = f"{sent} frames"
-        name = f"{seen.announced_by} after the end of the fault"
-        yield check(name, "sent by the primary", told, bool(sent))
+        yield _announced(seen, seen.announced_by, seen.announcements)
+        if seen.advertisements is not None:
+            yield _announced(seen, ADVERTISED, seen.advertisements)
+
+
+def _announced(seen: Seen, words: str, frames: Mapping[str, int | None]) -> Check:
+    sent = frames.get(seen.primary or "")
+    if sent is None:
+        why = f"{seen.primary} has counted nothing" if seen.primary else "there is no primary"
+        told = f"{UNKNOWN}: {why}"
+    else:
+        told = f"{sent} frames"
+    return check(f"{words} after the end of the fault", "sent by the primary", told, bool(sent))
 
 
 def passed(checks: Iterable[Check]) -> bool:

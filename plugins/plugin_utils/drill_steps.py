@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_judge import ADVERTISED
 from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import (
     ANY,
     BRACES,
@@ -226,31 +227,33 @@ def prepare(site: Site, seconds: float) -> str:
     )
 
 
-def announced(node: Node) -> tuple[str, str]:
+def announced(node: Node) -> dict[str, str]:
     """How a node announces its virtual addresses, in words, and nft's match of such frames.
 
-    By gratuitous ARP or, without IPv4 addresses, by advertisements that nobody has solicited: these go to all
-    nodes (RFC 4861, section 7.2.6).
+    By gratuitous ARP, and by advertisements that nobody has solicited: these go to all nodes (RFC 4861,
+    section 7.2.6).
     """
     virtual = [item["address"].partition("/")[0] for item in node.view["pair_state"]["addresses"]]
     four = ", ".join(one for one in virtual if ":" not in one)
+    ways = {}
     if four:
-        return "gratuitous ARP", f"arp saddr ip {{ {four} }} arp daddr ip {{ {four} }}"
-    return "unsolicited neighbour advertisements", "ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert"
+        ways["gratuitous ARP"] = f"arp saddr ip {{ {four} }} arp daddr ip {{ {four} }}"
+    if any(":" in one for one in virtual):
+        ways[ADVERTISED] = "ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert"
+    return ways
 
 
 def count_announcements(node: Node) -> str:
     """Count the frames that announce virtual addresses and leave the node from now on."""
     table = f"table netdev {TABLE}_arp"
-    _words, match = announced(node)
     # a row that broke off has left its own table, which has counted on
     lines = [f"add {table}", f"delete {table}", f"add {table}"]
     for number, interface in enumerate(node.interfaces("data").values()):
         chain = f"{TABLE}_arp leg_{number}"
-        lines += [
-            f'add chain netdev {chain} {{ type filter hook egress device "{interface}" priority -400; }}',
-            f"add rule netdev {chain} {match} counter",
-        ]
+        lines.append(
+            f'add chain netdev {chain} {{ type filter hook egress device "{interface}" priority -400; }}'
+        )
+        lines += [f"add rule netdev {chain} {match} counter" for match in announced(node).values()]
     return "nft " + shlex.quote("; ".join(lines))
 
 
@@ -261,7 +264,8 @@ def collect() -> str:
         f'echo "{MARK}end $(date +%s.%N) $({ADDRESSES})"; rm -f {WATCH} /run/{WATCH_UNIT}; '
         f"if nft list table netdev {TABLE}_arp >/dev/null 2>&1; then "
         f"nft list table netdev {TABLE}_arp | awk '/counter packets/ {{ for (i = 1; i < NF; i++) "
-        f'if ($i == "packets") n += $(i + 1) }} END {{ print "{MARK}arp " n + 0 }}\'; '
+        f'if ($i == "packets") n[/icmpv6/] += $(i + 1) }} '
+        f'END {{ print "{MARK}arp " n[0] + 0; print "{MARK}advert " n[1] + 0 }}\'; '
         f"nft delete table netdev {TABLE}_arp; fi; true"
     )
 

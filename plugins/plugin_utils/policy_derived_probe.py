@@ -18,13 +18,15 @@ _LOOKED_AT = 1000
 
 
 def probe_cases(bench: Bench) -> Iterator[Case]:
-    path = bench.firewall.probe
-    if path is None:
+    paths = bench.firewall.probes
+    if not paths:
         return
-    opening = [command.replace(SECONDS, _RUNNING) for command in probe_commands(path)[0]]
-    for running in _running(bench, path):
-        yield {**running, "setup": opening}
-    yield from _not_running(bench, path)
+    opening = [command.replace(SECONDS, _RUNNING) for command in probe_commands(paths)[0]]
+    for path in paths:
+        for running in _running(bench, path):
+            yield {**running, "setup": opening}
+    for path in paths:
+        yield from _not_running(bench, path)
 
 
 def _running(bench: Bench, path: ProbePath) -> Iterator[Case]:
@@ -50,7 +52,7 @@ def _running(bench: Bench, path: ProbePath) -> Iterator[Case]:
     ends = path.inside, None, path.client, path.server
     yield case(f"{name}: no broken ping", *ends, "drop", protocol="icmp", broken=True)
     other = "timestamp-request" if path.family == 4 else "mld-listener-query"
-    if path.family == 6 or _refuses_type(bench, path, other):
+    if _refuses_type(bench, path, other):
         yield case(f"{name}: no {other}", *ends, "drop", protocol="icmp", type=other)
     yield from _foreign_pings(bench, path)
     yield from _forwards(bench, path)

@@ -13,7 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.fragment_devices import 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Block
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink, pair_links
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath, find_path
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath, find_paths
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
     Host,
@@ -98,8 +98,12 @@ class Firewall:
     @cached_property
     def probe(self) -> ProbePath | None:
         """The way of the site's probe, where it leads through this pair."""
-        path = find_path(self.site)
-        return path if path and path.pair == self.pair else None
+        return next(iter(self.probes), None)
+
+    @cached_property
+    def probes(self) -> tuple[ProbePath, ...]:
+        """The way of the site's probe in each family."""
+        return tuple(path for path in find_paths(self.site) if path.pair == self.pair)
 
     def services(self, entry: PolicyEntry) -> list[Service]:
         """None for an entry about any service."""

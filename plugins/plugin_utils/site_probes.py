@@ -45,10 +45,17 @@ class ProbePath:
 
 def find_path(site: Site) -> ProbePath | None:
     """Find the way of the probe; None without site_probes, or where check_probes has found a problem."""
+    return next(iter(find_paths(site)), None)
+
+
+def find_paths(site: Site) -> tuple[ProbePath, ...]:
+    """Find the way of the probe in each family that there is between the same networks, IPv4 first."""
     probes = site.probes
     if probes is None or probes.client not in site.hosts or probes.server not in site.hosts:
-        return None
-    return next(_paths(site, probes), None)
+        return ()
+    paths = list(_paths(site, probes))
+    first = [(path.pair, path.inside, path.outside) for path in paths[:1]]
+    return tuple(path for path in paths if (path.pair, path.inside, path.outside) in first)
 
 
 def _paths(site: Site, probes: Probes) -> Iterator[ProbePath]:
@@ -136,10 +143,10 @@ def _check_ends(site: Site, probes: Probes, problems: Problems) -> bool:
 
 def _check_forwards(site: Site, probes: Probes, problems: Problems) -> None:
     """Test the ports of the virtual address, which a port forward may have."""
-    path = find_path(site)
+    virtual = [path.virtual for path in find_paths(site)]
     for forward in site.port_forwards:
-        service = site.services.get(forward.service)
-        if path is None or service is None or site.forward_address(forward) != path.virtual:
+        service, address = site.services.get(forward.service), site.forward_address(forward)
+        if service is None or address not in virtual:
             continue
         for protocol, port in probes.forwards():
             ranges = service.tcp if protocol == "tcp" else service.udp
@@ -148,6 +155,6 @@ def _check_forwards(site: Site, probes: Probes, problems: Problems) -> None:
                     SITE,
                     f"site_probes.forward.{protocol}",
                     port,
-                    f"site_port_forwards[{forward.index}] has this port of {path.virtual}",
+                    f"site_port_forwards[{forward.index}] has this port of {address}",
                     "use another one",
                 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import probe_commands
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import roles
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import find_path
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import find_paths
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
     Bridge,
@@ -204,11 +204,12 @@ def _verify(site: Site) -> View:
 
 
 def _probes(site: Site) -> View | None:
-    path = find_path(site)
-    if path is None:
+    paths = find_paths(site)
+    if not paths:
         return None
+    path = paths[0]
     probes = path.probes
-    opening, closing = probe_commands(path)
+    opening, closing = probe_commands(paths)
     return {
         "client": {"host": probes.client, "address": str(path.client)},
         "server": {"host": probes.server, "address": str(path.server)},
@@ -223,6 +224,17 @@ def _probes(site: Site) -> View | None:
             "tcp": probes.forward_tcp,
             "udp": probes.forward_udp,
         },
+        "families": [
+            {
+                "family": each.family,
+                # what the name of a flow ends in: those of the first family have none
+                "name": "" if each is path else f" (IPv{each.family})",
+                "client": str(each.client),
+                "server": str(each.server),
+                "forward": str(each.virtual),
+            }
+            for each in paths
+        ],
         "nodes": list(path.pair.nodes),
         "open": opening,
         "close": closing,

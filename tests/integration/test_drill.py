@@ -67,34 +67,37 @@ def shell(namespace: str, ip: Callable[[str], str]) -> Shell:
     return run
 
 
-def counted(shell: Shell) -> float | None:
+def counted(shell: Shell) -> tuple[float | None, float | None]:
     """What a node tells at the end; without what it watches by systemd, which is not in a namespace."""
     text = collect()
-    return stamp(shell("/bin/sh", "-c", text[text.index("if nft") :]), "arp")
+    said = shell("/bin/sh", "-c", text[text.index("if nft") :])
+    return stamp(said, "arp"), stamp(said, "advert")
 
 
 VIRTUAL, OTHER = "192.168.2.100", "192.168.2.3"
 
 
 @pytest.mark.parametrize(
-    ("virtual", "announced", "rest"),
+    ("virtual", "announced", "rest", "seen"),
     [
         pytest.param(
             [f"{VIRTUAL}/32", "2001:db8::100/128"],
             arp(VIRTUAL, VIRTUAL),
             [arp(VIRTUAL, OTHER), arp(OTHER, OTHER), advertisement(ALL_NODES)],
-            id="gratuitous-arp",
+            (2, 1),
+            id="both",
         ),
         pytest.param(
             ["2001:db8::100/128"],
             advertisement(ALL_NODES),
             [advertisement(PEER), arp(VIRTUAL, VIRTUAL)],
+            (0, 2),
             id="without-ipv4",
         ),
     ],
 )
 def test_announcements_are_counted_from_now_on(
-    shell: Shell, virtual: list[str], announced: str, rest: list[str]
+    shell: Shell, virtual: list[str], announced: str, rest: list[str], seen: tuple[int, int]
 ) -> None:
     count = ("/bin/sh", "-c", count_announcements(node(*virtual)))
     shell(*count)
@@ -102,9 +105,9 @@ def test_announcements_are_counted_from_now_on(
     # a row that broke off has not collected: what it has counted is not this one's
     shell(*count)
     shell(sys.executable, "-c", SEND, announced, announced, *rest)
-    assert counted(shell) == 2
+    assert counted(shell) == seen
     assert shell("nft", "list", "tables") == ""
-    assert counted(shell) is None
+    assert counted(shell) == (None, None)
 
 
 SEEN = [{"name": "x", "expected": "yes", "seen": "yes", "ok": True}]
@@ -145,8 +148,9 @@ def view(number: int) -> dict[str, Any]:
         "verify": {
             "pair": {"guests": {}, "nodes": ["fw-1", "fw-2"]},
             "probes": {
-                "client": {"address": OTHER},
-                "server": {"address": OTHER},
+                "client": {"host": "localhost", "address": OTHER},
+                "server": {"host": "localhost", "address": OTHER},
+                "families": [{"client": OTHER, "server": OTHER}],
                 "slack": 1,
                 "sessions": 1,
                 "close": [],
@@ -234,6 +238,10 @@ def test_the_probe_is_asked_for_what_it_can_do(tmp_path: Path) -> None:
     ends = {end: {"host": "localhost", "address": OTHER} for end in ("client", "server")}
     probe = {**ends, "tcp": 7001, "udp": 7002, "ftp": 2121, "rate": 50, "slack": 3}
     probe["forward"] = {"address": VIRTUAL, "tcp": 7003, "udp": 7004}
+    probe["families"] = [
+        {"name": "", "client": OTHER, "server": OTHER, "forward": VIRTUAL},
+        {"name": " (IPv6)", "client": "fd00::1", "server": "fd00::2", "forward": "fd00::100"},
+    ]
     play = {
         "hosts": "localhost",
         "gather_facts": False,

@@ -101,6 +101,13 @@ def dual_served(**changes: Any) -> HostVars:
     return hosts
 
 
+def dual_probed() -> HostVars:
+    """The probe's two ends have IPv6, too."""
+    hosts = dual_served()
+    hosts["omarine"]["hypervisor_bridges"]["br0"]["addresses"].append("2001:db8::3/64")
+    return hosts
+
+
 FORWARDS = [{"to": "outside", "service": service, "host": "client"} for service in ("http", "ftp")]
 FRAGMENTS = [
     {"place": "table", "text": "chain own {\n    ip saddr 198.51.100.1 drop\n}"},
@@ -216,6 +223,7 @@ SITES: dict[str, Callable[[], HostVars]] = {
     ),
     "limits, and no probe": lambda: with_site(site_policy=LIMITED, site_probes=None),
     "entries": lambda: dual_with(site_addresses=ADDRESSES, site_policy=ENTRIES),
+    "a probe in both families": dual_probed,
     "any": lambda: dual_with(site_policy=ANY, site_port_forwards=FORWARDS[:0]),
     "alternating": lambda: dual_with(site_policy=ALTERNATING),
     "times": lambda: dual_with(site_addresses=ADDRESSES, site_policy=TIMED, site_port_forwards=FORWARDS[:0]),

@@ -396,3 +396,26 @@ def test_the_entry_is_one_that_a_page_can_be_made_of() -> None:
 
 def test_without_a_check_nothing_is_proved() -> None:
     assert fault("x", "X", [], 1.0, None)["result"] == "failed"
+
+
+def test_each_family_is_judged_by_itself() -> None:
+    """What lives of one must not hide what dies of the other."""
+    six = {"target": "2001:db8::3"}
+    dual = {
+        "client": {"flows": [*client()["flows"], flow("tcp", count=20, survivors=19, **six)]},
+        "server": {"flows": GOOD.server["flows"]},
+    }
+    found = judge({"flows": "all", "resets": 0, "gap_ms": 500}, replace(GOOD, **dual))
+    assert {one["name"]: one["ok"] for one in found if one["name"].startswith("TCP")} == {
+        "TCP flows that survive": True,
+        "TCP flows that survive (IPv6)": False,
+    }
+    assert [one["ok"] for one in found if one["name"] == "longest gap of the UDP stream (IPv6)"] == [False]
+
+
+@pytest.mark.parametrize(("advertised", "ok"), [({"fw-2": 3}, True), ({"fw-2": 0}, False), ({}, False)])
+def test_addresses_of_both_families_are_announced(advertised: dict[str, int], ok: bool) -> None:
+    seen = replace(GOOD, announcements={"fw-2": 5}, advertisements=advertised)
+    found = {one["name"]: one["ok"] for one in judge({"gratuitous_arp": True}, seen)}
+    assert found["gratuitous ARP after the end of the fault"] is True
+    assert found["unsolicited neighbour advertisements after the end of the fault"] is ok

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.ftfw.pair.plugins.filter.drill_result import drill_result
 from ansible_collections.ftfw.pair.plugins.filter.drill_rows import drill_rows
 from ansible_collections.ftfw.pair.plugins.filter.drill_steps import drill_steps
@@ -55,7 +57,11 @@ def view(number: int) -> dict[str, Any]:
         },
         "verify": {
             "pair": {"guests": {}},
-            "probes": {"client": {"address": "192.168.2.3"}, "server": {"address": "192.168.0.3"}},
+            "probes": {
+                "client": {"host": "client", "address": "192.168.2.3"},
+                "server": {"host": "server", "address": "192.168.0.3"},
+                "families": [{"client": "192.168.2.3", "server": "192.168.0.3"}],
+            },
         },
     }
 
@@ -277,17 +283,55 @@ def test_a_pair_that_was_ill_in_between_fails_a_row_that_is_repeated() -> None:
     assert entry["result"] == "failed"
 
 
+PROBE = {
+    "tcp": 1,
+    "udp": 2,
+    "ftp": 3,
+    "forward": {"tcp": 4, "udp": 5},
+    "rate": 1000,
+    "slack": 1,
+    "client": {"host": "client"},
+    "server": {"host": "server"},
+    "families": [
+        {"name": "", "client": "192.168.2.3", "server": "192.168.0.3", "forward": "192.168.0.100"},
+        {"name": " (IPv6)", "client": "2001:db8:2::3", "server": "2001:db8::3", "forward": "2001:db8::100"},
+    ],
+}
+
+
+def ends(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The loop of a task, with its templates filled in."""
+    variables = {"__probe": PROBE, "drill_sessions": 20, "__few": 10, "__some": 10, "__download": 11}
+    filled: list[dict[str, Any]] = Templar(DataLoader(), variables=variables).template(
+        [{key: trust_as_template(value) for key, value in end.items()} for end in task["loop"]]
+    )
+    return filled
+
+
 def test_every_port_that_a_site_opens_for_its_probe_is_used() -> None:
     """`site_probes` opens tcp, udp and ftp of the server, and tcp and udp of the virtual address."""
     before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_before.yml").read_text())
     (listen,) = (task for task in before if task["name"] == "Listen at both ends")
     (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_send.yml").read_text())
-    listening = [[(one["kind"], one["port"]) for one in end["listeners"]] for end in listen["loop"]]
-    server, client = ([name.strip("{} ").partition(".")[2] for _kind, name in end] for end in listening)
-    assert server == ["tcp", "udp", "ftp"] and client == ["forward.tcp", "forward.udp"]
-    out, back = ({(one["kind"], one.get("port")) for one in end["flows"]} for end in send["loop"])
-    assert set(listening[0]) <= out
-    assert {(kind, port.replace("__probe.forward", "__to")) for kind, port in listening[1]} <= back
+    server, client = (
+        {(one["kind"], one["address"], one["port"]) for one in end["listeners"]} for end in ends(listen)
+    )
+    out, back = (
+        {(one["kind"], one["target"], one.get("port")) for one in end["flows"]} for end in ends(send)
+    )
+    for each in PROBE["families"]:
+        assert {(kind, each["server"], PROBE[kind]) for kind in ("tcp", "udp", "ftp")} <= out & server
+        assert ("ping", each["server"], None) in out
+        for kind, port in PROBE["forward"].items():
+            assert (kind, each["client"], port) in client
+            assert (kind, each["forward"], port) in back
+
+
+def test_each_flow_of_a_drill_has_a_name_of_its_own() -> None:
+    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_send.yml").read_text())
+    for end in ends(send):
+        names = [one["name"] for one in end["flows"]]
+        assert len(names) == len(set(names)) and sum("(IPv6)" in name for name in names) == len(names) / 2
 
 
 def test_the_table_of_results_counts_what_is_not_applicable() -> None:

@@ -38,6 +38,15 @@ def test_probes(changed: Change) -> None:
         "sessions": 20,
         "slack": 1,
         "forward": {"address": "192.168.0.100", "tcp": 7003, "udp": 7104},
+        "families": [
+            {
+                "family": 4,
+                "name": "",
+                "client": "192.168.2.3",
+                "server": "192.168.0.3",
+                "forward": "192.168.0.100",
+            }
+        ],
         "nodes": ["fw-1", "fw-2"],
         "open": [
             "add element inet ftfw probe_ports { tcp . 7101 timeout SECONDSs, udp . 7002 timeout SECONDSs, "
