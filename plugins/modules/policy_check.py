@@ -206,6 +206,13 @@ ok:
   returned: always
   type: bool
   sample: true
+unreadable:
+  description:
+    - Whether it is the text that nft can't read, as after a mistake in a fragment, and not a kernel that
+      lacks something.
+  returned: when nft refuses the ruleset
+  type: bool
+  sample: true
 rows:
   description: A row for each test, in their order, as M(ftfw.pair.report) takes them.
   returned: always
@@ -243,7 +250,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import OutOfTimeError, SpaceError
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import (
+    OutOfTimeError,
+    SpaceError,
+    TableError,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import SpecError, read
 
 
@@ -312,6 +323,9 @@ def main() -> None:
                 result["mutation"] = mutate(space, params["ruleset"], probes)
                 mutation = result["mutation"]
                 ok = not mutation["untried"] and all(one["reason"] for one in mutation["unnoticed"])
+    except TableError as error:
+        # nft can't read it; what the kernel can't take may be for want of a module
+        module.fail_json(msg=str(error), unreadable="Could not process rule" not in str(error))
     except (SpecError, SpaceError, OutOfTimeError, OSError) as error:
         module.fail_json(msg=str(error))
     signal.alarm(0)

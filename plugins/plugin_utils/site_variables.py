@@ -38,7 +38,7 @@ _ELSEWHERE = {
     f"guest_{option}": f"{option} of guest, as in guest: {{{option}: …}}"
     for option in ("hypervisor", "memory_mib", "cpus", "disk_mib", "swap_mib")
 }
-_NEAR, _VERY_NEAR = 0.7, 0.85
+_NEAR, _VERY_NEAR = 0.7, 0.9
 _SHOWN = 60
 
 

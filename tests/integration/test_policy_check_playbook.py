@@ -107,6 +107,14 @@ def test_where_it_cannot_run_it_says_what_to_do(play: Any, monkeypatch: pytest.M
     assert "-e policy_test_first=false" in printed
 
 
+def test_a_fragment_that_nft_cannot_read_is_no_reason_to_leave_the_test_out(play: Any) -> None:
+    code, printed, _document = play(site_fragments=[{"place": "forward", "text": "ip saddr 10.0.0.1 acept"}])
+    assert code == 2
+    assert "site_fragments[0] line 1: nft refuses it, " in printed
+    assert "none has been touched" in printed
+    assert "policy_test_first" not in printed
+
+
 def test_whoever_wants_no_test_says_so(play: Any) -> None:
     wrong = [{**SSH, "expected": "drop", "name": "ours"}]
     code, printed, _document = play(policy_test_first=False, site_policy_tests=wrong)

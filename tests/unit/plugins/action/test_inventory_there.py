@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,23 @@ def test_a_limit_that_leaves_out_who_is_needed_is_refused(tmp_path: Path) -> Non
     )
     assert code == 2
     assert "--limit: hv-1: leaves out fw-a, fw-b, localhost; " in printed
+
+
+def test_the_rules_are_written_and_compared_without_a_host(tmp_path: Path) -> None:
+    """None of the example's hosts exists."""
+    example = (
+        "-i",
+        str(ROOT / "inventories" / "example"),
+        "-e",
+        f"ruleset_directory={tmp_path}/rules",
+        "--diff",
+    )
+    code, printed = run(tmp_path, "ruleset.yml", *example)
+    assert code == 0, printed
+    for node in ("fw-a", "fw-b"):
+        assert f"on {node}, firewall of pair edge" in (tmp_path / "rules" / f"{node}.nft").read_text()
+    before = (tmp_path / "rules" / "fw-a.nft").read_text()
+    code, printed = run(tmp_path, "ruleset.yml", *example, "--check", "-e", '{"site_source_nat": "none"}')
+    assert code == 0, printed
+    assert re.search("^- .* snat ", printed, re.MULTILINE)
+    assert (tmp_path / "rules" / "fw-a.nft").read_text() == before
