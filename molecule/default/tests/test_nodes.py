@@ -49,6 +49,14 @@ def test_no_unit_has_failed(guest: Callable[[str], Any], name: str) -> None:
     assert guest(name).check_output("systemctl --failed --plain --no-legend") == ""
 
 
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_a_kernel_that_gives_up_starts_anew(guest: Callable[[str], Any], name: str) -> None:
+    assert guest(name).file("/proc/sys/kernel/panic").content_string == "10\n"
+    # an emulated one does not look at its timer, or it gives up where the emulator stood still meanwhile
+    line = guest(name).file("/proc/cmdline").content_string.split()
+    assert ("no_timer_check" in line) == ("mitigations=off" in line)
+
+
 @pytest.mark.parametrize("name", ["fw-1", "fw-2"])
 def test_the_kernel_has_the_rules_of_the_file(guest: Callable[[str], Any], name: str) -> None:
     """Flowtables and all: what the health check loads aside has the devices that they name."""
