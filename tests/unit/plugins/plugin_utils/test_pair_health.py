@@ -215,7 +215,7 @@ FAULT = {"id": "vrrp-fault", "severity": "error", "message": "VRRP is in state F
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("moment", "beside"),
     [
         pytest.param(look(), look(), id="no-primary"),
         pytest.param(primary(), primary(), id="two-primaries"),
@@ -226,11 +226,15 @@ FAULT = {"id": "vrrp-fault", "severity": "error", "message": "VRRP is in state F
         pytest.param(primary(), look(vrrp=UNDER_WAY), id="transition"),
     ],
 )
-def test_what_a_second_look_does_not_see_was_a_moment(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert pair_health(VIEWS, [one, other])["look_again"] is True
-    assert found(one, other, primary(), look()) == []
+def test_what_a_second_look_does_not_see_was_a_moment(moment: dict[str, Any], beside: dict[str, Any]) -> None:
+    assert pair_health(VIEWS, [moment, beside])["look_again"] is True
+    assert found(moment, beside, primary(), look()) == []
     # and what lasts is told as the second look has it
-    assert found(primary(), look(), one, other) == found(one, other) == found(one, other, one, other)
+    assert (
+        found(primary(), look(), moment, beside)
+        == found(moment, beside)
+        == found(moment, beside, moment, beside)
+    )
 
 
 def test_a_second_look_is_the_last_one_and_a_node_that_is_away_needs_none() -> None:
