@@ -70,23 +70,33 @@ def seed_files(identity: Identity) -> list[SeedFile]:
     files += [
         SeedFile(
             f"/etc/systemd/network/10-ftfw-{link.name}.link",
-            f"[Match]\nMACAddress={link.mac}\n\n[Link]\nName={link.name}\n",
+            _link_file(link, identity.management is not None and link.name == identity.management.interface),
         )
         for link in identity.links
     ]
     if identity.management:
-        files += _management_files(identity.management)
+        macs = {link.name: link.mac for link in identity.links}
+        files += _management_files(identity.management, macs.get(identity.management.interface))
     return files
 
 
-def _management_files(management: Management) -> list[SeedFile]:
+def _link_file(link: Link, management: bool) -> str:
+    """As the role node_network writes it, for the program name-cards."""
+    return (
+        f"[Match]\nMACAddress={link.mac}\nType=ether\n\n[Link]\n\n"
+        f"[X-Ftfw]\nName={link.name}\nManagement={'yes' if management else 'no'}\n"
+    )
+
+
+def _management_files(management: Management, mac: str | None) -> list[SeedFile]:
     name = management.interface
+    match = f"MACAddress={mac}\nType=ether" if mac else f"Name={name}"
     address = management.address.partition("/")[0]
     online = f"systemd-networkd-wait-online@{name}.service"
     return [
         SeedFile(
             f"/etc/systemd/network/10-ftfw-{name}.network",
-            f"[Match]\nName={name}\n\n[Network]\nAddress={management.address}\n"
+            f"[Match]\n{match}\n\n[Network]\nAddress={management.address}\n"
             "LinkLocalAddressing=no\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\n",
         ),
         # Logins come over the management network only, and only once its address is there.

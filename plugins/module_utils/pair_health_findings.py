@@ -102,6 +102,8 @@ def _links(facts: Facts) -> Iterator[Finding]:
 
 
 def _cards(facts: Facts) -> Iterator[Finding]:
+    for sentence in facts["names"]:
+        yield Finding("card-name", ERROR, f"{sentence}: no data card is configured")
     for sentence in facts["cards"]:
         yield Finding("card-deaf", ERROR, sentence)
 

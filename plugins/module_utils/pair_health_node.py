@@ -81,6 +81,7 @@ class Config:
     """Where the other node's check answers, TCP."""
     textfile: str = ""
     ruleset: str = "/etc/ftfw/ruleset.nft"
+    names_file: str = "/run/ftfw/cards"
     watch_file: str = "/run/pair-watch/state.json"
     state_file: str = "/run/pair-state/state.json"
     conntrackd: str = "/etc/conntrackd/conntrackd.conf"
@@ -115,6 +116,7 @@ class Node:
             "links": [
                 {"interface": name, "carrier": carrier(name)} for name in self.replication().interfaces
             ],
+            "names": (content(Path(self.config.names_file)) or "").splitlines(),
             "cards": parse.parse_cards(content(Path(self.config.watch_file))),
             "conntrackd": conntrackd,
             "conntrackd_error": error,

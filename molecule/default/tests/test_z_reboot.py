@@ -3,23 +3,51 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import yaml
 from kernel import Ansible, addresses
 from test_nodes import ADDRESSES, test_the_virtual_addresses_are_on_one_node_together
 
 Wait = Callable[[str], None]
+INVENTORY = Path(__file__).resolve().parents[3] / "inventories/lab"
 
 
 # without what a node's role puts into sets
 RULES = "nft --stateless --terse list table inet ftfw"
 MARK = "chain waits"
 NODE = "fw-2"
+
+
+UNIT = f"/etc/systemd/system/guest-{NODE}.service"
+OTHERS = "flush ruleset\ntable inet others {\n}\n"
+
+
+CARDS = {
+    name: card["mac"]
+    for name, card in yaml.safe_load((INVENTORY / f"host_vars/{NODE}.yml").read_text())[
+        "node_interfaces"
+    ].items()
+}
+"""The node's interfaces, in order."""
+
+
+def write(host: Any, path: str, text: str) -> None:
+    host.check_output(f"echo {base64.b64encode(text.encode()).decode()} | base64 --decode >{path}")
+
+
+def reversed_cards(unit: str) -> str:
+    """The guest's unit with its cards in the reverse order: management first, eth0 last."""
+    cards = re.findall(r"    -netdev tap.*\n    -device virtio-net.*\n", unit)
+    assert len(cards) > 2
+    return unit.replace("".join(cards), "".join(reversed(cards)))
 
 
 def test_the_site_comes_back_without_a_dhcp_server_and_without_rules_that_nobody_confirmed(
@@ -32,6 +60,11 @@ def test_the_site_comes_back_without_a_dhcp_server_and_without_rules_that_nobody
     assert MARK in guest(NODE).check_output(RULES)
     assert omarine.check_output("systemctl is-enabled dnsmasq.service") == "enabled"
     omarine.check_output("systemctl mask dnsmasq.service")
+    # the node finds its cards in another order, and its distribution's own rules, which flush all others
+    unit = omarine.file(UNIT).content_string
+    write(omarine, UNIT, reversed_cards(unit))
+    guest(NODE).check_output("cp -p /etc/nftables.conf /root/ && systemctl enable nftables.service")
+    write(guest(NODE), "/etc/nftables.conf", OTHERS)
     try:
         subprocess.run(
             ["podman", "restart", "--time", "90", "ftfw-molecule-omarine"], check=True, timeout=180
@@ -41,6 +74,13 @@ def test_the_site_comes_back_without_a_dhcp_server_and_without_rules_that_nobody
         assert omarine.run("systemctl is-active dnsmasq.service").stdout.strip() == "inactive"
         assert ADDRESSES[NODE]["eth0"] in addresses(guest(NODE), "eth0")
         assert guest(NODE).check_output("systemctl is-active keepalived conntrackd") == "active\nactive"
+        cards = json.loads(guest(NODE).check_output("ip -json link"))
+        names = {link["address"]: link["ifname"] for link in cards if link["ifname"] != "lo"}
+        assert {names[mac]: mac for mac in CARDS.values()} == CARDS
+        # the kernel has found them in this order
+        order = [link["ifname"] for link in sorted(cards, key=lambda link: link["ifindex"])]
+        assert order == ["lo", *reversed(CARDS)]
+        assert "table inet others" in guest(NODE).check_output("nft list tables")
         assert guest(NODE).check_output(RULES) == kept
         assert not guest(NODE).file("/run/nft-ruleset/inet-ftfw/pending.json").exists
         deadline = time.monotonic() + 60
@@ -50,6 +90,11 @@ def test_the_site_comes_back_without_a_dhcp_server_and_without_rules_that_nobody
         test_the_virtual_addresses_are_on_one_node_together(guest)
     finally:
         omarine.check_output("systemctl unmask dnsmasq.service && systemctl start dnsmasq.service")
+        write(omarine, UNIT, unit)
+        omarine.check_output("systemctl daemon-reload")
+        guest(NODE).check_output(
+            "systemctl disable --now nftables.service && mv /root/nftables.conf /etc/nftables.conf"
+        )
     # the rules are tested by the stages before this one
     output = ansible("ansible-playbook", "site.yml", "-e", "policy_test_first=false")
     recap = re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", output, re.MULTILINE)

@@ -9,18 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FILES = Path(__file__).parents[3] / "roles/pair_state/files"
+ROLES = Path(__file__).parents[3] / "roles"
 
 
-def load(name: str) -> Any:
-    """Load one of role pair_state's files; what it imports are files beside it."""
-    spec = importlib.util.spec_from_file_location(name, FILES / f"{name}.py")
+def load(name: str, role: str = "pair_state") -> Any:
+    """Load one of a role's files; what it imports are files beside it."""
+    files = ROLES / role / "files"
+    spec = importlib.util.spec_from_file_location(name, files / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(FILES))
+    sys.path.insert(0, str(files))
     try:
         spec.loader.exec_module(module)
     finally:
-        sys.path.remove(str(FILES))
+        sys.path.remove(str(files))
     return module

@@ -290,6 +290,36 @@ def test_a_boot_with_rules_that_can_not_be_loaded_forwards_nothing(
     assert 'iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept' in done.stdout
 
 
+def test_a_boot_with_a_name_on_another_card_forwards_nothing(
+    roles: Any, check: Check, tmp_path: Path
+) -> None:
+    """And the management comes in by the name that its card has."""
+    (tmp_path / "rules.nft").write_text("table inet ftfw { chain open { }; }")
+    (tmp_path / "cards").write_text("eth0 is the card a, and not b\n")
+    (tmp_path / "cards.sed").write_text('s/"mgmt0"/"eth3"/\n')
+    text = roles.render("nftables", "load-ruleset.j2").replace("/run/ftfw", str(tmp_path))
+    (tmp_path / "load").write_text(text)
+    load = f"sh {tmp_path}/load --start {tmp_path}/rules.nft; echo code $?"
+    done = check("/bin/sh %s", f"{load}; nft list ruleset")
+    assert "only management comes in: eth0 is the card a, and not b" in done.stderr
+    assert done.stdout.startswith("code 1\n")
+    assert done.stdout.count("policy drop") == 2
+    assert 'iifname "eth3" ip saddr 10.255.0.254 tcp dport 22 accept' in done.stdout
+    assert "chain open" not in done.stdout
+
+
+def test_closed_takes_the_place_of_what_is_there(roles: Any, check: Check, tmp_path: Path) -> None:
+    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
+    (tmp_path / "rules.nft").write_text("table inet ftfw { chain open { accept; }; }")
+    command = f"nft -f {tmp_path}/rules.nft; sh {tmp_path}/load --closed; echo code $?"
+    done = check("/bin/sh %s", f"{command}; sh {tmp_path}/load --start {tmp_path}/absent; nft list ruleset")
+    assert done.stdout.startswith("code 0\n")
+    assert "chain open" not in done.stdout
+    assert done.stdout.count("policy drop") == 2
+    # what is closed is not taken for rules that are in force
+    assert "the ruleset can not be loaded" in done.stderr
+
+
 def test_a_reload_keeps_the_counts(roles: Any, check: Check, tmp_path: Path) -> None:
     table = "table inet ftfw {{\n    counter offloaded {}\n    counter policy_1 {{}}\n}}\n"
     (tmp_path / "rules.nft").write_text(f"delete table inet ftfw\n{table.format('{}')}")
@@ -394,8 +424,8 @@ def test_addresses_left_behind_are_removed_and_others_stay(roles: Any, check: Ch
 
 
 INTERFACE_FILES = {
-    0: """[Match]
-Name=eth0
+    0: """Name=eth0
+MACAddress=12:34:56:78:9a:01
 
 [Link]
 # A dead leg must not hold up the boot: whoever uses it copes with that better.
@@ -427,6 +457,15 @@ def test_network_file(roles: Any, number: int) -> None:
     assert INTERFACE_FILES[number] in text
     assert "KeepConfiguration=yes" in text
     assert ("UseGateway=no" in text) == interface["dhcp"]
+
+
+def test_the_management_is_found_whatever_it_is_called(roles: Any) -> None:
+    interface = {**roles.site_view["node_network"]["interfaces"][0], "management": True}
+    text = roles.render("node_network", "interface.network.j2", interface=interface)
+    assert "MACAddress=12:34:56:78:9a:01\nType=ether\n\n[Link]" in text
+    assert "Name=" not in text
+    link = roles.render("node_network", "interface.link.j2", interface=interface)
+    assert "[Link]\n\n[X-Ftfw]\nName=eth0\nManagement=yes\n" in link
 
 
 def test_addresses_of_ipv6_are_used_at_once(roles: Any) -> None:

@@ -38,7 +38,11 @@ def test_seed_files() -> None:
     )
     assert files["/etc/ssh/ssh_host_ed25519_key"].mode == 0o600
     assert files["/etc/systemd/network/10-ftfw-eth0.link"].content == (
-        "[Match]\nMACAddress=12:34:56:78:9a:01\n\n[Link]\nName=eth0\n"
+        "[Match]\nMACAddress=12:34:56:78:9a:01\nType=ether\n\n[Link]\n\n[X-Ftfw]\nName=eth0\nManagement=no\n"
+    )
+    assert files["/etc/systemd/network/10-ftfw-mgmt0.link"].content.endswith("Name=mgmt0\nManagement=yes\n")
+    assert files["/etc/systemd/network/10-ftfw-mgmt0.network"].content.startswith(
+        "[Match]\nMACAddress=12:34:56:78:9a:f1\nType=ether\n"
     )
     assert "Address=10.255.0.1/24\n" in files["/etc/systemd/network/10-ftfw-mgmt0.network"].content
     assert files["/etc/ssh/sshd_config.d/10-ftfw-management.conf"].content == "ListenAddress 10.255.0.1\n"

@@ -24,6 +24,7 @@ WELL: dict[str, Any] = {
     "failed_units": [],
     "entries": {"kernel": 90, "maximum": 100, "internal": 90, "external": None},
     "links": [{"interface": "eth2", "carrier": True}],
+    "names": [],
     "cards": [],
     "conntrackd": {
         "network": {"link": {"packets_sent": 9, "packets_received": 8, "bytes_sent": 7, "bytes_received": 6}}
@@ -111,6 +112,7 @@ def test_a_node_that_is_well() -> None:
             ["error card-deaf"],
             id="deaf",
         ),
+        pytest.param({"names": ["eth0 is the card a, and not b"]}, ["error card-name"], id="name"),
         pytest.param(
             {"links": [{"interface": "eth2", "carrier": False}]}, ["error sync-link-down"], id="carrier"
         ),

@@ -31,6 +31,7 @@ def look(**changed: Any) -> dict[str, Any]:
         "stopped": [],
         "entries": {"kernel": 4, "maximum": 100, "internal": 3, "external": 3},
         "links": [{"interface": "eth2", "carrier": True}],
+        "names": [],
         "cards": [],
         "conntrackd": {"general": {"external": {"kind": "cache"}}},
         "last_error": None,
