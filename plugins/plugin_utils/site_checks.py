@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
@@ -61,6 +62,22 @@ def check_hosts(site: Site, addresses: Places, problems: Problems) -> None:
         _check_guest(site, host, problems)
         _check_single_network(host, problems)
         _check_device_names(site, host, problems)
+        _check_names_by_mac(host, problems)
+
+
+def _check_names_by_mac(host: Host, problems: Problems) -> None:
+    """A name of the kernel's own pattern that goes by no MAC may be on any card, once others are renamed."""
+    named = [interface.name for interface in host.interfaces if interface.mac]
+    for interface in host.interfaces if named else []:
+        if not interface.mac and re.fullmatch(r"eth\d+", interface.name):
+            problems.add(
+                host.name,
+                f"node_interfaces.{interface.name}.mac",
+                interface.mac,
+                f"is missing, while {named[0]} is named by its MAC: the kernel gives such names in any order",
+                "give it one too, or one to no interface of this node",
+                follows=False,
+            )
 
 
 def known_network(site: Site, host: str, key: str, name: str, problems: Problems) -> Network | None:
