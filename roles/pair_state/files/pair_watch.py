@@ -44,6 +44,7 @@ AGAIN_SECONDS = 10.0
 """Seconds until what has failed is tried once more."""
 COMMAND_SECONDS = 60.0
 SYSTEMCTL = "/bin/systemctl"
+FLOWS = Path("/etc/systemd/system/pair-flows.socket")
 RULES, VRRP, REPLICATION = "ftfw-nftables.service", "keepalived.service", "conntrackd.service"
 
 
@@ -122,11 +123,14 @@ class Program:
             "keepalived": Listener("keepalived", config.legs),
             "conntrackd": Listener("conntrackd", config.replication),
             "the flowtable": Listener("the flowtable", config.offload),
+            # bound to its card, where the pair has it
+            "pair-flows": Listener("pair-flows", config.replication[:1]),
         }
         self.actions = {
             "keepalived": (SYSTEMCTL, "reload", VRRP),
             "conntrackd": (SYSTEMCTL, "restart", REPLICATION),
             "the flowtable": (SYSTEMCTL, "reload", RULES),
+            "pair-flows": (SYSTEMCTL, "restart", FLOWS.name),
         }
         self.again: dict[str, float] = {}
         self.said: list[str] = []
@@ -203,20 +207,24 @@ class Program:
         if self.stopped_file.exists() and self.result("keepalived", run([SYSTEMCTL, "start", VRRP])):
             self.stopped_file.unlink(missing_ok=True)
 
+    def identity(self, name: str) -> str | None:
+        """Of a process by its file; the others are there as long as the node runs."""
+        if name in self.pid_files:
+            return identity(self.pid_files[name])
+        return None if name == "pair-flows" and not FLOWS.exists() else "kernel"
+
     def watch_cards(self) -> None:
         found = cards()
         said: list[str] = []
         for name, listener in self.listeners.items():
-            # the kernel keeps the flowtable as long as it runs
-            file = self.pid_files.get(name)
-            listener.note(identity(file) if file else "kernel", found)
+            listener.note(self.identity(name), found)
             deaf = listener.deaf(found)
             ready = [interface for interface, lack in deaf.items() if lack is None]
             if ready and self.due(name):
                 error = run(self.actions[name])
                 if self.result(name, error):
                     log(NOTICE, f"{', '.join(ready)}: made anew; {' '.join(self.actions[name][1:])}")
-                    listener.note(identity(file) if file else "kernel", found)
+                    listener.note(self.identity(name), found)
                     listener.told(found)
                     deaf = listener.deaf(found)
             said += sentences(name, deaf)

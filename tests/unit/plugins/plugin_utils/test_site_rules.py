@@ -300,8 +300,8 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     "missing MAC on a machine whose other cards are named by theirs": (
         {"fw-2:guest": None, **{f"{FW2}.{name}.tap": None for name in ("eth0", "eth1", "eth2", "mgmt0")}}
         | {f"{FW2}.eth1.mac": None},
-        "fw-2: node_interfaces.eth1.mac: (empty): is missing, while eth0 is named by its MAC: the kernel gives such "
-        "names in any order; give it one too, or one to no interface of this node",
+        "fw-2: node_interfaces.eth1.mac: (empty): is missing, while eth0 is named by its MAC: the kernel "
+        "gives such names in any order; give it one too, or one to no interface of this node",
     ),
     "MAC read as a number by YAML": (
         {f"{FW2}.eth1.mac": 9_623_652},
