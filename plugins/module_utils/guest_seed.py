@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -82,8 +83,10 @@ def seed_files(identity: Identity) -> list[SeedFile]:
 
 def _link_file(link: Link, management: bool) -> str:
     """As the role node_network writes it, for the program name-cards."""
+    # systemd-udevd can't swap names of the kernel's own pattern, and gets none
+    name = "" if re.fullmatch(r"eth[0-9]+", link.name) else f"Name={link.name}\n"
     return (
-        f"[Match]\nMACAddress={link.mac}\nType=ether\n\n[Link]\n\n"
+        f"[Match]\nMACAddress={link.mac}\nType=ether\n\n[Link]\n{name}\n"
         f"[X-Ftfw]\nName={link.name}\nManagement={'yes' if management else 'no'}\n"
     )
 

@@ -40,7 +40,9 @@ def test_seed_files() -> None:
     assert files["/etc/systemd/network/10-ftfw-eth0.link"].content == (
         "[Match]\nMACAddress=12:34:56:78:9a:01\nType=ether\n\n[Link]\n\n[X-Ftfw]\nName=eth0\nManagement=no\n"
     )
-    assert files["/etc/systemd/network/10-ftfw-mgmt0.link"].content.endswith("Name=mgmt0\nManagement=yes\n")
+    assert files["/etc/systemd/network/10-ftfw-mgmt0.link"].content.endswith(
+        "[Link]\nName=mgmt0\n\n[X-Ftfw]\nName=mgmt0\nManagement=yes\n"
+    )
     assert files["/etc/systemd/network/10-ftfw-mgmt0.network"].content.startswith(
         "[Match]\nMACAddress=12:34:56:78:9a:f1\nType=ether\n"
     )
