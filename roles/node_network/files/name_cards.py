@@ -30,7 +30,7 @@ from pathlib import Path
 ERROR, NOTICE = 3, 5
 """Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
 TRIALS = 5
-PAUSE = 0.05
+PAUSE = 0.1
 """Seconds between two looks at cards that have not come yet."""
 PATTERN = "10-ftfw-*.link"
 _NLMSG, _IFINFOMSG, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=HH")
@@ -215,7 +215,7 @@ def main() -> None:
         "--links", type=Path, default=Path("/etc/systemd/network"), help="folder of .link files"
     )
     parser.add_argument("--run", type=Path, default=Path("/run"), help="where to leave what is wrong")
-    parser.add_argument("--wait", type=float, default=10, help="seconds that cards may take to come")
+    parser.add_argument("--wait", type=float, default=20, help="seconds that cards may take to come")
     chosen = parser.parse_args()
     wanted = read_links(chosen.links)
     if chosen.check:
