@@ -140,8 +140,10 @@ def test_rule_by_hand(roles: tuple[str, str], status: Any) -> None:
 @pytest.mark.long
 def test_table_missing(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
-    with fault(backup, "nft delete table inet ftfw", "systemctl reload ftfw-nftables.service"):
-        wait_for(status, {("ruleset-missing", backup)})
+    # the watch brings it back
+    cause = "systemctl stop pair-watch.service; nft delete table inet ftfw"
+    with fault(backup, cause, "systemctl start pair-watch.service"):
+        wait_for(status, {("ruleset-missing", backup), ("pair-watch-down", backup)})
 
 
 @pytest.mark.long
