@@ -62,6 +62,9 @@ def test_two_existing_machines_are_well_in_both_families(play: Any) -> None:
     assert code == 0, printed
     for family in (4, 6):
         assert any(name["name"].endswith(f"(IPv{family})") for name in document["tests"])
+    # behind -e a word is a text
+    _code, shown, _document = play(inventory="metal", policy_test_only_failed="false")
+    assert "site_policy[0]: lan to wan: smtp, tcp/25 from 10.30.0.25 (IPv4)" in shown
 
 
 def test_no_mutant_of_the_lab_is_unnoticed(play: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,14 @@ def test_there_is_the_lab_a_real_hypervisor_and_a_site_without_any() -> None:
     site = yaml.safe_load((metal / "group_vars" / "all" / "site.yml").read_text())
     both = {name for name, network in site["site_networks"].items() if len(network["prefixes"]) == 2}
     assert both == set(site["site_pairs"]["edge"]["virtual_routers"]) == {"wan", "lan"}
+
+
+def test_what_the_docs_and_playbooks_name_is_there() -> None:
+    for page in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]:
+        text = page.read_text()
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        assert [link for link in links if not (page.parent / link).exists()] == [], page.name
+        playbooks = re.findall(r"\bplaybooks/(\w+)\.yml", text)
+        assert [
+            name for name in playbooks if not (ROOT / f"playbooks/{name}.yml").exists() and name != "NAME"
+        ] == []
