@@ -8,6 +8,9 @@
 # and shared memory of its own; the network and the devices are this machine's. Reports of tests are copied back into this clone.
 # TMPDIR names the folder for the root file system (/var/tmp, some 8 GB for all tests).
 set -eu
+HOME=${HOME:-/root}
+# a machine may start it without any input
+{ : <&0; } 2>/dev/null || exec </dev/null
 
 # All that is carried in from this machine: how names are resolved, pip's configuration and the certificates that it names, and of
 # the environment what pip, proxies and this project's own tests are told. apt's sources are what mmdebstrap writes.
