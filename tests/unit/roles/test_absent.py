@@ -89,13 +89,15 @@ def test_what_a_role_writes_is_removed(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_what_a_role_writes_is_documented(role: str) -> None:
-    folders = [path for path in DOCUMENTED if path in REMOVAL["__remove_whole"]]
+    folders = [
+        path for path in DOCUMENTED if path in (*REMOVAL["__remove_whole"], *REMOVAL["__remove_empty"])
+    ]
     assert {path for path in written(role) - DOCUMENTED if not below(path, folders)} == set()
 
 
 def test_nothing_is_documented_that_no_role_writes() -> None:
     paths = {path for role in ROLES for path in written(role)}
-    kept = {"/var/lib/ftfw/before", "/run", "/etc/sysctl.d"}
+    kept = {"/usr/local/libexec/ftfw", "/var/lib/ftfw/before", "/run", "/etc/sysctl.d"}
     stale = DOCUMENTED - paths - kept - set(REMOVAL["__remove_whole"])
     assert stale == set()
 
@@ -129,3 +131,28 @@ def test_what_programs_leave_in_run_is_removed(role: str) -> None:
     text = "\n".join(path.read_text() for path in templates)
     folders = {f"/run/{name}" for name in re.findall(r"^RuntimeDirectory=(\S+)", text, re.MULTILINE)}
     assert folders - set(REMOVAL["__remove_whole"]) == set()
+
+
+def test_a_network_that_stays_keeps_its_files() -> None:
+    network = written("node_network")
+    others = {path for role in ROLES if role != "node_network" for path in removed(role)}
+    assert not network & others
+    assert [path for path in network if below(path, REMOVAL["__remove_whole"])] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_folder_of_ours_is_left(role: str) -> None:
+    """A folder that is there only for our files goes with the last of them."""
+    folders = {str(Path(path).parent) for path in written(role) - {"/etc/hostname", "/etc/resolv.conf"}}
+    distribution = {
+        "/etc/conntrackd",
+        "/etc/keepalived",
+        "/etc/modules-load.d",
+        "/etc/sysctl.d",
+        "/etc/systemd/network",
+        "/etc/systemd/system",
+        "/etc/udev/rules.d",
+        "/usr/local/sbin",
+    }
+    gone = [*REMOVAL["__remove_whole"], *REMOVAL["__remove_empty"]]
+    assert {folder for folder in folders - distribution if not below(folder, gone)} == set()
