@@ -72,7 +72,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "prerouting|.*_to_.*",
-        "without (iifname|ip6? [sd]addr|(tcp|udp) dport|meta day|meta hour) .*",
+        "without (iifname|(ct original )?ip6? [sd]addr|(tcp|udp) dport|meta day|meta hour) .*",
         ".* ct helper set .*",
         "what else would get it is dropped; where a later entry lets it through, it has a test",
     ),

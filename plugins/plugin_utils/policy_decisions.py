@@ -62,13 +62,19 @@ class Decisions:
         protocol: str,
         number: int,
         moment: Moment = USUAL,
+        asked: Address | None = None,
     ) -> Decision:
-        """Decide about a port, or an ICMP request by its place_of, at some moment."""
+        """Decide about a port, or an ICMP request by its place_of, at some moment.
+
+        `asked` is the virtual address that was asked for, where a port forward leads to the receiver.
+        """
         if sender.version in self.firewall.site.families(way):
             for entry in self._entries(way, protocol, number):
                 if entry.window and not entry.window.holds(moment):
                     continue
-                if within(entry.sources, sender) and within(entry.destinations, receiver):
+                meant = within(entry.destinations, receiver)
+                meant = meant or (asked is not None and within(entry.destinations, asked))
+                if meant and within(entry.sources, sender):
                     return Decision(entry, entry.action)
         return Decision(None, "drop")
 

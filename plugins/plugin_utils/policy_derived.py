@@ -9,14 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_helpers import DIALOGS
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
-    HELPERS,
-    helper_families,
-    helper_type,
-)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
     ERRORS,
     Bench,
@@ -39,7 +33,7 @@ _SOME_PORTS = (("tcp", 40001), ("udp", 40002))
 _SLOWEST = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _FASTEST = 200
 """Packets a second of a limit that a burst of packets can meet."""
-_REPEAT = 20
+REPEAT = 20
 _STRANGE = {4: "source-quench", 6: "100"}
 """An error that no rule speaks of: RFC 792, and one for experiments (RFC 4443, section 2.1)."""
 
@@ -59,7 +53,6 @@ def forward_cases(bench: Bench) -> Iterator[Case]:
         for family in FAMILIES:
             if family not in bench.families(source, destination):
                 yield from _lacking(bench, source, destination, family)
-    yield from _port_forwards(bench)
 
 
 def judged(
@@ -145,7 +138,7 @@ def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Option
                 yield from judged(bench, f"{name}, from port {PATH_PORT}", way, ends, by_chance, entry)
             if protocol == "icmp":
                 if entry.limit is None:
-                    many = {**more, "repeat": _REPEAT}
+                    many = {**more, "repeat": REPEAT}
                     yield case(f"{name}, many at once", *way, *ends, "accept", **many)
             elif (
                 service
@@ -173,10 +166,10 @@ def _limited(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Opti
             continue
         said.add(protocol)
         name = f"{prefix_of(entry, way)}: at most {entry.limit}, {more.get('type', protocol)}"
-        yield case(name, *way, *ends, "limited", **{**more, "repeat": _REPEAT})
+        yield case(name, *way, *ends, "limited", **{**more, "repeat": REPEAT})
     if "icmp" in said:
         for protocol, (port, others) in opened_ports(bench, way, family).items():
-            errors: Options = {"protocol": protocol, "port": port, "by": way[0], "repeat": _REPEAT}
+            errors: Options = {"protocol": protocol, "port": port, "by": way[0], "repeat": REPEAT}
             name = f"{prefix_of(entry, way)}: errors are not limited to {entry.limit}"
             yield case(name, *way, *others, "accept", packet="related", **errors)
             break
@@ -358,92 +351,6 @@ def _lacking(bench: Bench, source: str, destination: str, family: int) -> Iterat
             ends = source, None, bench.stranger(source, family), bench.stranger(destination, family)
             name = f"{source} to {destination}: a family that they don't both have, {protocol}/{port}"
             yield case(name, *ends, "drop", protocol=protocol, port=port)
-
-
-def _port_forwards(bench: Bench) -> Iterator[Case]:
-    site = bench.firewall.site
-    for forward in site.port_forwards:
-        target, virtual = site.forward_target(forward), site.forward_address(forward)
-        if target is None or virtual is None or site.forward_pair(forward) != bench.firewall.pair:
-            continue
-        source, (network, address) = forward.network, target
-        sender = bench.host(source, virtual.version)
-        service = site.services[forward.service]
-        for protocol, port in ports_of(service):
-            name = f"{forward}, {protocol}/{port}"
-            more: Options = {"protocol": protocol, "port": port}
-            hit = source, network, sender, virtual
-            helper = _forward_helper(bench, service, (source, network), (sender, address), more)
-            found = bench.judge((source, network), sender, address, more)
-            if found.entry is None or found.accepts:
-                yield case(name, *hit, "accept", f"dnat to {address}", "no snat", helper, **more)
-                if service.helper in DIALOGS and HELPERS[service.helper] == protocol:
-                    announced: Options = {**more, "packet": "expected", "helper": service.helper}
-                    yield case(f"{name}: what it announces", *hit, "accept", **announced)
-            else:
-                yield case(f"{name}, by {found.entry}", source, None, sender, virtual, found.action, **more)
-            near = bench.not_forwarded(virtual, protocol, port)
-            miss = source, None, sender, virtual
-            yield case(f"{name}: not {protocol}/{near}", *miss, "drop", protocol=protocol, port=near)
-            other = "udp" if protocol == "tcp" else "tcp"
-            if (virtual, other, port) not in bench.forwarded:
-                yield case(f"{name}: not {other}", *miss, "drop", protocol=other, port=port)
-            if protocol == "tcp":
-                yield case(f"{name}: no flow begins with ack", *miss, "drop", flags=["ack"], **more)
-            yield from _not_forwarded(bench, name, (source, network), virtual, address, more)
-            for receiver, where in (
-                (address, "around the virtual address"),
-                (bench.stranger(network, virtual.version), "at another address"),
-            ):
-                yield from _refused(
-                    bench, f"{name}: not {where}", (source, network), (sender, receiver), more
-                )
-            if network in bench.data:
-                neighbour = bench.stranger(network, virtual.version)
-                if forward.hairpin:
-                    back = f"snat to {bench.virtual(network, virtual.version)}"
-                    own = _forward_helper(bench, service, (network, network), (neighbour, address), more)
-                    ends, words = (network, network, neighbour, virtual), (f"dnat to {address}", back, own)
-                    yield case(f"{name}: from {network}", *ends, "accept", *words, **more)
-                else:
-                    inside = network, None, neighbour, virtual
-                    yield case(f"{name}: not from {network}", *inside, "drop", **more)
-
-
-def _not_forwarded(
-    bench: Bench, name: str, way: Way, virtual: Address, address: Address, forwarded: Options
-) -> Iterator[Case]:
-    """What entries let through to the target's network is not to be had at the virtual address."""
-    family, network = virtual.version, way[1]
-    for (source, destination), entries in bench.firewall.ways.items():
-        if destination != network or family not in bench.families(source, network):
-            continue
-        sender = bench.host(source, family)
-        if source != way[0]:
-            if bench.judge((source, network), sender, address, forwarded).accepts:
-                ends = source, None, sender, virtual
-                yield case(f"{name}: not from {source}", *ends, "drop", **forwarded)
-            continue
-        let_in = (
-            more
-            for entry in entries
-            for _what, _service, more in packets_of(bench, entry, family, {})
-            if "port" in more
-            and (virtual, more["protocol"], more["port"]) not in bench.forwarded
-            and bench.judge(way, sender, address, more).accepts
-        )
-        for more in islice(let_in, 1):
-            what = f"{more['protocol']}/{more['port']}"
-            ends = source, None, sender, virtual
-            yield case(f"{name}: not {what}, which is open to {network}", *ends, "drop", **more)
-
-
-def _forward_helper(bench: Bench, service: Service, way: Way, ends: Ends, more: Options) -> str:
-    """The port forward's own helper, which comes first, or that which an entry gives the flow."""
-    own = service.helper
-    if own and HELPERS[own] == more["protocol"] and ends[0].version in helper_families(own):
-        return f"helper {helper_type(own)}"
-    return bench.helper(way, *ends, more)
 
 
 def is_slow(limit: str) -> bool:

@@ -97,9 +97,11 @@ def _helped(firewall: Firewall, way: Way, entry: PolicyEntry) -> Iterator[tuple[
     A match for both families needs no more words: the kernel sets no helper where it has none.
     """
     services = _services_with_helper(firewall, entry)
-    for addresses in address_matches(entry, firewall.site.families(way)) if services else ():
+    for addresses in address_matches(firewall, entry, way) if services else ():
         for service in services:
-            if not set(addresses.families).isdisjoint(helper_families(service.helper or "")):
+            if HELPERS[service.helper or ""] in addresses.protocols and not set(
+                addresses.families
+            ).isdisjoint(helper_families(service.helper or "")):
                 yield addresses, service
 
 
@@ -174,9 +176,9 @@ def _group(firewall: Firewall, way: Way, group: list[PolicyEntry]) -> Commented:
     ]
     rules += [
         rule
-        for addresses in address_matches(entry, firewall.site.families(way))
+        for addresses in address_matches(firewall, entry, way)
         for when in window_matches(entry.window)
-        for protocol, opens in protocol_matches(services, addresses.families)
+        for protocol, opens in protocol_matches(services, addresses)
         for rule in _verdicts(entry, protocol, f"{addresses.text}{opens}{when}")
     ]
     return _comment(group, " to ".join(way)), rules
@@ -229,7 +231,8 @@ def _pings(firewall: Firewall, way: Way, entry: PolicyEntry) -> list[str]:
     services = None if entry.any_service else firewall.services(entry)
     return [
         f"{addresses.text}{match}{when}"
-        for addresses in address_matches(entry, firewall.site.families(way))
+        for addresses in address_matches(firewall, entry, way)
+        if "icmp" in addresses.protocols
         for when in window_matches(entry.window)
         for family in addresses.families
         if (match := icmp_match(services, family))

@@ -25,6 +25,18 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     of_family,
 )
 
+PROTOCOLS = frozenset({"tcp", "udp", "icmp", "other"})
+"""Of an entry's rules: those with ports, ICMP's requests, and whatever else there is."""
+
+
+@dataclass(frozen=True)
+class Leading:
+    """A virtual address that packets are sent on from: to one address, or (None) to some unknown one."""
+
+    virtual: Address
+    target: Address | None
+    protocols: frozenset[str]
+
 
 @dataclass(frozen=True)
 class Firewall:
@@ -91,6 +103,25 @@ class Firewall:
         """The policy entries that this pair stands between."""
         entries = {entry.index: entry for entries in self.ways.values() for entry in entries}
         return [entries[index] for index in sorted(entries)]
+
+    def asked(self, way: Way) -> list[Leading]:
+        """What leads by a virtual address from one network to another."""
+        return self._asked.get(way, [])
+
+    @cached_property
+    def _asked(self) -> dict[Way, list[Leading]]:
+        """Of port forwards it is known; a fragment may lead anything anywhere."""
+        unknown = self.fragments("nat_prerouting")
+        every = [Leading(one, None, PROTOCOLS) for one in self.pair.virtual_addresses() if unknown]
+        found = {way: list(every) for way in self.ways}
+        for forward in self.site.port_forwards:
+            target, address = self.site.forward_target(forward), self.site.forward_address(forward)
+            if target is None or address is None or self.site.forward_pair(forward) != self.pair:
+                continue
+            service = self.site.services[forward.service]
+            kinds = frozenset(name for name, of in (("tcp", service.tcp), ("udp", service.udp)) if of)
+            found.setdefault((forward.network, target[0]), []).append(Leading(address, target[1], kinds))
+        return found
 
     def ways_of(self, entry: PolicyEntry) -> list[Way]:
         return [way for way in entry.ways() if way in self.ways]

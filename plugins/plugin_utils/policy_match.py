@@ -4,20 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_clock import DAYS
-from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import elements
+from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range, covers, elements
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import PROTOCOLS, Firewall, Leading
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import ICMP, IP, one_of, ports
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import ICMP_REQUESTS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
     DAY,
     Addresses,
     PolicyEntry,
+    Way,
     Window,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, Service
 
 OPENS = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
 """What begins a TCP flow; another packet may be of a flow that a takeover is about to make known."""
@@ -52,45 +54,93 @@ class AddressMatch:
 
     families: tuple[int, ...]
     text: str
+    protocols: frozenset[str] = PROTOCOLS
 
 
-def address_matches(entry: PolicyEntry, families: tuple[int, ...]) -> list[AddressMatch]:
+def address_matches(firewall: Firewall, entry: PolicyEntry, way: Way) -> list[AddressMatch]:
     """One match for each family in which both lists have members; without lists, one for all families.
 
     A list without members in a family matches nothing there, and must not become a rule for any address.
+    Where it has a virtual address that leads this way, the match sees what was asked for, before destination
+    NAT; what was asked for at another one is then known by where it goes.
     """
+    families = firewall.site.families(way)
     lists = address_lists(entry)
     if not lists:
         return [AddressMatch(families, "")] if families else []
+    asked = firewall.asked(way)
     return [
-        AddressMatch(
-            (family,),
-            "".join(f"{IP[family]} {side} {_operand(entry, side, of, family)} " for side, of in lists),
-        )
+        match
         for family in families
         if all(of.of_family(family) for _side, of in lists)
+        for match in _in_family(entry, family, asked)
     ]
 
 
+def _in_family(entry: PolicyEntry, family: int, asked: Sequence[Leading]) -> Iterator[AddressMatch]:
+    ip, source, to = IP[family], "", entry.destinations
+    if entry.sources is not None:
+        source = f"{ip} saddr {operand(entry.sources, family, f'policy_{entry.index}.sources')} "
+    if to is None:
+        yield AddressMatch((family,), source)
+        return
+    ranges, leading = to.of_family(family), [one for one in asked if one.virtual.version == family]
+    members = operand(to, family, f"policy_{entry.index}.destinations")
+    named = [one for one in leading if _has(ranges, one.virtual)]
+    if not named:
+        yield AddressMatch((family,), f"{source}{ip} daddr {members} ")
+        return
+    # where nothing was translated, it is the address that the packet goes to
+    yield AddressMatch((family,), f"{source}ct original {ip} daddr {members} ", _protocols(ranges, named))
+    others = [one for one in leading if one not in named and (one.target is None or _has(ranges, one.target))]
+    targets = [one.target for one in others if one.target is not None]
+    if len(targets) < len(others):
+        yield AddressMatch((family,), f"{source}{ip} daddr {members} ")
+    elif targets:
+        inside = one_of(dict.fromkeys(targets))
+        yield AddressMatch((family,), f"{source}{ip} daddr {inside} ", _together(others))
+
+
+def _has(ranges: Sequence[Range], address: Address) -> bool:
+    return covers(ranges, [(int(address), int(address))])
+
+
+def _together(leading: Iterable[Leading]) -> frozenset[str]:
+    return frozenset().union(*(one.protocols for one in leading))
+
+
+def _protocols(ranges: Sequence[Range], named: Sequence[Leading]) -> frozenset[str]:
+    """To a virtual address alone goes only what leads on from there."""
+    numbers = {int(one.virtual) for one in named}
+    alone = all(number in numbers for one in ranges for number in _few(one, len(numbers)))
+    return _together(named) if alone else PROTOCOLS
+
+
 def address_lists(entry: PolicyEntry) -> list[tuple[str, Addresses]]:
-    """What an entry says about addresses, with nft's words for the side."""
-    sides = (("saddr", entry.sources), ("daddr", entry.destinations))
+    """What an entry says about addresses, with the key that says it."""
+    sides = (("sources", entry.sources), ("destinations", entry.destinations))
     return [(side, addresses) for side, addresses in sides if addresses is not None]
 
 
-def _operand(entry: PolicyEntry, side: str, addresses: Addresses, family: int) -> str:
-    name = set_name(entry, side, addresses, family)
+def _few(one: Range, most: int) -> range:
+    """The numbers of a range: of a long one, one more than are wanted."""
+    return range(one[0], min(one[1], one[0] + most) + 1)
+
+
+def operand(addresses: Addresses, family: int, place: str) -> str:
+    """What a match on addresses compares with: a set, or what stands in the rule."""
+    name = set_name(addresses, family, place)
     return f"@{name}" if name else one_of(elements(addresses.of_family(family), family))
 
 
-def set_name(entry: PolicyEntry, side: str, addresses: Addresses, family: int) -> str | None:
-    """Name the set of a named list, or of a list that is too long to stand in a rule."""
+def set_name(addresses: Addresses, family: int, place: str) -> str | None:
+    """Name the set of a named list, or of a list that is too long to stand in a rule, by its place."""
     if addresses.named:
         return f"{addresses.label}_v{family}"
     if len(addresses.of_family(family)) <= _INLINE:
         return None
-    # no name of site_addresses has a dot
-    return f"policy_{entry.index}.{'sources' if side == 'saddr' else 'destinations'}_v{family}"
+    # no name of site_addresses has a dot, as places have
+    return f"{place}_v{family}"
 
 
 def window_matches(window: Window | None) -> list[str]:
@@ -121,16 +171,19 @@ def _clock(minutes: int, seconds: int = 0) -> str:
     return f"{text}:{total % 60:02}" if total % 60 else text
 
 
-def protocol_matches(services: list[Service] | None, families: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+def protocol_matches(services: list[Service] | None, addresses: AddressMatch) -> Iterator[tuple[str, str]]:
     """What opens a flow of some services, or of any (None): the protocol, and its match."""
     if services is None:
-        yield "tcp", OPENS
-        yield "other", "meta l4proto != tcp ct state new"
+        if "tcp" in addresses.protocols:
+            yield "tcp", OPENS
+        if addresses.protocols != {"tcp"}:
+            yield "other", "meta l4proto != tcp ct state new"
         return
     for protocol, ranges in ports_by_protocol(services):
         opens = OPENS if protocol == "tcp" else "ct state new"
-        yield protocol, f"{protocol} dport {ports(ranges)} {opens}"
-    for family in families:
+        if protocol in addresses.protocols:
+            yield protocol, f"{protocol} dport {ports(ranges)} {opens}"
+    for family in addresses.families if "icmp" in addresses.protocols else ():
         match = icmp_match(services, family)
         if match:
             yield "icmp", f"{match} ct state new"

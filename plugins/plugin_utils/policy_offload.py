@@ -16,7 +16,13 @@ from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import address_matches, ports_by_protocol
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Counter, Flowtable, Set, ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
+    Counter,
+    Flowtable,
+    Set,
+    one_of,
+    ports,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helpers_of_flows
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import EXPECTED, PolicyEntry, Way
 
@@ -67,11 +73,15 @@ def _flows(firewall: Firewall, entry: PolicyEntry, way: Way) -> Iterator[str]:
     """The flows of an entry, by what their first packets were. The kernel leaves those of a helper out."""
     incoming, outgoing = map(firewall.device, way)
     services = [service for service in firewall.services(entry) if not service.helper]
-    protocols = [f"{protocol} dport {ports(ranges)}" for protocol, ranges in ports_by_protocol(services)]
-    if entry.any_service:
-        protocols = ["meta l4proto { tcp, udp }"]
-    for addresses in address_matches(entry, firewall.site.families(way)):
-        for match in protocols:
+    found = [
+        (protocol, f"{protocol} dport {ports(ranges)}") for protocol, ranges in ports_by_protocol(services)
+    ]
+    for addresses in address_matches(firewall, entry, way):
+        matches = [match for protocol, match in found if protocol in addresses.protocols]
+        if entry.any_service:
+            both = [protocol for protocol in ("tcp", "udp") if protocol in addresses.protocols]
+            matches = [f"meta l4proto {one_of(both)}"]
+        for match in matches:
             yield (
                 f'iifname "{incoming}" oifname "{outgoing}" {addresses.text}{match} '
                 f"ct state established ct direction original {_ADD}"

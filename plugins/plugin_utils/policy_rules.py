@@ -22,7 +22,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_entries import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_events import events
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_gate import gate_blocks, gate_sets
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import OPENS, ports_by_protocol
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import OPENS, operand, ports_by_protocol
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     ERRORS,
     ICMP,
@@ -63,12 +63,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     helper_type,
     helpers_of_flows,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_sets import entry_sets
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_sets import entry_sets, forward_sets
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_verdict_maps import REFUSED, uses_refused
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     MASQUERADE,
+    PortForward,
     Service,
     of_family,
 )
@@ -88,6 +89,8 @@ class Forwarded:
     virtual: str
     target: str
     hairpin: bool
+    sources: str
+    """A match for those whom it is for, with a blank after it."""
 
     @property
     def helper(self) -> str | None:
@@ -107,6 +110,7 @@ def compile_policy(firewall: Firewall) -> Table:
     helpers = helpers_of_entries(firewall)
     helpers |= {forward.helper for forward in forwards if forward.helper}
     helpers |= {"ftp"} if firewall.probe else set()
+    sets = entry_sets(firewall)
     pings, entries = ping_chains(firewall), entry_chains(firewall)
     return Table(
         TABLE,
@@ -179,7 +183,11 @@ def compile_policy(firewall: Firewall) -> Table:
                 firewall.fragments("nat_postrouting") + _source_nat(firewall, forwards),
             ),
         ),
-        gate_sets(firewall) + offload_sets(firewall) + probe_sets(firewall) + entry_sets(firewall),
+        gate_sets(firewall)
+        + offload_sets(firewall)
+        + probe_sets(firewall)
+        + sets
+        + forward_sets(firewall, sets),
         entry_counters(firewall) + offload_counters(firewall) + probe_counters(firewall),
         flowtables(firewall),
         firewall.fragments("table"),
@@ -203,9 +211,16 @@ def _port_forwards(firewall: Firewall) -> list[Forwarded]:
                 str(virtual),
                 str(address),
                 forward.hairpin,
+                _sources(forward, virtual.version),
             )
         )
     return found
+
+
+def _sources(forward: PortForward, family: int) -> str:
+    if forward.sources is None:
+        return ""
+    return f"{IP[family]} saddr {operand(forward.sources, family, f'forward_{forward.index}.sources')} "
 
 
 def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, ...]:
@@ -214,8 +229,9 @@ def _destination_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Blo
             (
                 forward.comment,
                 [
-                    f"iifname {forward.asked_from} {IP[forward.family]} daddr {forward.virtual} "
-                    f"{protocol} dport {ports(ranges)} dnat {IP[forward.family]} to {forward.target}"
+                    f"iifname {forward.asked_from} {forward.sources}"
+                    f"{IP[forward.family]} daddr {forward.virtual} {protocol} dport {ports(ranges)} "
+                    f"dnat {IP[forward.family]} to {forward.target}"
                     for protocol, ranges in ports_by_protocol([forward.service])
                 ],
             )

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import elements
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_match import address_lists, set_name
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Ranges
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import one_line
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses
 
 _TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
-_SIDES = {"saddr": "sources", "daddr": "destinations"}
 
 
 def entry_sets(firewall: Firewall) -> tuple[Ranges, ...]:
@@ -22,13 +24,28 @@ def entry_sets(firewall: Firewall) -> tuple[Ranges, ...]:
         for family in sorted(used):
             if not all(addresses.of_family(family) for _side, addresses in lists):
                 continue
-            for side, addresses in lists:
-                name = set_name(entry, side, addresses, family)
-                if name is None or name in found:
-                    continue
-                whose = f"site_addresses: {addresses.label}"
-                if not addresses.named:
-                    whose = f"{entry.place}: {_SIDES[side]}: {addresses.label}"
-                members = elements(addresses.of_family(family), family)
-                found[name] = Ranges(name, one_line(whose), _TYPE[family], members)
+            for key, addresses in lists:
+                _add(found, addresses, family, f"policy_{entry.index}.{key}", f"{entry.place}: {key}")
     return tuple(found.values())
+
+
+def forward_sets(firewall: Firewall, known: Iterable[Ranges]) -> tuple[Ranges, ...]:
+    """Those of whom port forwards are for, without those that there are already."""
+    site, before = firewall.site, {one.name: one for one in known}
+    found = dict(before)
+    for forward in site.port_forwards:
+        address = site.forward_address(forward)
+        if forward.sources is None or address is None or site.forward_pair(forward) != firewall.pair:
+            continue
+        where = f"site_port_forwards[{forward.index}]: sources"
+        _add(found, forward.sources, address.version, f"forward_{forward.index}.sources", where)
+    return tuple(one for name, one in found.items() if name not in before)
+
+
+def _add(found: dict[str, Ranges], addresses: Addresses, family: int, place: str, where: str) -> None:
+    """Note the set of a list, where it has one."""
+    name = set_name(addresses, family, place)
+    if name is None or name in found:
+        return
+    whose = f"site_addresses: {addresses.label}" if addresses.named else f"{where}: {addresses.label}"
+    found[name] = Ranges(name, one_line(whose), _TYPE[family], elements(addresses.of_family(family), family))

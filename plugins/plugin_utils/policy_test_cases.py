@@ -248,8 +248,13 @@ class Bench:
     def decisions(self) -> Decisions:
         return Decisions(self.firewall)
 
-    def judge(self, way: Way, sender: Address, receiver: Address, more: Options) -> Decision:
-        """What the policy says of a packet that begins a flow, at the moment that is named there."""
+    def judge(
+        self, way: Way, sender: Address, receiver: Address, more: Options, asked: Address | None = None
+    ) -> Decision:
+        """What the policy says of a packet that begins a flow, at the moment that is named there.
+
+        `asked` is the virtual address that it was sent to, where it is forwarded.
+        """
         moment = read_moment(str(more["at"])) if "at" in more else None
         protocol = str(more["protocol"])
         if protocol == "icmp":
@@ -258,7 +263,7 @@ class Bench:
             number = more["port"]
         else:
             protocol, number = OTHER, 0
-        return self.decisions.judge(way, sender, receiver, protocol, number, moment or USUAL)
+        return self.decisions.judge(way, sender, receiver, protocol, number, moment or USUAL, asked)
 
     def shut(
         self, source: str, destination: str, protocol: str, port: int, *ends: Address, family: int = 0
@@ -272,9 +277,11 @@ class Bench:
     def _any_family(self, *networks: str) -> int:
         return (self.families(*networks) or FAMILIES)[0]
 
-    def helper(self, way: Way, sender: Address, receiver: Address, more: Options) -> str:
+    def helper(
+        self, way: Way, sender: Address, receiver: Address, more: Options, asked: Address | None = None
+    ) -> str:
         """The helper that the entry which lets a flow in gives it, as an expectation."""
-        found = self.judge(way, sender, receiver, more)
+        found = self.judge(way, sender, receiver, more, asked)
         for service in self.firewall.services(found.entry) if found.entry and found.accepts else ():
             if service.helper and HELPERS[service.helper] == more["protocol"]:
                 ranges = service.tcp if more["protocol"] == "tcp" else service.udp
@@ -285,8 +292,8 @@ class Bench:
 
     def ends(self, entry: PolicyEntry, way: Way, family: int) -> list[tuple[Address, Address]]:
         """Senders and receivers of an entry's packets: a pair for all, then one for each further address."""
-        senders = self._members(entry.sources, way[0], family)
-        receivers = self._members(entry.destinations, way[1], family)
+        senders = self.members(entry.sources, way[0], family)
+        receivers = self.members(entry.destinations, way[1], family)
         if not senders or not receivers:
             return []
         return [
@@ -294,7 +301,7 @@ class Bench:
             *((senders[0], receiver) for receiver in receivers[1:]),
         ]
 
-    def _members(self, addresses: Addresses | None, network: str, family: int) -> list[Address]:
+    def members(self, addresses: Addresses | None, network: str, family: int) -> list[Address]:
         """Addresses of a list that can be on a network, or beyond it."""
         if addresses is None:
             return [self.host(network, family)]
@@ -344,6 +351,12 @@ class Bench:
                         for family in site.families((source, destination)):
                             for one in (*_samples(addresses, family), *_neighbours(addresses, family)):
                                 found.setdefault(one, network)
+        for forward in site.port_forwards:
+            address = site.forward_address(forward)
+            if forward.sources is not None and address is not None and forward.network in self.networks:
+                family = address.version
+                for one in (*_samples(forward.sources, family), *_neighbours(forward.sources, family)):
+                    found.setdefault(one, forward.network)
         return {
             one: network
             for one, network in found.items()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_decisions import USUAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived import forward_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_forwards import port_forward_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_own import gate_cases, own_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_probe import probe_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_times import time_cases
@@ -79,7 +80,8 @@ def derived_cases(bench: Bench) -> list[Case]:
     found: dict[str, Case] = {}
     closed_gate = bench.firewall.pair.replication == "external"
     clock = {"at": str(USUAL)} if any(entry.window for entry in bench.firewall.entries) else {}
-    cases = (*forward_cases(bench), *time_cases(bench), *own_cases(bench), *probe_cases(bench))
+    forwarded = (*forward_cases(bench), *port_forward_cases(bench))
+    cases = (*forwarded, *time_cases(bench), *own_cases(bench), *probe_cases(bench))
     for one in ({**clock, **case} for case in cases):
         key = repr({key: value for key, value in one.items() if key != "name"})
         found.setdefault(key, _with_open_gate(one) if closed_gate else one)

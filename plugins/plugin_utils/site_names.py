@@ -14,6 +14,7 @@ ROLES = ("hypervisor", "guest", "firewall", "endpoint")
 NOT_TEXT = ("True", "False", "None")
 """What becomes of the keys yes, no, on, off, true, false, null and ~ that stand without quotes (YAML 1.1)."""
 _ALL, _ANY = {"all": "reads as each of them"}, {"any": "reads as each of them"}
+_SETS = dict.fromkeys(("probe_pings", "probe_forwards"), "is the beginning of a set of the probe's")
 _NETWORKS = {**_ALL, **_ANY, "firewall": "stands for the firewall itself in site_policy_tests"}
 _DEVICES = {
     "lo": "is the loopback interface, which each host has",
@@ -59,7 +60,7 @@ def _names(site: Site) -> Iterator[Named]:
     for name in site.services:
         yield SITE, f"site_services.{name}", name, {}
     for name in site.addresses:
-        yield SITE, f"site_addresses.{name}", name, _ANY
+        yield SITE, f"site_addresses.{name}", name, {**_ANY, **_SETS}
     for pair in site.pairs:
         yield SITE, f"site_pairs.{pair.name}", pair.name, {**_ALL, **_ANY}
         for router in pair.routers:

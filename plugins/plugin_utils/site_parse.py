@@ -65,6 +65,7 @@ CONNECTION_VARIABLES = ("ansible_host", "ansible_connection")
 """Ansible's own: they say which way it comes."""
 MODEL = (*SITE_VARIABLES, *HOST_VARIABLES)
 
+_FORWARD = ("to", "address", "service", "host", "hairpin", "sources")
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,64}}$){_LABEL}(\.{_LABEL})*")
 _GUEST_NAME = re.compile(r"(?=.{1,26}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -93,7 +94,7 @@ def read_site(
         policy=tuple(read_entry(i, value, book) for i, value in enumerate(shared["site_policy"].items())),
         services={**CATALOGUE, **own_services},
         port_forwards=tuple(
-            _port_forward(i, value) for i, value in enumerate(shared["site_port_forwards"].items())
+            _port_forward(i, value, book) for i, value in enumerate(shared["site_port_forwards"].items())
         ),
         source_nat=read_source_nat(shared["site_source_nat"]),
         reverse_path=shared["site_reverse_path"].choice(*REVERSE_PATHS) or "strict",
@@ -192,9 +193,12 @@ def _ports(value: Value) -> tuple[int, int] | None:
     return first, last
 
 
-def _port_forward(index: int, value: Value) -> PortForward:
-    fields = value.section("to", "address", "service", "host", "hairpin", required=["to", "service", "host"])
+def _port_forward(index: int, value: Value, book: AddressBook) -> PortForward:
+    fields = value.section(*_FORWARD, required=["to", "service", "host"])
     host = fields["host"].text() or ""
+    if isinstance(value.raw, dict) and "sources" in value.raw and not fields["sources"].given:
+        # what came out empty would let in anybody
+        fields["sources"].wrong("is empty", "name addresses, or leave the key out for any")
     literal = re.fullmatch(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", host)
     return PortForward(
         index,
@@ -203,6 +207,7 @@ def _port_forward(index: int, value: Value) -> PortForward:
         service=fields["service"].name() or "",
         host=(fields["host"].address() or "") if literal else host,
         hairpin=fields["hairpin"].boolean(False),
+        sources=book.listed(fields["sources"]),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_lists import WiderLists, wider_lists
+from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import covers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.service_spans import Decided, Span, service_spans
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import (
     Addresses,
@@ -22,12 +23,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import
     Way,
     Window,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import PortForward, Service, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, PortForward, Service, Site
 
 Condition = tuple[Optional[Addresses], Optional[Addresses], Optional[Window]]
 
 
 Decisions = dict[Condition, dict[str, Decided]]
+_ALWAYS: Condition = (None, None, None)
 
 
 def find_contradictions(site: Site) -> Iterator[tuple[PolicyEntry, PolicyEntry]]:
@@ -119,27 +121,40 @@ def _meet(spans: Iterable[Span], others: Sequence[Span]) -> bool:
 
 
 def find_shut_forwards(site: Site) -> Iterator[tuple[PortForward, tuple[PolicyEntry, ...]]]:
-    """Find port forwards that entries about any address and time don't let through."""
-    decisions: dict[Way, Decisions] = {}
-    for entry in site.policy:
-        if (entry.sources, entry.destinations, entry.window) == (None, None, None):
-            for way in entry.ways():
-                known = decisions.setdefault(way, {}).setdefault((None, None, None), {})
+    """Find port forwards that entries about any of their senders, at any time, don't let through."""
+    places = {entry.index: entry for entry in site.policy}
+    always = [entry for entry in site.policy if entry.window is None]
+    for forward in site.port_forwards:
+        target, virtual = site.forward_target(forward), site.forward_address(forward)
+        if target is None or virtual is None:
+            continue
+        known: dict[str, Decided] = {}
+        for entry in always:
+            if (forward.network, target[0]) in entry.ways() and _is_about(
+                entry, forward, (virtual, target[1])
+            ):
                 for protocol, first, last in service_spans(_services(site, entry)):
                     known.setdefault(protocol, Decided()).decide(first, last, entry.index)
-    places = {entry.index: entry for entry in site.policy}
-    for forward in site.port_forwards:
-        target = site.forward_target(forward)
-        if target is None:
-            continue
-        known_ways = decisions.get((forward.network, target[0]), {})
         spans = [
             span for span in service_spans([site.services[forward.service]]) if span[0] in ("tcp", "udp")
         ]
-        left, found = _undecided(known_ways, spans, [(None, None, None)])
+        left, found = _undecided({_ALWAYS: known}, spans, [_ALWAYS])
         entries = tuple(places[index] for index in sorted(found))
         if entries and not left and not any(entry.accepts for entry in entries):
             yield forward, entries
+
+
+def _is_about(entry: PolicyEntry, forward: PortForward, receivers: Iterable[Address]) -> bool:
+    """Whether an entry is about all senders of a port forward: it sees what they ask for, and who answers."""
+    to = entry.destinations
+    if to is not None and not any(
+        covers(to.of_family(one.version), [(int(one), int(one))]) for one in receivers
+    ):
+        return False
+    family = next(iter(receivers)).version
+    if entry.sources is None or forward.sources is None:
+        return entry.sources is None
+    return covers(entry.sources.of_family(family), forward.sources.of_family(family))
 
 
 def _services(site: Site, entry: PolicyEntry) -> list[Service] | None:

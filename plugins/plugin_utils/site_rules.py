@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
     known_network,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_consequences import without_consequences
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_forwards import check_sources, warn_of_virtual
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import check_fragments
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import check_gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import check_groups, check_names
@@ -92,6 +93,7 @@ def load_site(
         raise SiteError(without_consequences(problems))
     warn_of_policy(site, warnings)
     warn_of_unreplicated(site, warnings)
+    warn_of_virtual(site, warnings)
     warn_of_prefixes(site, warnings)
     warn_of_reach(site, warnings)
     return replace(site, warnings=tuple(warnings.lines()))
@@ -278,6 +280,7 @@ def _check_port_forwards(site: Site, problems: Problems) -> None:
         if network is None or not _check_forward_address(site, key, forward, problems):
             continue
         _check_forward_host(site, key, forward, problems)
+        check_sources(site, forward, problems)
         address = site.forward_address(forward)
         if service is None or address is None:
             continue

@@ -180,7 +180,7 @@ class SourceNat:
 class PortForward:
     """A service on a virtual address that a host behind the pair answers; `host` is a name or an address.
 
-    With `hairpin` the host's own network reaches it by that address, too.
+    With `hairpin` the host's own network reaches it by that address, too. `sources` bounds who does at all.
     """
 
     index: int
@@ -189,6 +189,7 @@ class PortForward:
     service: str
     host: str | Address
     hairpin: bool = False
+    sources: Addresses | None = None
 
     def __str__(self) -> str:
         return f"site_port_forwards[{self.index}]: {self.service}"

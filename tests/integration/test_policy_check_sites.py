@@ -137,6 +137,7 @@ ADDRESSES = {
     "elsewhere": ["192.168.2.64/26", "198.51.100.0/24", "2001:db8:2:0:40::/80"],
     "servers": ["192.168.0.4", "203.0.113.7", "2001:db8:0:0::4"],
 }
+PUBLIC = {**ADDRESSES, "public": [*VIRTUAL, "192.168.2.64/26", "2001:db8:2:0:40::/80"]}
 ENTRIES: list[dict[str, Any]] = [
     {**OUT, "services": ["ssh"], "sources": ["elsewhere"], "action": "drop", "counter": True},
     {**OUT, "services": ["ssh", "ftp"], "sources": ["client", "elsewhere"], "destinations": ["omarine"]},
@@ -192,6 +193,26 @@ BESIDE: list[dict[str, Any]] = [
     {"from": "outside", "to": "inside", "services": ["smtp"]},
     {"from": "dmz", "to": "inside", "services": ["http", "ssh"]},
 ]
+GAME = {"game": {"tcp": [7777, "7800-7810"], "udp": [7777]}, "talk": {"udp": [5000]}, **BARE}
+SOME_ONE = ["192.168.0.9", "2001:db8::9"]
+ASKED_FOR: list[dict[str, Any]] = [
+    {**BACK, "services": ["game"], "sources": ["servers"], "destinations": ["public"], "action": "reject"},
+    {**BACK, "services": ["http", "talk"], "sources": SOME_ONE, "destinations": ["public"], "log": True},
+    {**BACK, "services": ["ftp"], "destinations": list(VIRTUAL), "limit": "1/second", "counter": True},
+    {**BACK, "services": ["game"], "destinations": [VIRTUAL[0], "192.168.2.9"], "time": NIGHTS},
+    {**BACK, "services": "any", "destinations": list(VIRTUAL), "action": "drop"},
+    {**BACK, "services": ["ssh", "ping"]},
+]
+ASKED_FORWARDS = [
+    {"to": "outside", "service": service, "host": "client", "address": one}
+    for service in ("http", "bare", "game", "talk")
+    for one in VIRTUAL
+]
+FOR_SOME = [
+    {**forward, "sources": ["servers", "192.168.0.64/26", "2001:db8:0:0:40::/80"]}
+    for forward in DUAL_FORWARDS
+]
+HAIRPIN_FOR_SOME = [{**each, "hairpin": True, "sources": ["elsewhere", "servers"]} for each in DUAL_FORWARDS]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,
@@ -233,6 +254,15 @@ SITES: dict[str, Callable[[], HostVars]] = {
     ),
     "a helper on one way": lambda: three(site_policy=ONE_WAY, site_services=BARE, site_port_forwards=[]),
     "port forwards beside entries": lambda: three(site_policy=BESIDE, site_port_forwards=FORWARDS),
+    "what was asked for": lambda: dual_served(
+        site_addresses=PUBLIC,
+        site_services=GAME,
+        site_policy=ASKED_FOR,
+        site_port_forwards=ASKED_FORWARDS,
+        site_probes=None,
+    ),
+    "port forwards for some": lambda: dual_served(site_addresses=ADDRESSES, site_port_forwards=FOR_SOME),
+    "hairpin for some": lambda: dual_served(site_addresses=ADDRESSES, site_port_forwards=HAIRPIN_FOR_SOME),
     "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
 }
 
@@ -324,6 +354,23 @@ def test_no_change_of_destination_nat_goes_unnoticed(monkeypatch: pytest.MonkeyP
     assert not [one for one in mutation["unnoticed"] if one["change"].startswith("without tcp")], mutation
 
 
+@pytest.mark.parametrize(
+    ("name", "chains"),
+    [
+        ("what was asked for", "outside_to_inside|nat_prerouting|public_v."),
+        ("port forwards for some", "nat_prerouting|servers_v."),
+    ],
+)
+def test_no_change_of_what_was_asked_for_goes_unnoticed(
+    name: str, chains: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutation = mutated(SITES[name](), monkeypatch, chains)
+    changes = " ".join(
+        one["change"] for one in mutation["unnoticed"] if "dnat" in one["rule"] and "probe" not in one["rule"]
+    )
+    assert mutation["noticed"] > 20 and "saddr" not in changes
+
+
 def test_an_error_in_a_fragment_is_told_by_the_sites_own_line() -> None:
     site = built(with_site(site_fragments=[{"place": "forward", "text": "# mine\nip saddr 10.0.0.1 acept"}]))
     view = policy_test_view(site, "fw-1", ())
@@ -360,6 +407,44 @@ BY_HAND: list[dict[str, Any]] = [
 ]
 
 
+AT_THE_PUBLIC = {**BACK, "destination": VIRTUAL[0]}
+AT_THE_SIXTH = {**BACK, "destination": VIRTUAL[1]}
+TO_CLIENT = ["accept", "dnat to 192.168.2.3", "no snat"]
+ASKED_BY_HAND: list[dict[str, Any]] = [
+    {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.4", "expected": "reject"},
+    {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.5", "expected": "drop"},
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.9", "expected": TO_CLIENT},
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.8", "expected": "drop"},
+    {**AT_THE_SIXTH, "service": "http", "source": "2001:db8::9", "expected": ["accept", "no snat"]},
+    {**AT_THE_SIXTH, "service": "http", "source": "2001:db8::8", "expected": "drop"},
+    {**AT_THE_SIXTH, "port": "tcp/21", "expected": ["accept", "helper ftp"]},
+    {**BACK, "service": "http", "destination": "192.168.2.3", "source": "192.168.0.9", "expected": "drop"},
+    {**BACK, "service": "ssh", "destination": "192.168.2.3", "expected": ["accept", "no dnat"]},
+]
+FRIEND = ["192.168.0.6"]
+AT_DMZ = {"from": "outside", "to": "dmz", "service": "http", "destination": "192.168.0.100"}
+INSIDE_FIRST: list[dict[str, Any]] = [
+    {
+        "from": "outside",
+        "to": "dmz",
+        "services": ["http"],
+        "destinations": ["192.168.3.80"],
+        "sources": FRIEND,
+    },
+    {"from": "outside", "to": "dmz", "services": "any", "destinations": ["192.168.0.100"], "action": "drop"},
+]
+FIRST_BY_HAND: list[dict[str, Any]] = [
+    {**AT_DMZ, "source": FRIEND[0], "expected": ["accept", "dnat to 192.168.3.80"]},
+    {**AT_DMZ, "source": "192.168.0.7", "expected": "drop"},
+    {**AT_DMZ, "to": "inside", "service": "ssh", "source": "192.168.0.7", "expected": ["accept", "no snat"]},
+]
+FOR_SOME_BY_HAND: list[dict[str, Any]] = [
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.4", "expected": TO_CLIENT},
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.127", "expected": TO_CLIENT},
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.128", "expected": "drop"},
+    {**AT_THE_SIXTH, "service": "http", "source": "2001:db8::4", "expected": ["accept", "no snat"]},
+    {**AT_THE_SIXTH, "service": "http", "source": "2001:db8::5", "expected": "drop"},
+]
 SIX = {"family": 6}
 TO_SIX = {"destination": "2001:db8::100", **SIX}
 IN_IPV6: list[dict[str, Any]] = [
@@ -381,6 +466,9 @@ IN_IPV6: list[dict[str, Any]] = [
 @pytest.mark.parametrize(
     ("hostvars", "by_hand"),
     [
+        pytest.param(SITES["what was asked for"](), ASKED_BY_HAND, id="what was asked for"),
+        pytest.param(three(site_policy=INSIDE_FIRST), FIRST_BY_HAND, id="hosts before the virtual address"),
+        pytest.param(SITES["port forwards for some"](), FOR_SOME_BY_HAND, id="port forwards for some"),
         pytest.param(three(site_source_nat={"outside": "virtual_address"}), BY_HAND, id="three networks"),
         pytest.param(
             dual_served(

@@ -26,6 +26,7 @@ ROUTERS: dict[str, dict[str, object]] = {
     "outside": {"vrid": 62, "addresses": ["192.168.0.100"]},
 }
 SPARE = {"network": "outside", "mac": "12:34:56:78:9a:41", "tap": "net41"}
+HTTP = {"to": "outside", "service": "http", "host": "client"}
 TWO_PREFIXES: dict[str, object] = {
     "all:site_networks.outside.prefixes": ["192.168.0.0/24", "203.0.113.0/24"],
 }
@@ -219,6 +220,30 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         {"all:site_addresses": {"any": ["10.9.0.0/24"]}},
         "all: site_addresses.any: any: reads as each of them; choose another name",
     ),
+    "addresses named as a set of the probe's": (
+        {"all:site_addresses": {"probe_pings": ["10.9.0.0/24"]}},
+        "all: site_addresses.probe_pings: probe_pings: is the beginning of a set of the probe's; "
+        "choose another name",
+    ),
+    "a port forward for a family that it is not of": (
+        {"all:site_port_forwards": [{**HTTP, "sources": ["2001:db8::/32"]}]},
+        "all: site_port_forwards[0].sources: 2001:db8::/32: has no address of IPv4, which 192.168.0.100 is "
+        "of; name addresses of that family",
+    ),
+    "a port forward for nobody": (
+        {"all:site_port_forwards": [{**HTTP, "sources": []}]},
+        "all: site_port_forwards[0].sources: []: an empty list matches nothing; "
+        "name addresses, or leave it out for any",
+    ),
+    "a port forward for what came out empty": (
+        {"all:site_port_forwards": [{**HTTP, "sources": None}]},
+        "all: site_port_forwards[0].sources: (empty): is empty; name addresses, or leave the key out for any",
+    ),
+    "a hairpin for none of its neighbours": (
+        {"all:site_port_forwards": [{**HTTP, "hairpin": True, "sources": ["192.168.0.0/24"]}]},
+        "all: site_port_forwards[0].sources: 192.168.0.0/24: has nobody of network inside, for whom hairpin "
+        "is; name some, or leave hairpin out",
+    ),
     "a network named no": (
         {"all:site_networks.False": {"prefixes": ["10.9.0.0/24"]}},
         "all: site_networks.False: False: YAML takes this name for no text; "
@@ -339,6 +364,7 @@ def test_names_are_told_apart_from_groups(lab: HostVars) -> None:
     ]
 
 
+INTO = {"from": "outside", "to": "inside", "services": ["http"]}
 RIGHT: dict[str, dict[str, object]] = {
     "a gateway on both": gateways("192.168.0.254", "192.168.0.254"),
     "a gateway of each family on both": {
@@ -352,6 +378,18 @@ RIGHT: dict[str, dict[str, object]] = {
         f"{FW2}.eth0.addresses": ["192.168.0.2", "169.254.9.2"],
     },
     "a name that YAML knows, in quotes": {"all:site_addresses": {"no": ["10.9.0.0/24"]}},
+    "an entry about a virtual address": {
+        "all:site_policy.1": {**INTO, "sources": ["10.9.0.0/24"], "destinations": ["192.168.0.100"]},
+        "all:site_port_forwards": [HTTP],
+    },
+    "an entry about what a fragment may translate": {
+        "all:site_policy.1": {**INTO, "destinations": ["192.168.0.100"]},
+        **fragment("tcp dport 8080 dnat ip to 192.168.2.3:80", "nat_prerouting"),
+    },
+    "a port forward whose sources another one shuts out": {
+        "all:site_policy.1": {**INTO, "sources": ["10.0.0.0/9"], "action": "drop"},
+        "all:site_port_forwards": [{**HTTP, "sources": ["10.0.0.0/8"]}],
+    },
     "a fragment by networks": fragment(
         "# not @interface(nowhere)\n"
         'iifname { @interface(outside), @interface( inside ) } log prefix "@interface(nowhere) " accept'
@@ -407,6 +445,33 @@ WARNED: dict[str, tuple[dict[str, object], str]] = {
         {"fw-1:ansible_host": "192.168.0.1"},
         "fw-1: ansible_host: 192.168.0.1: is on network outside, where the firewall takes no ssh; "
         "connect to 10.255.0.1",
+    ),
+    "an entry about a virtual address that nothing leads on from": (
+        {"all:site_policy.1": {**INTO, "destinations": ["192.168.0.100"]}},
+        "all: site_policy[1].destinations: 192.168.0.100: the firewalls' own addresses, and no port forward "
+        "leads from them to inside, so that the entry matches nothing; "
+        "name whoever it is about, or declare the port forward",
+    ),
+    "an entry from a virtual address": (
+        {"all:site_policy.1": {**INTO, "sources": ["192.168.0.100", "192.168.0.2"]}},
+        "all: site_policy[1].sources: 192.168.0.100, 192.168.0.2: the firewalls' own addresses, which "
+        "nothing is forwarded from; name whoever begins the flows",
+    ),
+    "a port forward that an entry about its virtual address shuts": (
+        {
+            "all:site_policy.1": {**INTO, "destinations": ["192.168.0.0/24"], "action": "drop"},
+            "all:site_port_forwards": [HTTP],
+        },
+        "all: site_port_forwards[0]: http: nothing comes through, because of site_policy[1], which comes "
+        "before port forwards; accept it in an entry before that one",
+    ),
+    "a port forward whose sources an entry shuts out": (
+        {
+            "all:site_policy.1": {**INTO, "sources": ["10.0.0.0/8"], "action": "drop"},
+            "all:site_port_forwards": [{**HTTP, "sources": ["10.9.0.0/24"]}],
+        },
+        "all: site_port_forwards[0]: http: nothing comes through, because of site_policy[1], which comes "
+        "before port forwards; accept it in an entry before that one",
     ),
     "a fragment's interface that is misspelt": (
         fragment("iifname eth9 accept"),

@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who reaches a port forward, and entries that speak of virtual addresses which nothing leads on from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range, covers
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, PortForward, Site
+
+
+def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:
+    """Those whom a port forward is for need an address of its family; with `hairpin` neighbours, too."""
+    address, target = site.forward_address(forward), site.forward_target(forward)
+    if forward.sources is None or address is None:
+        return
+    key, label = f"site_port_forwards[{forward.index}].sources", forward.sources.label
+    ranges = forward.sources.of_family(address.version)
+    if forward.sources.families() and not ranges:
+        wrong = f"has no address of IPv{address.version}, which {address} is of"
+        problems.add(SITE, key, label, wrong, "name addresses of that family")
+    elif ranges and forward.hairpin and target is not None:
+        prefixes = site.networks[target[0]].prefixes_of_family(address.version)
+        if not any(_meet(ranges, (int(one[0]), int(one[-1]))) for one in prefixes):
+            wrong = f"has nobody of network {target[0]}, for whom hairpin is"
+            problems.add(SITE, key, label, wrong, "name some, or leave hairpin out")
+
+
+def warn_of_virtual(site: Site, warnings: Problems) -> None:
+    """Tell of entries that match nothing, because of the pair's own addresses in them."""
+    for forward in site.port_forwards:
+        if forward.sources is not None and not forward.sources.families():
+            warnings.add(
+                SITE,
+                f"site_port_forwards[{forward.index}].sources",
+                forward.sources.label,
+                "has no address, so that nothing is forwarded",
+                "add one, or leave the port forward out",
+            )
+    own = site.virtual_and_firewall_addresses()
+    for entry in site.policy:
+        if entry.sources is not None and _only(entry.sources, own):
+            warnings.add(
+                SITE,
+                f"{entry.place}.sources",
+                entry.sources.label,
+                "the firewalls' own addresses, which nothing is forwarded from",
+                "name whoever begins the flows",
+            )
+        if entry.destinations is not None and _only(entry.destinations, own) and not _leads(site, entry):
+            warnings.add(
+                SITE,
+                f"{entry.place}.destinations",
+                entry.destinations.label,
+                f"the firewalls' own addresses, and no port forward leads from them to "
+                f"{', '.join(entry.to_networks)}, so that the entry matches nothing",
+                "name whoever it is about, or declare the port forward",
+            )
+
+
+def _only(addresses: Addresses, own: Iterable[Address]) -> bool:
+    """Whether a list has some of these addresses and no others."""
+    numbers = {family: {int(one) for one in own if one.version == family} for family in (4, 6)}
+    ranges = [(family, one) for family in addresses.families() for one in addresses.of_family(family)]
+    return bool(ranges) and all(
+        last - first < len(numbers[family]) and numbers[family].issuperset(range(first, last + 1))
+        for family, (first, last) in ranges
+    )
+
+
+def _leads(site: Site, entry: PolicyEntry) -> bool:
+    """Whether a port forward, or maybe a fragment, leads from an entry's destinations along its way."""
+    if any(fragment.place == "nat_prerouting" for fragment in site.fragments):
+        return True
+    for forward in site.port_forwards:
+        address, target = site.forward_address(forward), site.forward_target(forward)
+        if address is not None and target is not None and (forward.network, target[0]) in entry.ways():
+            of = entry.destinations.of_family(address.version) if entry.destinations else ()
+            if covers(of, [(int(address), int(address))]):
+                return True
+    return False
+
+
+def _meet(ranges: Iterable[Range], other: Range) -> bool:
+    return any(first <= other[1] and other[0] <= last for first, last in ranges)
