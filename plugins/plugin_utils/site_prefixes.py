@@ -65,13 +65,15 @@ def check_present(
 ) -> None:
     """An address is of no use to a pair where a node has none in its prefix, and so no way to it.
 
-    A node without an address of the whole family is told elsewhere.
+    A node without an address of the whole family is told elsewhere, and so is one whose address is outside
+    its network.
     """
     absent = [
         name
         for name in absent_from(site, pair, network.name, prefix)
         if (interface := site.hosts[name].interface_on(network.name)) is not None
-        and prefix.version in {own.version for own in interface.addresses}
+        and (own := [one for one in interface.addresses if one.version == prefix.version])
+        and all(network.prefix_of(one) for one in own)
     ]
     if absent:
         problems.add(

@@ -131,6 +131,11 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         "address in 203.0.113.0/24 of network outside, and so no way there; "
         "give them one, or write an address of another prefix",
     ),
+    "a node's address outside its network, which leaves it without a way to others": (
+        {f"{FW1}.eth0.addresses": ["192.168.1.1"]},
+        "fw-1: node_interfaces.eth0.addresses: 192.168.1.1: is outside network outside; "
+        "use an address of 192.168.0.0/24",
+    ),
     "a virtual address in a prefix that one node has no address in": (
         {
             "all:site_networks.outside.prefixes": ["192.168.0.0/24", "2001:db8::/64", "2001:db8:9::/64"],
