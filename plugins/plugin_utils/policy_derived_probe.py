@@ -53,7 +53,8 @@ def _running(bench: Bench, path: ProbePath) -> Iterator[Case]:
     yield case(f"{name}: no broken ping", *ends, "drop", protocol="icmp", broken=True)
     other = "timestamp-request" if path.family == 4 else "mld-listener-query"
     if _refuses_type(bench, path, other):
-        yield case(f"{name}: no {other}", *ends, "drop", protocol="icmp", type=other)
+        # one that is for the link alone would not come further than that by itself
+        yield case(f"{name}: no {other}", *ends, "drop", protocol="icmp", type=other, hops=64)
     yield from _foreign_pings(bench, path)
     yield from _forwards(bench, path)
 

@@ -257,11 +257,13 @@ class Bench:
         """
         moment = read_moment(str(more["at"])) if "at" in more else None
         protocol = str(more["protocol"])
-        if protocol == "icmp":
-            number = place_of(_KINDS[sender.version][more.get("type", "echo-request")])
+        kind = _KINDS[sender.version].get(more.get("type", "echo-request"))
+        if protocol == "icmp" and kind:
+            number = place_of(kind)
         elif protocol in ("tcp", "udp"):
             number = more["port"]
         else:
+            # a request of ICMP that no service can name is one of those
             protocol, number = OTHER, 0
         return self.decisions.judge(way, sender, receiver, protocol, number, moment or USUAL, asked)
 
