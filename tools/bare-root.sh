@@ -86,8 +86,11 @@ remove() {
     code=$?
     trap '' INT TERM HUP
     trap - EXIT
-    [ ! -s "$folder/init" ] || kill -KILL "$(cat "$folder/init")" 2>/dev/null || true
-    [ -z "$starter" ] || wait "$starter" || true
+    if [ "$starter" ]; then
+        # the first process of the root; before there is one, that of mmdebstrap, whose end ends mmdebstrap
+        kill -KILL "$(cat "$folder/init" 2>/dev/null || echo "$starter")" 2>/dev/null || true
+        wait "$starter" || true
+    fi
     (
         cd "$folder/root/root/ftfw" 2>/dev/null || exit 0
         for report in $carried_reports; do
@@ -98,8 +101,19 @@ remove() {
         [ ! -d "$container" ] ||
             find /sys/fs/cgroup -depth -type d -path "*$(basename "$container")*" -exec rmdir {} \; 2>/dev/null || true
     done
-    rm -rf --one-file-system "$folder"
+    # what was killed may take a moment
+    rm -rf --one-file-system "$folder" 2>/dev/null || { sleep 2; rm -rf --one-file-system "$folder"; }
     exit "$code"
+}
+
+# In the background, for a shell that waits heeds signals at once; but what runs there shall be told of Ctrl-C.
+attended() { # COMMAND...
+    env --default-signal=INT,QUIT "$@" <&0 &
+    starter=$!
+    code=0
+    wait "$starter" || code=$?
+    starter=''
+    return "$code"
 }
 
 [ "$(id -u)" = 0 ] || die "a root file system is made by root"
@@ -116,15 +130,11 @@ folder=$(mktemp -d "${TMPDIR:-/var/tmp}/ftfw-bare.XXXXXX")
 # apt reads it as a user without rights
 chmod 0755 "$folder"
 say "makes a root file system of $suite in $folder"
-mmdebstrap --quiet --mode=root --variant=minbase --include=git,ca-certificates "$suite" "$folder/root"
+attended unshare --mount --pid --fork --kill-child --mount-proc \
+    mmdebstrap --quiet --mode=root --variant=minbase --include=git,ca-certificates "$suite" "$folder/root"
 carry_in "$folder/root"
 git clone --quiet --depth 1 "file://$clone" "$folder/root/root/ftfw"
 say "runs in it: $*"
-# In the background, for a shell that waits heeds signals at once; but what runs there shall be told of Ctrl-C.
 # shellcheck disable=SC2016 # for the shell inside to expand
-env --default-signal=INT,QUIT unshare --mount --pid --fork --kill-child --propagation private \
-    "$program" --enter "$folder" /bin/sh -c 'umount -l /mnt; cd /root/ftfw; "$@"; exit $?' sh "$@" <&0 &
-starter=$!
-code=0
-wait "$starter" || code=$?
-exit "$code"
+attended unshare --mount --pid --fork --kill-child --propagation private \
+    "$program" --enter "$folder" /bin/sh -c 'umount -l /mnt; cd /root/ftfw; "$@"; exit $?' sh "$@"
