@@ -115,10 +115,11 @@ def _test(index: int, value: Value, site: Site) -> PolicyTest | Otherwise | None
     if not (sender or receiver) and not any(
         all(network.prefixes_of_family(family) for network in named) for family in families
     ):
-        value.wrong("these networks have no such family in common", "name another family, or leave it out")
+        right = "name another family, or leave it out"
+        value.wrong("these networks have no such family in common", right, follows=True)
         return None
     if not any(_stands_between(site, pair, *ends) for pair in site.pairs):
-        value.wrong("no pair has interfaces on both networks", "name networks of one pair")
+        value.wrong("no pair has interfaces on both networks", "name networks of one pair", follows=True)
         return None
     return PolicyTest(
         index, ends[0], ends[1], service, expected, sender, receiver, families, fields["name"].text(), at
@@ -142,26 +143,28 @@ def _otherwise(index: int, value: Value, site: Site) -> Otherwise | None:
 def _network(value: Value, site: Site) -> str:
     name = value.text() or ""
     if name and name != FIREWALL and name not in site.networks:
-        value.wrong("unknown network", nearest(name, [*site.networks, FIREWALL]))
+        value.wrong("unknown network", nearest(name, [*site.networks, FIREWALL]), follows=True)
     return name
 
 
 def _address(value: Value, network: str, site: Site) -> Address | None:
     """An address, or the name of a host with one on that network."""
-    text = value.text()
-    if text is None or not re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", text):
+    text = value.raw
+    if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", text):
         return value.address()
     host = site.hosts.get(text)
     if host is None:
-        value.wrong("is not in the inventory", nearest(text, site.hosts))
+        value.wrong("is not in the inventory", nearest(text, site.hosts), follows=True)
         return None
     interface, bridge = host.interface_on(network), host.bridge_on(network)
     found = [
         *(interface.addresses if interface else ()),
         *(address.ip for address in (bridge.addresses if bridge else ())),
     ]
+    if not found and network not in (*site.networks, FIREWALL):
+        return None
     if not found:
-        value.wrong(f"has no address on network {network}", "write the address")
+        value.wrong(f"has no address on network {network}", "write the address", follows=True)
         return None
     return found[0]
 
@@ -169,12 +172,13 @@ def _address(value: Value, network: str, site: Site) -> Address | None:
 def _service(value: Value, fields: Mapping[str, Value], site: Site) -> Service | None:
     service, port = fields["service"].text(), fields["port"].raw
     if (service is None) == (port is None or port == ""):
-        value.wrong("needs either service or port", "name a service, or write port: tcp/80")
+        right = "name a service, or write port: tcp/80"
+        value.wrong("needs either service or port", right, follows=True)
         return None
     if service is None:
         return _port(fields["port"])
     if service not in site.services:
-        fields["service"].wrong("unknown service", nearest(service, site.services))
+        fields["service"].wrong("unknown service", nearest(service, site.services), follows=True)
         return None
     return site.services[service]
 

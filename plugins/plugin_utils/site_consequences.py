@@ -40,13 +40,16 @@ _ENTRY = re.compile(r"site_policy\[[0-9]+\]")
 
 def without_consequences(problems: Problems) -> Problems:
     """Leave out what may follow from a value that could not be read."""
-    holes = [one for one in problems.found.values() if one.hole and not _alone(one)]
+    all_holes = [one for one in problems.found.values() if one.hole]
+    holes = [one for one in all_holes if not _alone(one)]
     kept = Problems()
     told: set[tuple[str, str, str]] = set()
     for problem in problems:
         # a second look at the same value finds nothing else
         place = (problem.host, problem.key, render(problem.value))
         if place in told or (problem.follows and any(_follows(problem, hole) for hole in holes)):
+            continue
+        if not problem.hole and any(_within(problem, hole) for hole in all_holes):
             continue
         if problem.hole:
             told.add(place)
@@ -56,6 +59,15 @@ def without_consequences(problems: Problems) -> Problems:
 
 def _alone(problem: Problem) -> bool:
     return problem.value is not None and _ALONE.fullmatch(problem.key) is not None
+
+
+def _within(problem: Problem, hole: Problem) -> bool:
+    """Whether it is about the same value, a part of it, or what the same section lacks."""
+    if problem.host != hole.host:
+        return False
+    if problem.value is None and _place(problem.key) == _place(hole.key):
+        return True
+    return problem.key == hole.key or problem.key.startswith((f"{hole.key}.", f"{hole.key}["))
 
 
 def _follows(problem: Problem, hole: Problem) -> bool:

@@ -55,7 +55,7 @@ class Inventory:
             for key in (str(one) for one in variables):
                 if key in MODEL or ((about := meant(key)) and about not in variables):
                     label = SITE if key.startswith("site_") else host
-                    values[host][key] = self._reader(host, label, problems).value(key)
+                    values[host][key] = self._reader(host, label, problems).value(key, variables)
                 elif key in CONNECTION_VARIABLES:
                     # where its template fails, Ansible says so itself when it connects
                     with suppress(AnsibleError):
@@ -141,9 +141,10 @@ class _Reader:
     problems: Problems
     loader: Any
 
-    def value(self, key: str) -> object:
+    def value(self, key: str, variables: Mapping[str, object]) -> object:
+        """`variables` are the host's: to ask Ansible for them takes milliseconds."""
         try:
-            return plain(self.hostvars[self.host][key])
+            return plain(variables[key])
         except AnsibleError as error:
             return self._below(key, self.hostvars.raw_get(self.host)[key], error)
 

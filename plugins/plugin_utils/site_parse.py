@@ -8,6 +8,7 @@ error and not a dozen; site_checks looks them up. A model may be used only when 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -129,6 +130,7 @@ def _shared_variables(hostvars: Mapping[str, Mapping[str, object]], problems: Pr
     return shared
 
 
+@functools.cache
 def meant(name: str) -> str | None:
     """Find the variable of the model that a misspelt name was meant for."""
     if name in MODEL or not name.startswith(("site_", "hypervisor_", "node_")):

@@ -129,7 +129,7 @@ def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
         )
     for node in dict.fromkeys(nodes):
         if node not in site.hosts:
-            problems.add(SITE, key, node, "is not in the inventory", nearest(node, site.hosts))
+            problems.add(SITE, key, node, "is not in the inventory", nearest(node, site.hosts), hole=True)
         others = [other.name for other in site.pairs if node in other.nodes and other != pair]
         if others:
             problems.add(SITE, key, node, f"is in pair {others[0]} too", "a host belongs to one pair")
