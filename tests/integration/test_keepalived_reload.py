@@ -141,7 +141,7 @@ def test_what_falls_with_a_reload(tmp_path: Path, lab: Lab) -> None:
 @contextmanager
 def wires() -> Iterator[tuple[str, str]]:
     """Two namespaces with three wires between them."""
-    names = [f"ftfw-test-{secrets.token_hex(4)}" for _ in range(2)]
+    names = [f"ftfw-test-{secrets.token_hex(4)}" for _end in range(2)]
     for name in names:
         subprocess.run(["ip", "netns", "add", name], check=True)
     try:
