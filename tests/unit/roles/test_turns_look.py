@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tasks that look for what disturbs a pair, run by Ansible; the node's programs are stand-ins."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+VIEWS = yaml.safe_load((ROOT / "tests/unit/plugins/plugin_utils/data/lab_views.yml").read_text())
+PLAY = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_tasks: {tasks}
+      vars:
+        __turns_roles: [keepalived]
+    - ansible.builtin.debug:
+        msg: "{{{{ inventory_hostname }}}} is {{{{ __turn.turn }}}} in {{{{ group_names | join(' ') }}}}"
+"""
+OLD = """\
+global_defs {
+    vrrp_version 3
+}
+vrrp_instance inside {
+    interface eth1
+    virtual_router_id 61
+    unicast_src_ip SOURCE
+    unicast_peer {
+        PEER
+    }
+    virtual_ipaddress {
+        192.168.2.100/32 dev eth1
+    }
+}
+"""
+INTERRUPTS = "the virtual router outside is new"
+
+
+def look(folder: Path, host: str, addresses: str, active: str = "active") -> str:
+    """Run the tasks for one host, whose keepalived has the virtual router inside only."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, said in (("ip", f"3: eth1    inet {addresses} scope global eth1"), ("systemctl", active)):
+        (programs / name).write_text(f"#!/bin/sh\necho '{said}'\n")
+        (programs / name).chmod(0o755)
+    view = VIEWS[host]
+    inside = next(one for one in view["keepalived"]["instances"] if one["name"] == "inside")
+    old = OLD.replace("SOURCE", inside["source"]).replace("PEER", inside["peers"][0])
+    (folder / "keepalived.conf").write_text(old)
+    (folder / "play.yml").write_text(PLAY.format(tasks=ROOT / "playbooks/tasks/turns_look.yml"))
+    host_variables = {"ansible_connection": "local", "site_view": view}
+    inventory = {"all": {"hosts": {host: host_variables}}}
+    (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    extra = json.dumps({"__keepalived_file": str(folder / "keepalived.conf")})
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", str(folder / "hosts.yml"), "-e", extra, str(folder / "play.yml")),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses", "active", "told"),
+    [
+        pytest.param(
+            "fw-1", "192.168.2.100/32", "active", f"fw-1: {INTERRUPTS}: that would interrupt", id="primary"
+        ),
+        pytest.param("fw-2", "192.168.2.2/24", "active", "fw-2 is first in pair_turn_first", id="backup"),
+        pytest.param("fw-2", "192.168.2.2/24", "inactive", "fw-2 is none in", id="new"),
+    ],
+)
+def test_turn(tmp_path: Path, host: str, addresses: str, active: str, told: str) -> None:
+    said = look(tmp_path, host, addresses, active)
+    assert told in said, said
