@@ -57,11 +57,15 @@ def test_the_lab_is_well(play: Any) -> None:
     assert f"{len(document['tests'])} tests, 0 failed" in printed
 
 
-def test_two_existing_machines_are_well_in_both_families(play: Any) -> None:
-    code, printed, document = play(inventory="metal")
+@pytest.mark.parametrize("inventory", ["metal", "native"])
+def test_sites_of_two_families_are_well(play: Any, inventory: str) -> None:
+    code, printed, document = play(inventory=inventory)
     assert code == 0, printed
     for family in (4, 6):
         assert any(name["name"].endswith(f"(IPv{family})") for name in document["tests"])
+
+
+def test_all_rows_are_printed_if_not_told_otherwise(play: Any) -> None:
     # behind -e a word is a text
     _code, shown, _document = play(inventory="metal", policy_test_only_failed="false")
     assert "site_policy[0]: lan to wan: smtp, tcp/25 from 10.30.0.25 (IPv4)" in shown
