@@ -169,7 +169,8 @@ def networkd(node: Node) -> Iterator[str]:
         found.update({path.name: path for path in node.root.glob(f"{folder}/systemd/network/*.network")})
     for device, name in sorted(node.names.items()):
         for other, path in sorted(found.items()):
-            earlier = other < f"10-ftfw-{name}.network" and not other.startswith("10-ftfw-")
+            # what this role has written, or name-cards where a card has a wrong name, is ours
+            earlier = other < f"10-ftfw-{name}.network" and not re.match(r"[0-9]+-ftfw-", other)
             if earlier and matches(text(path), device, node.macs[name]):
                 yield (
                     f"{device}: another file of systemd-networkd comes before ours; remove or rename it: "

@@ -181,6 +181,7 @@ def look(tmp_path: Path) -> Look:
                 f"{NETWORKS}/05-b.network": "[Match]\nName=!en* wan*\n",
                 f"{NETWORKS}/05-c.network": "[Match]\nKind=bridge\n[Network]\nName=eno1\n",
                 f"{NETWORKS}/10-ftfw-aaa.network": "[Match]\nName=eno1\n",
+                "run/systemd/network/05-ftfw-refused.network": "[Match]\nName=eno1\n",
                 "usr/lib/systemd/network/05-d.network": "[Match]\nName=br*\nType=ether\n",
             },
             "",
