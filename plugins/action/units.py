@@ -34,7 +34,7 @@ SPEC = {
         "options": {
             "name": {"type": "str", "required": True},
             "enabled": {"type": "bool"},
-            "state": {"type": "str", "choices": ["started", "stopped"]},
+            "state": {"type": "str", "choices": ["started", "stopped", "restarted", "reloaded"]},
             "masked": {"type": "bool"},
         },
     },
@@ -71,7 +71,11 @@ class ActionModule(ActionBase):
         before = self._show(units)
         if self._task.check_mode:
             after = foresee(units, before)
-            return before, after, [unit.name for unit in units if before[unit.name] != after[unit.name]]
+            return (
+                before,
+                after,
+                [unit.name for unit in units if unit.again or before[unit.name] != after[unit.name]],
+            )
         now = before
         if reload or any(not status.found or status.needs_reload for status in before.values()):
             self._systemctl(Call("daemon-reload", ()))

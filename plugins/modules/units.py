@@ -32,8 +32,10 @@ options:
           - V(started) takes a unit that systemd skips because of its conditions as it is, after one attempt
             to start it.
           - V(stopped) takes a failed unit as it is.
+          - V(restarted) and V(reloaded) are a change each time, for handlers; both start a unit that does not
+            run, and one that can't reload is restarted.
         type: str
-        choices: [started, stopped]
+        choices: [started, stopped, restarted, reloaded]
       masked:
         description: Whether the unit can be started at all.
         type: bool

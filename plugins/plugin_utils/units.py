@@ -23,6 +23,10 @@ ENABLED = ("enabled", "static", "generated", "alias")
 DISABLED = ("disabled", "masked", "masked-runtime", "static", "generated", "indirect", "transient", "")
 
 
+AGAIN = {"restarted": "restart", "reloaded": "reload-or-restart"}
+"""Either starts a unit that does not run."""
+
+
 class UnitsError(Exception):
     """A unit can't become what it should be. Names the unit."""
 
@@ -39,6 +43,8 @@ class Unit:
     enabled: bool | None
     started: bool | None
     masked: bool | None
+    again: str | None = None
+    """The verb of systemctl that is called in any case."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,10 @@ def parse_units(items: Sequence[Mapping[str, Any]]) -> list[Unit]:
             name += ".service"
         if any(unit.name == name for unit in units):
             raise UnitsError(name, "given twice")
-        started = None if item["state"] is None else item["state"] == "started"
+        started = None if item["state"] is None else item["state"] != "stopped"
         if item["masked"] and (started or item["enabled"]):
             raise UnitsError(name, "a masked unit can be neither enabled nor started")
-        units.append(Unit(name, item["enabled"], started, item["masked"]))
+        units.append(Unit(name, item["enabled"], started, item["masked"], AGAIN.get(item["state"])))
     return units
 
 
@@ -132,7 +138,8 @@ def plan(units: Sequence[Unit], status: Mapping[str, Status]) -> list[Call]:
     To unmask comes first, since nothing else can be done to a masked unit, to mask last.
     """
     wanted: dict[str, list[str]] = {
-        verb: [] for verb in ("unmask", "enable", "disable", "reset-failed", "start", "stop", "mask")
+        verb: []
+        for verb in ("unmask", "enable", "disable", "reset-failed", "start", *AGAIN.values(), "stop", "mask")
     }
     for unit in units:
         now = status[unit.name]
@@ -148,7 +155,9 @@ def plan(units: Sequence[Unit], status: Mapping[str, Status]) -> list[Call]:
             if now.active == "failed":
                 # the limit on attempts counts those from before the cause was mended
                 wanted["reset-failed"].append(unit.name)
-            wanted["start"].append(unit.name)
+            wanted[unit.again or "start"].append(unit.name)
+        elif unit.again:
+            wanted[unit.again].append(unit.name)
         if unit.started is False and now.active not in ("inactive", "failed"):
             wanted["stop"].append(unit.name)
         if unit.masked and not now.masked:
@@ -160,7 +169,8 @@ def foresee(units: Sequence[Unit], status: Mapping[str, Status]) -> dict[str, St
     """The state after the plan, as far as it can be told without doing it: for check mode."""
     after = dict(status)
     settled = [
-        replace(unit, started=None) if unit.started and status[unit.name].skipped else unit for unit in units
+        replace(unit, started=None, again=None) if unit.started and status[unit.name].skipped else unit
+        for unit in units
     ]
     for call in plan(settled, status):
         for name in call.units:
@@ -174,7 +184,10 @@ def _effect(verb: str) -> dict[str, Any]:
         "enable": {"load": "loaded", "enabled": "enabled"},
         "disable": {"enabled": "disabled"},
         "reset-failed": {"active": "inactive", "sub": "dead"},
-        "start": {"load": "loaded", "active": "active", "sub": "running"},
+        **{
+            call: {"load": "loaded", "active": "active", "sub": "running"}
+            for call in ("start", *AGAIN.values())
+        },
         "stop": {"active": "inactive", "sub": "dead"},
         "mask": {"load": "masked", "enabled": "masked"},
     }[verb]
@@ -201,7 +214,8 @@ def changed(
     return [
         unit.name
         for unit in units
-        if (unit.name in started and after[unit.name].condition is not False)
+        if unit.again
+        or (unit.name in started and after[unit.name].condition is not False)
         or _lasting(before[unit.name]) != _lasting(after[unit.name])
     ]
 

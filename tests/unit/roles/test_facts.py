@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROLES = Path(__file__).parents[3] / "roles"
 
 
@@ -31,10 +33,13 @@ def test_what_a_hypervisor_has(tmp_path: Path) -> None:
     told = hypervisor(tmp_path)
     assert {name: type(value) for name, value in told.items()} == {
         "memory_mib": int,
+        "available_mib": int,
         "free_mib": int,
         "kvm": bool,
         "disks": list,
+        "running": list,
     }
+    assert 0 < told["available_mib"] <= told["memory_mib"]
     assert told["memory_mib"] == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
     size = os.statvfs(tmp_path)
     assert 0 < told["free_mib"] <= size.f_blocks * size.f_frsize >> 20
@@ -76,3 +81,15 @@ def test_what_podman_has_to_know_of_a_host() -> None:
         soft = resource.getrlimit(limit)[0]
         expected = ceiling if soft == resource.RLIM_INFINITY else min(soft, ceiling)
         assert limits[name] == f"{expected}:{expected}"
+
+
+def test_guests_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(
+        "#!/bin/sh\ncase $2 in guest-fw-1.service) echo active ;;"
+        " guest-fw-2.service) echo activating; exit 3 ;;"
+        " *) echo inactive; exit 3 ;; esac\n"
+    )
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert hypervisor(tmp_path, "client", "fw-1", "fw-2")["running"] == ["fw-1", "fw-2"]

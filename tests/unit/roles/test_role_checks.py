@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles keepalived and conntrackd refuse before they change anything, told by ansible itself."""
+"""What roles refuse before they change anything, told by ansible itself."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ PLAYBOOK = """
         - ansible.builtin.include_role:
             name: "ftfw.pair.{{ role }}"
             tasks_from: check
+          when: entry is not defined
+        # hosts that include one role at once get the same file of it
+        - ansible.builtin.include_role: {name: ftfw.pair.guest, tasks_from: memory}
+          when: entry | default('') == 'memory'
+        - ansible.builtin.include_role: {name: ftfw.pair.guest, tasks_from: memory_enough}
+          when: entry | default('') == 'memory_enough'
         - ansible.builtin.copy: {content: accepted, dest: "{{ out }}/{{ inventory_hostname }}", mode: "0644"}
       rescue:
         - ansible.builtin.copy:
@@ -39,6 +45,34 @@ CONNTRACKD = {
 IGNORING = {**CONNTRACKD, "conntrackd_ignored_addresses": ["192.168.2.1", "192.168.0.100", "2001:db8::100"]}
 # no scheduler has this priority, so it is refused wherever the test runs
 IMPOSSIBLE = {**KEEPALIVED, "keepalived_realtime_priority": 100}
+
+
+def guest(name: str, memory_mib: int) -> dict[str, Any]:
+    rest = {"user": f"guest-{name}", "cpus": 1, "disk_mib": 2048, "swap_mib": 256, "interfaces": []}
+    return {"name": name, "memory_mib": memory_mib, **rest}
+
+
+GUESTS = [guest(name, 512) for name in ("fw-1", "fw-2", "client")]
+HAS = {"memory_mib": 8000, "available_mib": 2687, "kvm": False, "running": []}
+
+
+def memory(**facts: Any) -> dict[str, Any]:
+    """Guests on a hypervisor that has this; three need 2688 MiB without KVM and 1920 with it."""
+    return {
+        "role": "guest",
+        "entry": "memory_enough",
+        "guest_vms": GUESTS,
+        "guest_translation_mib": 256,
+        "__guest_facts": {**HAS, **facts},
+    }
+
+
+TOO_BIG = {
+    **{name: value for name, value in memory().items() if name != "__guest_facts"},
+    "entry": "memory",
+    "guest_memory_host": "default",
+    "guest_vms": [guest("big", 1 << 30)],
+}
 
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "default": (KEEPALIVED, "accepted"),
@@ -84,6 +118,36 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "kernelspace-ignoring: conntrackd_ignored_addresses: 192.168.0.100, 2001:db8::100: "
         "is a virtual address, whose port forwards would not be replicated; leave it out, "
         "or set conntrackd_filter to userspace",
+    ),
+    "memory": (
+        memory(),
+        "memory: guest_vms: fw-1, fw-2, client need 2688 MiB of memory together (1536 for their RAM and 384"
+        " for qemu with each), and 2687 of 8000 MiB are available; free some, or lower memory_mib of guest or"
+        " guest_translation_mib",
+    ),
+    "memory-just-enough": (memory(available_mib=2688), "accepted"),
+    "memory-with-kvm": (memory(kvm=True, available_mib=1920), "accepted"),
+    "memory-short-with-kvm": (
+        memory(kvm=True, available_mib=1919),
+        "memory-short-with-kvm: guest_vms: fw-1, fw-2, client need 1920 MiB of memory together (1536 for"
+        " their RAM and 128 for qemu with each), and 1919 of 8000 MiB are available; free some, or lower"
+        " memory_mib of guest",
+    ),
+    # what runs has its memory already
+    "memory-of-a-second-run": (memory(running=["fw-1", "fw-2", "client"], available_mib=10), "accepted"),
+    "memory-of-one-more": (memory(running=["fw-1", "client"], available_mib=896), "accepted"),
+    "memory-short-of-one-more": (
+        memory(running=["fw-1", "client"], available_mib=895),
+        "memory-short-of-one-more: guest_vms: fw-2 need 896 MiB of memory together",
+    ),
+    # as long as the hypervisor is not there, nothing runs on it, and the machine that will carry it is asked
+    "memory-of-the-machine-itself": (
+        {**TOO_BIG, "guest_vms": [guest("small", 1)], "guest_translation_mib": 1},
+        "accepted",
+    ),
+    "memory-of-the-machine-itself-short": (
+        TOO_BIG,
+        "memory-of-the-machine-itself-short: guest_vms: big need 10737",
     ),
 }
 

@@ -55,6 +55,12 @@ def verbs(calls: list[Call]) -> list[str]:
         pytest.param({"masked": True}, MASKED, [], id="masked"),
         pytest.param({"masked": False, **START}, MASKED, ["unmask", "enable", "start"], id="to unmask"),
         pytest.param({"state": "stopped"}, ABSENT, [], id="absent is stopped"),
+        pytest.param({"state": "restarted"}, RUNNING, ["restart"], id="to restart"),
+        pytest.param({"state": "reloaded"}, RUNNING, ["reload-or-restart"], id="to reload"),
+        pytest.param({"state": "restarted"}, NEW, ["restart"], id="to restart what does not run"),
+        pytest.param(
+            {"state": "reloaded"}, FAILED, ["reset-failed", "reload-or-restart"], id="failed reload"
+        ),
     ],
 )
 def test_plan(wanted: dict[str, Any], status: Status, expected: list[str]) -> None:
@@ -156,3 +162,12 @@ def test_parse_show(text: str) -> None:
 def test_output_that_is_not_understood_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="systemctl told"):
         parse_show(["a.service", "b.service"], text)
+
+
+@pytest.mark.parametrize("state", ["restarted", "reloaded"])
+@pytest.mark.parametrize("status", [RUNNING, NEW, ABSENT], ids=["runs", "new", "absent"])
+def test_again_is_a_change_and_needs_no_unit_in_check_mode(state: str, status: Status) -> None:
+    units = parse_units([item(state=state)])
+    after = foresee(units, {"a.service": status})
+    assert after["a.service"].started
+    assert changed(units, {"a.service": status}, after, []) == ["a.service"]
