@@ -18,10 +18,9 @@ def test_a_node_without_rules_is_closed_and_takes_no_role() -> None:
     settle(other_of(node))
     run(node, f"cp -p {RULES} /root/kept.nft && echo nonsense >>{RULES}")
     try:
-        # what a boot finds
+        # pair-watch has it loaded as at a boot
         run(node, "nft delete table inet ftfw")
-        run(node, "systemctl restart ftfw-nftables.service", check=False)
-        assert state(node, "ftfw-nftables.service") == "failed"
+        wait("the unit has failed", lambda: state(node, "ftfw-nftables.service") == "failed")
         assert "the ruleset can not be loaded" in run(
             node, "journalctl -b -u ftfw-nftables -p crit --no-pager"
         )
