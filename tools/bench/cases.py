@@ -7,13 +7,15 @@ import datetime
 import re
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, LabError, other
+from lab import NODES, Ends, Lab, LabError, other
 from probe import Probe, decode, flow
-from profiles import VARIANTS
+from profiles import VARIANTS, families
 
 TCP, UDP, FORWARD = 7001, 7002, 7003
 ENTRIES = 100_000
@@ -37,27 +39,31 @@ def listener(kind: str, address: str, port: int) -> dict[str, Any]:
 
 
 def crash(lab: Lab, profile: str, primary: str) -> Trial:
-    """All wires of the primary are cut, with a small table and a UDP stream of 1 kHz each way."""
-    server = Probe(lab, "server", [], [listener("udp", SERVER, UDP)])
-    client = Probe(lab, "client", [flow("udp", "udp", SERVER, UDP)], [])
+    """All wires of the primary are cut, with a small table and a UDP stream of 1 kHz each way and family.
+
+    The new primary knows no neighbour: it has never forwarded anything to them.
+    """
+    ends = families(profile)
+    server = Probe(lab, "server", [], [listener("udp", one.server, UDP) for one in ends])
+    client = Probe(lab, "client", [flow(f"{one.mark}udp", "udp", one.server, UDP) for one in ends], [])
     time.sleep(2)
+    forget_neighbours(lab, other(primary), ends)
     cut = time.time()
     lab.links(primary, "down")
     time.sleep(RECOVERY[profile])
     seen = client.collect()
     served = server.collect()
     lab.links(primary, "up")
+    gaps = {one.mark: longest_gap(seen[f"{one.mark}udp"], RECOVERY[profile]) for one in ends}
     return Trial(
-        {"crash_udp_gap_ms": longest_gap(seen["udp"], RECOVERY[profile])},
-        [
-            timeline(
-                "crash_udp_gap_ms",
-                profile,
-                cut,
-                both_ways(seen, served),
-            )
-        ],
+        {f"crash_{mark}udp_gap_ms": gap for mark, gap in gaps.items()},
+        [timeline(f"crash_{one.mark}udp_gap_ms", profile, cut, both_ways(seen, served, one)) for one in ends],
     )
+
+
+def forget_neighbours(lab: Lab, node: str, ends: Sequence[Ends]) -> None:
+    hosts = [host for one in ends for host in (one.server, one.client)]
+    lab.run(node, "; ".join(f"ip neigh flush to {host} nud all" for host in hosts))
 
 
 def longest_gap(stream: dict[str, Any], seconds: float) -> float:
@@ -65,20 +71,16 @@ def longest_gap(stream: dict[str, Any], seconds: float) -> float:
     return float(stream["longest_gap_ms"]) if stream["complete"] else seconds * 1000
 
 
-def both_ways(seen: dict[str, Any], served: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def both_ways(seen: dict[str, Any], served: dict[str, Any], ends: Ends) -> dict[str, dict[str, Any]]:
     """The series of a UDP flow: down is with the flow, up with the listener that it went to."""
-    up = next(one for one in served["listeners"]["all"] if one["kind"] == "udp")
-    return {"UDP up": up, "UDP down": seen["udp"]}
+    heard = served["listeners"]["all"]
+    up = next(one for one in heard if (one["kind"], one["address"]) == ("udp", ends.server))
+    return {"UDP up": up, "UDP down": seen[f"{ends.mark}udp"]}
 
 
-def fill(lab: Lab, primary: str) -> None:
-    """Give the primary ENTRIES established flows, and wait until the backup has them."""
-    lines = [
-        f"-A -s 192.168.2.{10 + number // 50_000} -d 192.168.0.{3 + number // 50_000} -p tcp"
-        f" --sport {1024 + number % 50_000}"
-        f" --dport 80 --state ESTABLISHED -t 86400 -u SEEN_REPLY,ASSURED --src-nat {VIRTUAL[1]}"
-        for number in range(ENTRIES)
-    ]
+def fill(lab: Lab, primary: str, ends: Sequence[Ends]) -> None:
+    """Give the primary ENTRIES established flows of all families, and wait until the backup has them."""
+    lines = [entry(ends[number % len(ends)], number // len(ends)) for number in range(ENTRIES)]
     lab.run(
         primary, "cat > /root/flows; conntrack -R /root/flows >/dev/null 2>&1", text="\n".join(lines) + "\n"
     )
@@ -90,21 +92,33 @@ def fill(lab: Lab, primary: str) -> None:
     time.sleep(1)
 
 
+def entry(ends: Ends, number: int) -> str:
+    """A line of `conntrack -R`."""
+    place, port = number // 50_000, 1024 + number % 50_000
+    source, target = ip_address(ends.client) + 7 + place, ip_address(ends.server) + place
+    return (
+        f"-A -s {source} -d {target} -p tcp --sport {port} --dport 80 --state ESTABLISHED"
+        f" -t 86400 -u SEEN_REPLY,ASSURED --src-nat {ends.virtual[1]}"
+    )
+
+
 def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Trial:
     """All wires of the primary are cut with ENTRIES in the table; 50 flows over SNAT, 20 over DNAT are held.
 
-    As a control replication is stopped on both nodes before the flows open. It has to see a takeover as well:
-    where nobody takes over, no flow lives on either.
+    So many in each family. As a control replication is stopped on both nodes before the flows open. It has to
+    see a takeover as well: where nobody takes over, no flow lives on either.
     """
+    ends = families(profile)
     if control:
         for node in NODES:
             lab.run(node, "systemctl mask --quiet --runtime conntrackd; systemctl stop conntrackd")
     else:
-        fill(lab, primary)
-    server = Probe(lab, "server", [], [listener("tcp", SERVER, TCP)])
-    inside = Probe(lab, "client", [], [listener("tcp", CLIENT, FORWARD)])
-    client = Probe(lab, "client", [flow("snat", "tcp", SERVER, TCP, count=50)], [])
-    outside = Probe(lab, "server", [flow("dnat", "tcp", VIRTUAL[1], FORWARD, count=20)], [])
+        fill(lab, primary, ends)
+    server = Probe(lab, "server", [], [listener("tcp", one.server, TCP) for one in ends])
+    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
+    snat = [flow(f"{one.mark}snat", "tcp", one.server, TCP, count=50) for one in ends]
+    dnat = [flow(f"{one.mark}dnat", "tcp", one.virtual[1], FORWARD, count=20) for one in ends]
+    client, outside = Probe(lab, "client", snat, []), Probe(lab, "server", dnat, [])
     wait = RECOVERY[profile] * (1 if control else 1.5)
     watch = lab.start("server", "python3", "/root/load.py", "watch", str(wait + 4))
     stream = lab.start("client", "python3", "/root/load.py", "stream", str(wait + 4))
@@ -112,6 +126,7 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
     ports = stream.stdout.readline().split()
     monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
     time.sleep(3)
+    forget_neighbours(lab, other(primary), ends)
     cut = time.time()
     lab.links(primary, "down")
     time.sleep(wait)
@@ -126,10 +141,11 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
     if control:
         for node in NODES:
             lab.run(node, "systemctl unmask --quiet --runtime conntrackd; systemctl start conntrackd")
-    moved = hand_over_time(said, other(primary))
+    moved = hand_over_time(said, other(primary), ends)
     figures = {
-        "survivors": float(seen["snat"]["survivors"] + seen["dnat"]["survivors"]),
-        "resets": float(seen["snat"]["resets"] + seen["dnat"]["resets"]),
+        f"{one.mark}{what}": float(seen[f"{one.mark}snat"][what] + seen[f"{one.mark}dnat"][what])
+        for one in ends
+        for what in ("survivors", "resets")
     }
     if not control:
         # how far conntrackd is with one flow is a matter of luck: the median of some
@@ -142,32 +158,34 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
             for port in ports
         ]
         figures["first_packet_ms"] = round((statistics.median(firsts) - moved) * 1000, 3)
+    prefix = "control" if control else "crash_100k"
+    drawn = [] if control else ends
     return Trial(
-        {f"{'control' if control else 'crash_100k'}_{name}": value for name, value in figures.items()},
+        {f"{prefix}_{name}": value for name, value in figures.items()},
         [
             timeline(
-                "crash_100k_survivors",
+                f"crash_100k_{one.mark}survivors",
                 profile,
                 cut,
-                {"TCP over SNAT": seen["snat"], "TCP over DNAT": seen["dnat"]},
+                {"TCP over SNAT": seen[f"{one.mark}snat"], "TCP over DNAT": seen[f"{one.mark}dnat"]},
             )
-        ]
-        if not control
-        else [],
+            for one in drawn
+        ],
     )
 
 
-def address_times(text: str) -> float | None:
+def address_times(text: str, ends: Sequence[Ends]) -> float | None:
     """When the first virtual address appeared, by `ip -ts monitor address` (seconds since the epoch)."""
+    virtual = [f" {address}/" for one in ends for address in one.virtual]
     for stamp, line in re.findall(r"^\[(\S+)\] (.*)$", text, re.MULTILINE):
-        if not line.startswith("Deleted") and any(f"inet {address}/" in line for address in VIRTUAL):
+        if not line.startswith("Deleted") and any(address in line for address in virtual):
             return datetime.datetime.fromisoformat(stamp).timestamp()
     return None
 
 
-def hand_over_time(said: str, node: str) -> float:
+def hand_over_time(said: str, node: str, ends: Sequence[Ends]) -> float:
     """When the node was given its first virtual address; without one the trial was none."""
-    moved = address_times(said)
+    moved = address_times(said, ends)
     if moved is None:
         raise LabError(f"{node} has not been given a virtual address")
     return moved
@@ -207,15 +225,29 @@ def established_only(lab: Lab, profile: str, primary: str, routed: bool = False)
     The backup's kernel sees none of their packets: a UDP entry would expire there if nothing renewed it.
     Routed, without source NAT, the server knows the way back through the pair.
     """
+    ends = families(profile)
+    ways = [f"{ip_network(f'{one.client}/{24 if one.family == 4 else 64}', False)}" for one in ends]
     if routed:
         for node in NODES:
             lab.run(node, "nft flush chain inet ftfw nat_postrouting")
-        lab.run("server", f"ip route replace 192.168.2.0/24 via {VIRTUAL[1]}")
-    server = Probe(lab, "server", [], [listener("tcp", SERVER, TCP), listener("udp", SERVER, UDP)])
-    inside = Probe(lab, "client", [], [listener("tcp", CLIENT, FORWARD)])
-    specs = [flow("udp", "udp", SERVER, UDP, rate=100), flow("tcp", "tcp", SERVER, TCP, count=20)]
+        for one, way in zip(ends, ways):
+            lab.run("server", f"ip route replace {way} via {one.virtual[1]}")
+    kinds = ("tcp", TCP), ("udp", UDP)
+    server = Probe(
+        lab, "server", [], [listener(kind, one.server, port) for one in ends for kind, port in kinds]
+    )
+    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
+    specs = [
+        spec
+        for one in ends
+        for spec in (
+            flow(f"{one.mark}udp", "udp", one.server, UDP, rate=100),
+            flow(f"{one.mark}tcp", "tcp", one.server, TCP, count=20),
+        )
+    ]
     client = Probe(lab, "client", specs, [])
-    outside = Probe(lab, "server", [flow("dnat", "tcp", VIRTUAL[1], FORWARD, count=10)], [])
+    dnat = [flow(f"{one.mark}dnat", "tcp", one.virtual[1], FORWARD, count=10) for one in ends]
+    outside = Probe(lab, "server", dnat, [])
     for node in NODES:
         lab.run(node, "nft flush set inet ftfw probe_ports")
     time.sleep(3 if routed else HOLD)
@@ -226,6 +258,14 @@ def established_only(lab: Lab, profile: str, primary: str, routed: bool = False)
     inside.collect()
     lab.links(primary, "up")
     if routed:
-        lab.run("server", "ip route delete 192.168.2.0/24")
+        for way in ways:
+            lab.run("server", f"ip route delete {way}")
     name = "routed" if routed else "established_only"
-    return Trial({f"{name}_survivors": sum(seen[one]["survivors"] for one in ("udp", "tcp", "dnat"))})
+    return Trial(
+        {
+            f"{name}_{one.mark}survivors": sum(
+                seen[f"{one.mark}{what}"]["survivors"] for what in ("udp", "tcp", "dnat")
+            )
+            for one in ends
+        }
+    )

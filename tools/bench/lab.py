@@ -21,6 +21,24 @@ NODES = ("fw-1", "fw-2")
 VIRTUAL = ("192.168.2.100", "192.168.0.100")
 LEGS = ("eth0", "eth1", "eth2")
 SERVER, CLIENT = "192.168.0.3", "192.168.2.3"
+VIRTUAL_6 = ("2001:db8:2::100", "2001:db8::100")
+SERVER_6, CLIENT_6 = "2001:db8::3", "2001:db8:2::3"
+"""The same in IPv6, which the manual's system has not."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Who sends to whom in one family; `mark` stands in the names of its figures and flows."""
+
+    family: int
+    mark: str
+    server: str
+    client: str
+    virtual: tuple[str, str]
+
+
+FOUR = Ends(4, "", SERVER, CLIENT, VIRTUAL)
+SIX = Ends(6, "v6_", SERVER_6, CLIENT_6, VIRTUAL_6)
 
 
 class LabError(Exception):

@@ -10,12 +10,13 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cases import FORWARD, RECOVERY, TCP, UDP, Trial, both_ways, hand_over_time, listener, timeline
-from lab import CLIENT, NODES, SERVER, VIRTUAL, Lab, LabError, other
+from lab import FOUR, NODES, SERVER, Ends, Lab, LabError, other
 from load import flows
 from probe import Probe, Spec, flow
-from profiles import WRITTEN
+from profiles import WRITTEN, families
 
 LOAD = Path(__file__).parent / "load.py"
 BURST = 100_000
@@ -41,17 +42,27 @@ def lead(lab: Lab, profile: str, node: str) -> str:
 
 def switchover(lab: Lab, profile: str, primary: str) -> Trial:
     """The primary hands over on purpose, while flows run and are being opened from both sides."""
-    server = Probe(lab, "server", [], [listener("tcp", SERVER, TCP), listener("udp", SERVER, UDP)])
-    inside = Probe(lab, "client", [], [listener("tcp", CLIENT, FORWARD)])
+    ends = families(profile)
+    server = Probe(
+        lab,
+        "server",
+        [],
+        [listener(kind, one.server, port) for one in ends for kind, port in (("tcp", TCP), ("udp", UDP))],
+    )
+    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
     specs = [
-        flow("udp", "udp", SERVER, UDP),
-        flow("long", "tcp", SERVER, TCP, count=20),
-        flow("new", "connect", SERVER, TCP, rate=50),
+        spec
+        for one in ends
+        for spec in (
+            flow(f"{one.mark}udp", "udp", one.server, UDP),
+            flow(f"{one.mark}long", "tcp", one.server, TCP, count=20),
+            flow(f"{one.mark}new", "connect", one.server, TCP, rate=50),
+        )
     ]
     client = Probe(lab, "client", specs, [])
     births = [
-        Probe(lab, host, born_flows(target, port), [], held=True)
-        for host, target, port in (("client", SERVER, TCP), ("server", VIRTUAL[1], FORWARD))
+        Probe(lab, host, [spec for one in ends for spec in born_flows(one, host == "client")], [], held=True)
+        for host in ("client", "server")
     ]
     time.sleep(2)
     monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
@@ -71,45 +82,52 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
     lab.wait("the other node is primary", lambda: lab.is_primary(other(primary)), 30)
     time.sleep(RECOVERY[profile])
     seen = client.collect()
-    sides = {
-        probe.host: [one for name, one in probe.collect().items() if name.startswith("born")]
-        for probe in births
-    }
-    born = [one for side in sides.values() for one in side]
+    sides = {probe.host: probe.collect() for probe in births}
     served = server.collect()
     inside.collect()
-    moved = hand_over_time(ended(monitor), other(primary))
-    for host, side in sides.items():
-        around([one["begun"] for one in side], moved, host)
+    moved = hand_over_time(ended(monitor), other(primary), ends)
+    figures: dict[str, float] = {}
+    for one in ends:
+        born = []
+        for host, side in sides.items():
+            mine = [result for name, result in side.items() if name.startswith(f"{one.mark}born")]
+            around([result["begun"] for result in mine], moved, host)
+            born += mine
+        figures |= handed_over(seen, born, one)
     lab.run(primary, "systemctl start keepalived")
-    new, stream = seen["new"], seen["udp"]
-    if not stream["complete"]:
-        raise LabError("the server can't be asked after the hand-over: nothing comes through to it")
     return Trial(
-        {
-            "switchover_udp_lost": max(stream["up"]["lost"], stream["down"]["lost"]),
-            "switchover_udp_gap_ms": stream["longest_gap_ms"],
-            "switchover_resets": seen["long"]["resets"] + new["resets"] + sum(one["resets"] for one in born),
-            # by an ICMP error as well
-            "switchover_refused": new["lost"] - new["resets"],
-            "switchover_born_survivors": sum(one["survivors"] for one in born),
-        },
+        figures,
         [
             timeline(
-                "switchover_udp_lost",
-                profile,
-                moved,
-                both_ways(seen, served),
-                "hand-over",
+                f"switchover_{one.mark}udp_lost", profile, moved, both_ways(seen, served, one), "hand-over"
             )
+            for one in ends
         ],
     )
 
 
-def born_flows(target: str, port: int) -> list[Spec]:
+def handed_over(seen: dict[str, dict[str, Any]], born: list[dict[str, Any]], ends: Ends) -> dict[str, float]:
+    """The figures of a planned switchover in one family."""
+    stream, long, new = (seen[f"{ends.mark}{name}"] for name in ("udp", "long", "new"))
+    if not stream["complete"]:
+        raise LabError("the server can't be asked after the hand-over: nothing comes through to it")
+    name = f"switchover_{ends.mark}"
+    return {
+        f"{name}udp_lost": max(stream["up"]["lost"], stream["down"]["lost"]),
+        f"{name}udp_gap_ms": stream["longest_gap_ms"],
+        f"{name}resets": long["resets"] + new["resets"] + sum(one["resets"] for one in born),
+        # by an ICMP error as well
+        f"{name}refused": new["lost"] - new["resets"],
+        f"{name}born_survivors": sum(one["survivors"] for one in born),
+    }
+
+
+def born_flows(ends: Ends, outwards: bool) -> list[Spec]:
     """Specifications of BORN flows, of which one is begun every SPREAD / BORN seconds."""
+    target, port = (ends.server, TCP) if outwards else (ends.virtual[1], FORWARD)
     return [
-        flow(f"born-{number}", "tcp", target, port, delay=SPREAD * number / BORN) for number in range(BORN)
+        flow(f"{ends.mark}born-{number}", "tcp", target, port, delay=SPREAD * number / BORN)
+        for number in range(BORN)
     ]
 
 
@@ -209,16 +227,21 @@ def split(lab: Lab, profile: str, primary: str) -> Trial:
         monitors = [lab.start(node, "stdbuf", "-oL", "ip", "-ts", "monitor", "address") for node in NODES]
         time.sleep(0.5)
     lab.wait("one primary", lambda: any(lab.is_primary(node) for node in NODES), 30, 0.05)
-    gone = [at for monitor in monitors for at in removals(ended(monitor))]
-    return Trial({"two_holders_ms": round((max(gone) - healed[0]) * 1000, 1)})
+    said = "\n".join(ended(monitor) for monitor in monitors)
+    return Trial(
+        {
+            f"two_holders_{one.mark}ms": round((max(removals(said, one)) - healed[0]) * 1000, 1)
+            for one in families(profile)
+        }
+    )
 
 
-def removals(text: str) -> list[float]:
+def removals(text: str, ends: Ends = FOUR) -> list[float]:
     """When virtual addresses went, from the output of `ip -ts monitor address` (seconds since the epoch)."""
     return [
         datetime.datetime.fromisoformat(stamp).timestamp()
         for stamp, line in re.findall(r"^\[(\S+)\] (.*)$", text, re.MULTILINE)
-        if line.startswith("Deleted") and any(f"inet {address}/" in line for address in VIRTUAL)
+        if line.startswith("Deleted") and any(f" {address}/" in line for address in ends.virtual)
     ]
 
 
@@ -233,8 +256,14 @@ def frozen(lab: Lab, profile: str, primary: str) -> Trial:
         lab.wait("the frozen one has lost them", lambda: not lab.holders()[primary], 15, 0.05)
     except Exception:
         lab.run(primary, "pkill -CONT keepalived", check=False)
-        return Trial({"frozen_holder_ms": 15000.0})
-    return Trial({"frozen_holder_ms": round((max(removals(ended(monitor))) - stopped) * 1000, 1)})
+        return Trial({f"frozen_holder_{one.mark}ms": 15000.0 for one in families(profile)})
+    said = ended(monitor)
+    return Trial(
+        {
+            f"frozen_holder_{one.mark}ms": round((max(removals(said, one)) - stopped) * 1000, 1)
+            for one in families(profile)
+        }
+    )
 
 
 def cost(lab: Lab, profile: str, primary: str) -> Trial:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from lab import NODES, VIRTUAL, Lab, other
+from lab import FOUR, NODES, SIX, VIRTUAL, VIRTUAL_6, Ends, Lab, other
 
 TEMPLATES = Path(__file__).parent / "profiles/manual"
 FILES = {
@@ -38,6 +38,13 @@ ADDRESSES = {
     "fw-2": {"outside_local": "192.168.0.2", "inside_local": "192.168.2.2", "sync_local": "192.168.100.200"},
 }
 PROFILES = (*FOREIGN, *OURS)
+
+
+def families(profile: str) -> tuple[Ends, ...]:
+    """The families that a profile's pair has."""
+    return (FOUR, SIX) if profile in WRITTEN else (FOUR,)
+
+
 _DROP_IN = "/run/systemd/system/{}.service.d/90-bench.conf"
 AS_FOREIGN = {
     # the real-time priority that conntrackd takes where nobody forbids it
@@ -94,6 +101,9 @@ class Profiles:
             removal = "; ".join(
                 f"ip address del {address}/32 dev {leg} 2>/dev/null"
                 for address, leg in zip(VIRTUAL, ("eth1", "eth0"))
+            ) + "".join(
+                f"; ip address del {address}/128 dev {leg} 2>/dev/null"
+                for address, leg in zip(VIRTUAL_6, ("eth1", "eth0"))
             )
             self.lab.run(
                 node,

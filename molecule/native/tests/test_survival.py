@@ -52,22 +52,32 @@ def forget(primary: str) -> None:
 
 def test_flows_of_a_full_table_survive_a_crash(lab: Lab) -> None:
     figures = cases.survival(lab, "default", lab.primary()).figures
-    assert figures["crash_100k_survivors"] == 70
-    assert figures["crash_100k_resets"] == 0
+    for family in ("", "v6_"):
+        assert figures[f"crash_100k_{family}survivors"] == 70, figures
+        assert figures[f"crash_100k_{family}resets"] == 0, figures
+
+
+def test_a_crash_stops_neither_family_for_longer(lab: Lab) -> None:
+    """The new primary has to look for its neighbours, which takes a link-local address of IPv6."""
+    figures = cases.crash(lab, "default", lab.primary()).figures
+    # the bench asks for 300, on a machine that does nothing else; without that address it took 16,000
+    assert figures["crash_udp_gap_ms"] <= 1000, figures
+    assert figures["crash_v6_udp_gap_ms"] <= figures["crash_udp_gap_ms"] + 500, figures
 
 
 def test_control_without_replication_no_flow_survives(lab: Lab) -> None:
     figures = cases.survival(lab, "default", lab.primary(), control=True).figures
-    assert figures["control_survivors"] == 0
+    assert (figures["control_survivors"], figures["control_v6_survivors"]) == (0, 0)
 
 
 def test_planned_switchover_loses_nothing(lab: Lab) -> None:
     figures = load_cases.switchover(lab, "default", lab.primary()).figures
-    assert figures["switchover_resets"] == 0
-    assert figures["switchover_refused"] == 0
-    assert figures["switchover_born_survivors"] == 80
-    # the bench asks for two at most, on a machine that does nothing else
-    assert figures["switchover_udp_lost"] <= 50
+    for family in ("", "v6_"):
+        assert figures[f"switchover_{family}resets"] == 0, figures
+        assert figures[f"switchover_{family}refused"] == 0, figures
+        assert figures[f"switchover_{family}born_survivors"] == 80, figures
+        # the bench asks for two at most, on a machine that does nothing else
+        assert figures[f"switchover_{family}udp_lost"] <= 50, figures
 
 
 def test_burst_of_new_flows_reaches_the_backup(lab: Lab) -> None:
@@ -75,4 +85,5 @@ def test_burst_of_new_flows_reaches_the_backup(lab: Lab) -> None:
 
 
 def test_frozen_keepalived_loses_its_addresses(lab: Lab) -> None:
-    assert load_cases.frozen(lab, "default", lab.primary()).figures["frozen_holder_ms"] <= 5000
+    figures = load_cases.frozen(lab, "default", lab.primary()).figures
+    assert max(figures["frozen_holder_ms"], figures["frozen_holder_v6_ms"]) <= 5000, figures

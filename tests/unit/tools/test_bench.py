@@ -217,13 +217,15 @@ def test_the_control_needs_a_takeover(
 ) -> None:
     cases = importlib.import_module("cases")
     dead = {"survivors": 0, "resets": 0}
-    probe = SimpleNamespace(collect=lambda: {"snat": dead, "dnat": dead})
+    flows = {f"{mark}{name}": dead for mark in ("", "v6_") for name in ("snat", "dnat")}
+    probe = SimpleNamespace(collect=lambda: flows)
     monkeypatch.setattr(cases, "Probe", lambda *_arguments: probe)
     monkeypatch.setattr(cases.time, "sleep", lambda _seconds: None)
     lab = FakeLab(said=said)
     if error is None:
         trial = cases.survival(lab, "default", "fw-1", control=True)
-        assert trial.figures == {"control_survivors": 0, "control_resets": 0}
+        names = {f"control_{mark}{what}" for mark in ("", "v6_") for what in ("survivors", "resets")}
+        assert trial.figures == dict.fromkeys(names, 0)
     else:
         with pytest.raises(bench["LabError"], match=error):
             cases.survival(lab, "default", "fw-1", control=True)
@@ -300,7 +302,7 @@ def test_flows_are_born_on_both_sides_of_the_hand_over(
     bench: dict[str, Any], moved: float, enough: bool
 ) -> None:
     load_cases = importlib.import_module("load_cases")
-    begun = [10.0 + flow["delay"] for flow in load_cases.born_flows("192.168.0.3", 7001)]
+    begun = [10.0 + flow["delay"] for flow in load_cases.born_flows(load_cases.FOUR, True)]
     assert len(begun) == 40 and max(begun) < 14
     if enough:
         load_cases.around(begun, moved, "client")
@@ -340,7 +342,8 @@ def test_a_switchover_needs_flows_from_both_sides_around_it(
             assert self.gone is self.held
             first = at + 1 if self.host == late else at - 1
             born = {one["name"]: {**fine, "begun": first + one.get("delay", 0)} for one in self.flows}
-            return {**born, "udp": udp, "listeners": {"all": [{"kind": "udp", **series}]}}
+            heard = {"kind": "udp", "address": "192.168.0.3", **series}
+            return {**born, "udp": udp, "listeners": {"all": [heard]}}
 
     monkeypatch.setattr(load_cases, "Probe", FakeProbe)
     monkeypatch.setattr(load_cases.time, "sleep", lambda _seconds: None)
