@@ -227,6 +227,8 @@ def split(lab: Lab, profile: str, primary: str) -> Trial:
         monitors = [lab.start(node, "stdbuf", "-oL", "ip", "-ts", "monitor", "address") for node in NODES]
         time.sleep(0.5)
     lab.wait("one primary", lambda: any(lab.is_primary(node) for node in NODES), 30, 0.05)
+    # what is waited for are addresses of IPv4; the others go a moment before or after them
+    time.sleep(0.5)
     said = "\n".join(ended(monitor) for monitor in monitors)
     return Trial(
         {
@@ -257,6 +259,7 @@ def frozen(lab: Lab, profile: str, primary: str) -> Trial:
     except Exception:
         lab.run(primary, "pkill -CONT keepalived", check=False)
         return Trial({f"frozen_holder_{one.mark}ms": 15000.0 for one in families(profile)})
+    time.sleep(0.5)
     said = ended(monitor)
     return Trial(
         {

@@ -16,6 +16,7 @@ PREFIX = f"ftfw-{LAB}"
 METRICS = "/var/lib/metrics/ftfw.prom"
 NODES = ("fw-1", "fw-2")
 VIRTUAL = ("192.168.2.100", "192.168.0.100")
+VIRTUAL_6 = ("2001:db8:2::100", "2001:db8::100")
 SERVER, PORT = "192.168.0.3", 7
 """An echo server of the tests; the policy of inventories/native lets it through."""
 

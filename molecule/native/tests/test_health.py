@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from containers import PREFIX, VIRTUAL, run
+from containers import PREFIX, VIRTUAL, VIRTUAL_6, run
 from faults import Findings, by_hand, check_now, dropped, fault, flow, wait_for
 
 CONFIG = "/etc/conntrackd/conntrackd.conf"
 CACHE, DIRECT = "Off", "On"
 """Values of DisableExternalCache, for the two ways of replication."""
+BOTH = [address for leg in zip(VIRTUAL, VIRTUAL_6) for address in leg]
+"""The virtual addresses of both families, in the order of the inventory."""
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def test_a_pair_that_is_well(roles: tuple[str, str], status: Any) -> None:
     assert "OK" in seen.printed and "no findings" in seen.printed
     first, second = seen.node(primary), seen.node(backup)
     assert (first["vrrp_state"], second["vrrp_state"]) == ("MASTER", "BACKUP")
-    assert (first["virtual_addresses"], second["virtual_addresses"]) == (list(VIRTUAL), [])
+    assert (first["virtual_addresses"], second["virtual_addresses"]) == (BOTH, [])
     assert first["entries"]["kernel"] >= 1
     for node in (first, second):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", node["since"])
@@ -101,12 +103,12 @@ def test_keepalived_frozen(roles: tuple[str, str], status: Any) -> None:
 def test_two_primaries(roles: tuple[str, str], status: Any) -> None:
     primary, backup = roles
     # in both directions: a node that hears one of a higher priority gives way
-    with dropped(backup, "ip protocol 112"), dropped(primary, "ip protocol 112"):
+    with dropped(backup, "meta l4proto 112"), dropped(primary, "meta l4proto 112"):
         time.sleep(4)
         seen = status()
     assert ("two-primaries", None) in seen.findings
     assert seen.document["primary"] is None
-    assert all(address in seen.messages("two-primaries")[0] for address in VIRTUAL)
+    assert all(address in seen.messages("two-primaries")[0] for address in BOTH)
 
 
 @pytest.mark.long

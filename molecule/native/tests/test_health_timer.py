@@ -43,7 +43,7 @@ def compare_now(node: str) -> None:
 def test_timer_finds_two_primaries(roles: tuple[str, str]) -> None:
     with by_hand(*roles):
         before = [len(logged(node, "err", "two-primaries")) for node in roles]
-        with dropped(roles[0], "ip protocol 112"), dropped(roles[1], "ip protocol 112"):
+        with dropped(roles[0], "meta l4proto 112"), dropped(roles[1], "meta l4proto 112"):
             time.sleep(4)
             for node in roles:
                 check_now(node)

@@ -9,7 +9,7 @@ import re
 import time
 from functools import partial
 
-from containers import PORT, SERVER, VIRTUAL, other_of, run, wait
+from containers import PORT, SERVER, VIRTUAL, VIRTUAL_6, other_of, run, wait
 
 
 def holders() -> dict[str, list[str]]:
@@ -18,16 +18,16 @@ def holders() -> dict[str, list[str]]:
     for node in ("fw-1", "fw-2"):
         addresses = {
             entry["local"]
-            for link in json.loads(run(node, "ip -json -4 address show"))
+            for link in json.loads(run(node, "ip -json address show"))
             for entry in link["addr_info"]
         }
-        found[node] = sorted(addresses.intersection(VIRTUAL))
+        found[node] = sorted(addresses.intersection(VIRTUAL + VIRTUAL_6))
     return found
 
 
 def is_primary(node: str) -> bool:
     other = other_of(node)
-    return holders() == {node: sorted(VIRTUAL), other: []}
+    return holders() == {node: sorted(VIRTUAL + VIRTUAL_6), other: []}
 
 
 def primary() -> str:
@@ -186,6 +186,31 @@ def test_networkd_leaves_virtual_addresses_alone() -> None:
         run(node, command)
         time.sleep(1.5)
         assert is_primary(node), command
+        assert link_local(node) == {"eth0", "eth1"}, command
+
+
+def link_local(host: str) -> set[str]:
+    """Interfaces with the link-local address that goes with their MAC; no address may be tentative."""
+    found = set()
+    for link in json.loads(run(host, "ip -json -6 address show")):
+        mac = json.loads(run(host, f"ip -json link show dev {link['ifname']}"))[0].get("address", "")
+        for entry in link["addr_info"]:
+            assert not entry.get("tentative"), entry
+            if entry["local"].startswith("fe80:"):
+                # RFC 4291, appendix A: the MACs of this inventory begin with 12:34
+                assert entry["local"] == f"fe80::1034:56ff:fe{mac[9:11]}:{mac[12:14]}{mac[15:]}"
+                found.add(link["ifname"])
+    return found
+
+
+def test_link_local_addresses_are_made_from_the_mac_and_never_tentative() -> None:
+    """On data links, and not on the replication link."""
+    assert {host: link_local(host) for host in ("fw-1", "fw-2", "client", "server")} == {
+        "fw-1": {"eth0", "eth1"},
+        "fw-2": {"eth0", "eth1"},
+        "client": {"eth0"},
+        "server": {"eth0"},
+    }
 
 
 DHCP_SERVER = """mkdir -p /run/systemd/network/10-ftfw-eth0.network.d

@@ -86,7 +86,7 @@ def test_a_change_comes_to_both_and_a_second_run_changes_nothing() -> None:
 def test_a_backup_that_hears_no_adverts_keeps_the_primary_from_the_rules() -> None:
     before, was, boots = primary(), tables(), kept()
     # the policy's test would not let them pass
-    deaf = (*rules("ip protocol 112 accept", "ip protocol 112 drop"), "-e", "policy_test_first=false")
+    deaf = (*rules("112 accept", "112 drop"), "-e", "policy_test_first=false")
     done = playbook("playbooks/policy.yml", *deaf, "-e", f"nft_ruleset_confirm={SECONDS}")
     assert done.returncode != 0
     assert "under the new rules it does not hear the other node's adverts" in done.stdout
