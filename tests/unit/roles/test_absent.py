@@ -156,3 +156,17 @@ def test_no_folder_of_ours_is_left(role: str) -> None:
     }
     gone = [*REMOVAL["__remove_whole"], *REMOVAL["__remove_empty"]]
     assert {folder for folder in folders - distribution if not below(folder, gone)} == set()
+
+
+def test_a_node_forwards_nothing_before_it_loses_its_rules() -> None:
+    tasks = yaml.safe_load((ROOT / "playbooks" / "tasks" / "remove_node.yml").read_text())
+    order = re.findall(r"'(\w+)'", tasks[0]["loop"].split("+")[0])
+    assert set(order) == set(ROLES) - {"node_network"}
+    assert order[0] == "keepalived"
+    # pair-watch would bring the table back
+    assert order.index("pair_state") < order.index("firewall_kernel") < order.index("nftables")
+    first = yaml.safe_load((ROOT / "roles" / "firewall_kernel" / "tasks" / "absent.yml").read_text())[0]
+    script = (ROOT / "roles" / "firewall_kernel" / "templates" / "absent.sh.j2").read_text()
+    assert "absent.sh.j2" in first["ansible.builtin.raw"]
+    for key in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
+        assert f"put {key} 0 required" in script
