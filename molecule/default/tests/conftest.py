@@ -63,17 +63,32 @@ def ansible() -> Ansible:
 
 
 @pytest.fixture(scope="session")
-def wait_for_guest(guest: Callable[[str], Any]) -> Callable[[str], None]:
-    """Wait until a guest has booted: all that is enabled was started."""
+def wait_for_guest(omarine: Any, guest: Callable[[str], Any]) -> Callable[[str], None]:
+    """Wait until a guest has booted: all that is enabled was started.
+
+    On a busy machine that takes its time, so a guest has failed when nothing new is heard of it for long.
+    """
+    ask = "systemctl is-system-running; systemctl list-jobs --no-legend"
 
     def wait(name: str) -> None:
-        deadline = time.monotonic() + BOOT_SECONDS
-        while time.monotonic() < deadline:
+        console, answer = f"/var/log/ftfw-{name}/console.log", ""
+        begun = since = time.monotonic()
+        seen: tuple[str, str] | None = None
+        while time.monotonic() < min(since + BOOT_SECONDS, begun + 3 * BOOT_SECONDS):
             # testinfra raises RuntimeError where ssh itself fails
             with contextlib.suppress(RuntimeError):
-                if guest(name).run("systemctl is-system-running").stdout.strip() in ("running", "degraded"):
+                answer = guest(name).run(ask).stdout.strip()
+                if answer.split("\n")[0] in ("running", "degraded"):
                     return
+            now = (omarine.run(f"stat -c %s {console}").stdout, answer)
+            if now != seen:
+                seen, since = now, time.monotonic()
             time.sleep(3)
-        pytest.fail(f"{name} has not booted in {BOOT_SECONDS} s")
+        unit = omarine.run(f"systemctl status --no-pager --lines=5 guest-{name}.service").stdout
+        said = omarine.run(f"tail -n 40 {console}").stdout
+        pytest.fail(
+            f"{name} has not booted in {time.monotonic() - begun:.0f} s; it said last: {answer or 'nothing'}"
+            f"\n{unit}\nthe console's end:\n{said}"
+        )
 
     return wait

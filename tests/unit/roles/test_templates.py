@@ -428,8 +428,8 @@ INTERFACE_FILES = {
 MACAddress=12:34:56:78:9a:01
 
 [Link]
-# A dead leg must not hold up the boot: whoever uses it copes with that better.
-RequiredForOnline=no-carrier
+# A dead leg, or a DHCP server that is away, must not hold up the boot: its users cope with that better.
+RequiredForOnline=no
 
 [Network]
 DHCP=ipv4
@@ -439,7 +439,7 @@ Address=192.168.0.1/24
 Name=eth1
 
 [Link]
-# A dead leg must not hold up the boot: whoever uses it copes with that better.
+# A dead leg, or a DHCP server that is away, must not hold up the boot: its users cope with that better.
 RequiredForOnline=no-carrier
 MTUBytes=9000
 
