@@ -20,7 +20,7 @@ PLAY = """\
   tasks:
     - ansible.builtin.import_tasks: {tasks}
       vars:
-        __turns_roles: [keepalived]
+        __turns_roles: ROLES
     - ansible.builtin.debug:
         msg: "{{{{ inventory_hostname }}}} is {{{{ __turn.turn }}}} in {{{{ group_names | join(' ') }}}}"
 """
@@ -43,7 +43,9 @@ vrrp_instance inside {
 INTERRUPTS = "the virtual router outside is new"
 
 
-def look(folder: Path, host: str, addresses: str, active: str = "active") -> str:
+def look(
+    folder: Path, host: str, addresses: str, active: str = "active", roles: tuple[str, ...] = ("keepalived",)
+) -> str:
     """Run the tasks for one host, whose keepalived has the virtual router inside only."""
     programs = folder / "bin"
     programs.mkdir()
@@ -54,7 +56,8 @@ def look(folder: Path, host: str, addresses: str, active: str = "active") -> str
     inside = next(one for one in view["keepalived"]["instances"] if one["name"] == "inside")
     old = OLD.replace("SOURCE", inside["source"]).replace("PEER", inside["peers"][0])
     (folder / "keepalived.conf").write_text(old)
-    (folder / "play.yml").write_text(PLAY.format(tasks=ROOT / "playbooks/tasks/turns_look.yml"))
+    play = PLAY.replace("ROLES", f"[{', '.join(roles)}]")
+    (folder / "play.yml").write_text(play.format(tasks=ROOT / "playbooks/tasks/turns_look.yml"))
     host_variables = {"ansible_connection": "local", "site_view": view}
     inventory = {"all": {"hosts": {host: host_variables}}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
@@ -86,3 +89,8 @@ def look(folder: Path, host: str, addresses: str, active: str = "active") -> str
 def test_turn(tmp_path: Path, host: str, addresses: str, active: str, told: str) -> None:
     said = look(tmp_path, host, addresses, active)
     assert told in said, said
+
+
+def test_network_files_that_change_are_a_reason(tmp_path: Path) -> None:
+    said = look(tmp_path, "fw-1", "192.168.2.100/32", roles=("node_network",))
+    assert "networkd configures eth0, eth1, eth2, mgmt0 anew: that would interrupt the primary" in said, said
