@@ -27,7 +27,7 @@ def changed(output: str) -> dict[str, int]:
 def test_it_asks_first() -> None:
     done = playbook("playbooks/remove.yml")
     assert done.returncode == 2
-    assert "say -e remove_confirm=native" in done.stdout
+    assert "say -e remove_confirm=native" in " ".join(done.stdout.split())
 
 
 def test_check_mode_says_what_would_go_and_takes_nothing(roles: tuple[str, str]) -> None:
