@@ -33,7 +33,7 @@ _CLOSED = 9999
 
 def own_cases(bench: Bench) -> Iterator[Case]:
     for network in bench.data:
-        for family in bench.families(network):
+        for family in bench.own_families(network):
             yield from _pings(bench, network, family)
             yield from _closed(bench, network, family)
     yield from _vrrp(bench)
@@ -53,7 +53,7 @@ def gate_cases(bench: Bench) -> Iterator[Case]:
     """While the gate is shut, as it is when the table has just been loaded."""
     name = "while the gate is shut"
     for network in bench.data:
-        for family in bench.families(network):
+        for family in bench.own_families(network):
             sender, virtual = bench.host(network, family), bench.virtual(network, family)
             own = network, FIREWALL, sender, bench.own(network, family)
             yield case(f"{name}: {network} reaches the node itself", *own, "accept", **_PING)
@@ -213,7 +213,7 @@ def _health(bench: Bench) -> Iterator[Case]:
 def _management(bench: Bench) -> Iterator[Case]:
     for interface in bench.firewall.management:
         network = interface.network
-        for family in bench.families(network):
+        for family in bench.own_families(network):
             own, stranger = bench.own(network, family), bench.stranger(network, family)
             trusted = _hypervisors(bench, network, family)
             sender = trusted[0] if trusted else stranger
@@ -291,9 +291,9 @@ def _sent(bench: Bench) -> Iterator[Case]:
     """What the firewall opens is answered, keeps its address, and is tracked but for the pair's own."""
     name = "from the firewall"
     for network in bench.networks:
-        for family in FAMILIES:
+        for family in (family for family in FAMILIES if bench.stands(network, family)):
             yield from _tracked(bench, network, family)
-        for family in bench.families(network):
+        for family in bench.own_families(network):
             ends = FIREWALL, network, bench.own(network, family), bench.stranger(network, family)
             plain = (_tcp(80), _udp(_CLOSED, _CLOSED), _PING)
             for more in plain:
@@ -312,13 +312,13 @@ def _sent(bench: Bench) -> Iterator[Case]:
                 **_tcp(82),
             )
             for other in bench.data:
-                if other != network and bench.has(other, family):
+                if other != network and family in bench.own_families(other):
                     crossed = FIREWALL, network, bench.own(other, family), bench.stranger(network, family)
                     label = f"{name} to {network} with its address on {other}"
                     shown = bench.shown(other, network, bench.own(other, family))
                     yield case(label, *crossed, "accept", shown, protocol="tcp", port=83)
     for network in bench.data:
-        for family in bench.families(network):
+        for family in bench.own_families(network):
             virtual = bench.virtual(network, family)
             if virtual is not None:
                 ends = FIREWALL, FIREWALL, bench.own(network, family), virtual
@@ -385,7 +385,7 @@ def _link_local(bench: Bench, network: str, own: Address) -> Iterator[Case]:
 
 def _neighbours(bench: Bench) -> Iterator[Case]:
     """Neighbour discovery of IPv6, which is no flow, and comes from the link itself."""
-    for network in bench.networks:
+    for network in (name for name in bench.networks if bench.stands(name, 6)):
         sender, own = bench.stranger(network, 6), bench.own(network, 6)
         expected = "accept" if bench.has(network, 6) else "drop"
         virtual = bench.virtual(network, 6)

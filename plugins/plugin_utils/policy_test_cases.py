@@ -30,6 +30,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     helper_families,
     helper_type,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
@@ -59,6 +60,7 @@ _KINDS = {
     for family in FAMILIES
 }
 """The catalogue's ICMP requests, by the names that they have in packets of a family."""
+_EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _MOST_HOSTS = 4096
 """Addresses of a prefix that are looked at for one that nobody has."""
 
@@ -90,10 +92,29 @@ class Bench:
         """The families that all of these networks have."""
         return tuple(family for family in FAMILIES if all(self.has(name, family) for name in networks))
 
+    def stands(self, network: str, family: int) -> bool:
+        """Whether the firewall has an address there: its own, or one that a test has to give it.
+
+        It gets one where its network has no prefix of the family, to be refused in, and for a lease.
+        """
+        interface = self.interface(network)
+        leased = family == 4 and interface.dhcp
+        return bool(of_family(interface.addresses, family)) or leased or not self.has(network, family)
+
+    def own_families(self, network: str) -> tuple[int, ...]:
+        """The families of a network in which the firewall has an address."""
+        return tuple(family for family in self.families(network) if self.stands(network, family))
+
+    def leads_on(self, network: str, family: int) -> bool:
+        """Whether the firewall's way to everywhere else is there."""
+        return any(one.version == family for one in gateways(self.firewall.site, self.interface(network)))
+
     def prefix(self, network: str, family: int) -> Prefix:
         own = self.firewall.site.networks[network].prefixes_of_family(family)
         if own:
-            return own[0]
+            # a stranger is where the firewall has a way to
+            interface = self.interface(network)
+            return next((one for one in own if self._is_connected(interface, one)), own[0])
         number = self.networks.index(network)
         # for benchmarks (RFC 2544), and for documentation (RFC 3849)
         return ip_network(f"198.18.{number}.0/24" if family == 4 else f"2001:db8:ffff:{number:x}::/64")
@@ -188,7 +209,7 @@ class Bench:
             more = [
                 f"{self.own(network.name, family)}/{self.prefix(network.name, family).prefixlen}"
                 for family in FAMILIES
-                if not of_family(interface.addresses, family)
+                if not of_family(interface.addresses, family) and self.stands(network.name, family)
             ]
             strangers = [self.stranger(network.name, family) for family in FAMILIES]
             virtual = self.firewall.pair.virtual_addresses(network.name)
@@ -197,13 +218,10 @@ class Bench:
                     "name": interface.name,
                     "network": network.name,
                     "prefixes": [
-                        *map(str, network.prefixes),
+                        # the kernel has a way to where the node has an address
+                        *(str(one) for one in network.prefixes if self._is_connected(interface, one)),
                         *(str(self.prefix(network.name, family)) for family in lacking),
-                        *(
-                            f"{one}/{one.max_prefixlen}"
-                            for one, name in self._beyond.items()
-                            if name == network.name and not _is_special(one)
-                        ),
+                        *(_EVERYWHERE[f] for f in FAMILIES if self.leads_on(network.name, f)),
                         *(
                             f"{one}/{one.max_prefixlen}"
                             for one in strangers
@@ -219,6 +237,10 @@ class Bench:
                 }
             )
         return views
+
+    def _is_connected(self, interface: Interface, prefix: Prefix) -> bool:
+        leased = prefix.version == 4 and interface.dhcp and not of_family(interface.addresses, 4)
+        return leased or any(address in prefix for address in interface.addresses)
 
     def shown(self, source: str, destination: str, sender: Address, receiver: Address | None = None) -> str:
         """How a sender looks on another network, as an expectation; it is known by its address."""
@@ -342,7 +364,10 @@ class Bench:
 
     @cached_property
     def _beyond(self) -> dict[Address, str]:
-        """Listed addresses that are on no network of the firewall, each behind the first it is used with."""
+        """Listed addresses that are on no network of the firewall, each behind the firewall's way to them.
+
+        Where it has none they are nowhere, and the model warns of them.
+        """
         site = self.firewall.site
         on_link = [prefix for name in self.networks for prefix in site.networks[name].prefixes]
         found: dict[Address, str] = {}
@@ -351,14 +376,16 @@ class Bench:
                 for addresses, network in ((entry.sources, source), (entry.destinations, destination)):
                     if addresses is not None:
                         for family in site.families((source, destination)):
-                            for one in (*_samples(addresses, family), *_neighbours(addresses, family)):
-                                found.setdefault(one, network)
+                            if self.leads_on(network, family):
+                                for one in (*_samples(addresses, family), *_neighbours(addresses, family)):
+                                    found.setdefault(one, network)
         for forward in site.port_forwards:
             address = site.forward_address(forward)
             if forward.sources is not None and address is not None and forward.network in self.networks:
                 family = address.version
-                for one in (*_samples(forward.sources, family), *_neighbours(forward.sources, family)):
-                    found.setdefault(one, forward.network)
+                if self.leads_on(forward.network, family):
+                    for one in (*_samples(forward.sources, family), *_neighbours(forward.sources, family)):
+                        found.setdefault(one, forward.network)
         return {
             one: network
             for one, network in found.items()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range, covers
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, PortForward, Site
@@ -59,6 +60,37 @@ def warn_of_virtual(site: Site, warnings: Problems) -> None:
                 f"{', '.join(entry.to_networks)}, so that the entry matches nothing",
                 "name whoever it is about, or declare the port forward",
             )
+
+
+def warn_of_ways(site: Site, warnings: Problems) -> None:
+    """Tell of lists that the firewalls have no way to: on none of the networks, and behind none of them."""
+    for entry in (entry for entry in site.policy if entry.accepts):
+        for key, of, names in (
+            ("sources", entry.sources, entry.from_networks),
+            ("destinations", entry.destinations, entry.to_networks),
+        ):
+            if of is not None and of.families() and not any(_reaches(site, name, of) for name in names):
+                warnings.add(
+                    SITE,
+                    f"{entry.place}.{key}",
+                    of.label,
+                    f"the firewalls have no way there by {' or '.join(names)}, so that no test of the policy "
+                    "tries it",
+                    "give their interfaces there a gateway, or see to the route yourself",
+                )
+
+
+def _reaches(site: Site, network: str, addresses: Addresses) -> bool:
+    """Whether some of a list is on a network or behind it; what is the pair's own is told elsewhere."""
+    prefixes = list(site.networks[network].prefixes)
+    nodes = [site.hosts[name] for pair in site.pairs if pair.routers_on(network) for name in pair.nodes]
+    interfaces = [own for node in nodes if (own := node.interface_on(network)) is not None]
+    families = {one.version for own in interfaces for one in gateways(site, own)}
+    on_link = [(int(one[0]), int(one[-1]), one.version) for one in prefixes]
+    on_link += [(int(one), int(one), one.version) for one in site.virtual_and_firewall_addresses()]
+    return bool(families.intersection(addresses.families())) or any(
+        _meet(addresses.of_family(family), (first, last)) for first, last, family in on_link
+    )
 
 
 def _only(addresses: Addresses, own: Iterable[Address]) -> bool:

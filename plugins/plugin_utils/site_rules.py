@@ -15,7 +15,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
     known_network,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_consequences import without_consequences
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_forwards import check_sources, warn_of_virtual
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_forwards import (
+    check_sources,
+    warn_of_virtual,
+    warn_of_ways,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import check_fragments
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import check_gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import check_groups, check_names
@@ -94,6 +98,7 @@ def load_site(
     warn_of_policy(site, warnings)
     warn_of_unreplicated(site, warnings)
     warn_of_virtual(site, warnings)
+    warn_of_ways(site, warnings)
     warn_of_prefixes(site, warnings)
     warn_of_reach(site, warnings)
     return replace(site, warnings=tuple(warnings.lines()))

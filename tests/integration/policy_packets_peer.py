@@ -130,9 +130,12 @@ def echo(host: str, count: str) -> dict[str, int]:
     return {"received": len(answered)}
 
 
-def hold(host: str) -> None:
+def hold(host: str, port: str = "22") -> None:
     """Keep a connection open until told to use it."""
-    with socket.create_connection((host, 22), TIMEOUT) as connection, connection.makefile("rw") as lines:
+    with (
+        socket.create_connection((host, int(port)), TIMEOUT) as connection,
+        connection.makefile("rw") as lines,
+    ):
         lines.readline()
         print("open", flush=True)
         sys.stdin.readline()

@@ -190,6 +190,8 @@ def test_addresses_inside_and_outside_of_a_list(changed: Change) -> None:
         {
             "all:site_addresses": {"few": ["192.168.2.64/28", "198.51.100.8/31"]},
             "all:site_policy": [{**OUT, "services": ["ssh"], "sources": ["few"]}],
+            "fw-1:node_interfaces.eth1.gateway": "192.168.2.254",
+            "fw-2:node_interfaces.eth1.gateway": "192.168.2.254",
         }
     )
     found = {name: " ".join(expected[:2]) for name, expected in named(lab, "ssh, tcp/22").items()}
@@ -201,7 +203,37 @@ def test_addresses_inside_and_outside_of_a_list(changed: Change) -> None:
         ": ssh, tcp/22 not from 198.51.100.10 (IPv4)": "drop",
     }
     [inside] = [one for one in view(lab)["interfaces"] if one["network"] == "inside"]
-    assert {"198.51.100.8/32", "198.51.100.9/32", "198.51.100.10/32"} <= set(inside["prefixes"])
+    assert inside["prefixes"][-1] == "0.0.0.0/0"
+
+
+def test_what_the_firewall_has_no_way_to_is_in_no_test(changed: Change) -> None:
+    """Behind a network is only what a gateway leads to: a test with a way of its own would be a lie."""
+    lab = changed({"all:site_policy": [{**OUT, "services": ["ssh"], "destinations": ["198.51.100.8"]}]})
+    assert not [test for test in view(lab)["tests"] if "198.51.100.8" in test.values()]
+    assert not [one for each in view(lab)["interfaces"] for one in each["prefixes"] if "198.51.100" in one]
+    assert not [one for each in view(lab)["interfaces"] for one in each["prefixes"] if one.endswith("/0")]
+
+
+@pytest.mark.parametrize(
+    ("network", "prefix", "device"),
+    [
+        ("inside", "192.168.3.0/24", "eth1"),
+        ("inside", "2001:db8:2::/64", "eth1"),
+        ("sync", "fd00::/64", "eth2"),
+    ],
+)
+def test_a_prefix_without_the_node_is_no_route(
+    changed: Change, network: str, prefix: str, device: str
+) -> None:
+    lab = changed({})
+    for variables in lab.values():
+        variables["site_networks"][network]["prefixes"].append(prefix)
+    [found] = [one for one in view(lab)["interfaces"] if one["name"] == device]
+    assert prefix not in found["prefixes"]
+    start = prefix.partition("/")[0].rstrip("0")
+    assert not [one for one in found["addresses"] if one.startswith(start)]
+    about = [test for test in view(lab)["tests"] if test["destination"].startswith(start)]
+    assert not [test for test in about if test.get("to") == "firewall" and test["expected"][0] == "accept"]
 
 
 def test_any_service(changed: Change) -> None:

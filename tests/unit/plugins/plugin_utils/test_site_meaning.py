@@ -386,6 +386,7 @@ RIGHT: dict[str, dict[str, object]] = {
     "an entry about a virtual address": {
         "all:site_policy.1": {**INTO, "sources": ["10.9.0.0/24"], "destinations": ["192.168.0.100"]},
         "all:site_port_forwards": [HTTP],
+        **gateways("192.168.0.254", "192.168.0.254"),
     },
     "an entry about what a fragment may translate": {
         "all:site_policy.1": {**INTO, "destinations": ["192.168.0.100"]},
@@ -456,6 +457,12 @@ WARNED: dict[str, tuple[dict[str, object], str]] = {
         "all: site_policy[1].destinations: 192.168.0.100: the firewalls' own addresses, and no port forward "
         "leads from them to inside, so that the entry matches nothing; "
         "name whoever it is about, or declare the port forward",
+    ),
+    "addresses that there is no way to": (
+        {"all:site_policy.1": {**INTO, "sources": ["10.9.0.0/24", "2001:db8::/32"]}},
+        "all: site_policy[1].sources: 10.9.0.0/24, 2001:db8::/32: the firewalls have no way there by "
+        "outside, so that no test of the policy tries it; "
+        "give their interfaces there a gateway, or see to the route yourself",
     ),
     "an entry from a virtual address": (
         {"all:site_policy.1": {**INTO, "sources": ["192.168.0.100", "192.168.0.2"]}},

@@ -27,7 +27,8 @@ def warnings(changed: Change, *entries: dict[str, object], **variables: object) 
         "all:site_policy": [{**OUT, **entry} for entry in entries],
         **{f"all:{key}": value for key, value in variables.items()},
     }
-    return list(load_site(changed(changes)).warnings)
+    # the lab's firewalls have no way to these addresses, which is told elsewhere
+    return [line for line in load_site(changed(changes)).warnings if "have no way there" not in line]
 
 
 Entry = dict[str, object]
