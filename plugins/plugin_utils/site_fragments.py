@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -24,6 +25,17 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Site,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import Value
+
+_DECLARED = re.compile(
+    r"(?:^|[;{}])[ ]*(chain|set|map|counter|flowtable) ([A-Za-z][\w/.\\-]*) *\{", re.MULTILINE
+)
+_OWN = (
+    *(place for place in FRAGMENT_PLACES if place != "table"),
+    *("raw_output", "helpers_of_forwards", "refused"),
+    *("gate", "offload_shut", "fastpath", "offloaded", "probed"),
+    *("probe_ports", "probe_ftp", "probe_pings", "probe_forwards", "probe_pings_v6", "probe_forwards_v6"),
+)
+_OWN_COUNTER = re.compile("counter policy_.*")
 
 
 def read_fragments(value: Value, read_file: ReadFile) -> tuple[Fragment, ...]:
@@ -74,7 +86,12 @@ def _fragment(index: int, value: Value, read_file: ReadFile) -> Iterator[Fragmen
 
 def check_fragments(site: Site, problems: Problems, warnings: Problems) -> None:
     names = [pair.name for pair in site.pairs]
+    own = _own_names(site)
     for fragment in site.fragments:
+        declared = _DECLARED.findall(fragment.text) if fragment.place == "table" else []
+        for kind, name in (one for one in declared if one[1] in own or _OWN_COUNTER.fullmatch(" ".join(one))):
+            right = "give it another one, or write what is meant at another place"
+            problems.add(SITE, fragment.where, f"{kind} {name}", "is a name of the ruleset's own", right)
         for pair in site.pairs:
             nodes = [site.hosts[node] for node in pair.nodes if node in site.hosts]
             if fragment.pair in (None, pair.name) and len(nodes) == 2:
@@ -84,6 +101,15 @@ def check_fragments(site: Site, problems: Problems, warnings: Problems) -> None:
             problems.add(
                 SITE, f"{fragment.where}.pair", fragment.pair, "unknown pair", nearest(fragment.pair, names)
             )
+
+
+def _own_names(site: Site) -> set[str]:
+    """What the ruleset calls its own chains, sets and objects; nft silently puts two of a name together."""
+    names = set(_OWN)
+    for source in site.networks:
+        for destination in site.networks:
+            names |= {f"{source}_to_{destination}", f"{source}_to_{destination}_pings"}
+    return names | {f"{label}_v{family}" for label in site.addresses for family in (4, 6)}
 
 
 def _check_networks(site: Site, fragment: Fragment, nodes: list[Host], problems: Problems) -> None:

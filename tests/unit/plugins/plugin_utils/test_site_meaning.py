@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -338,6 +339,21 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         "all: site_fragments[0]: wan0: fw-2 has no interface of this name; "
         "write @interface(spare), which is each node's own interface there",
     ),
+    "a fragment with a chain of the ruleset's own": (
+        fragment("set mine {\n    type ifname\n}\nchain input {\n    accept\n}", "table"),
+        "all: site_fragments[0]: chain input: is a name of the ruleset's own; "
+        "give it another one, or write what is meant at another place",
+    ),
+    "a fragment with a chain of the policy's": (
+        fragment("chain inside_to_outside { accept; }", "table"),
+        "all: site_fragments[0]: chain inside_to_outside: is a name of the ruleset's own; "
+        "give it another one, or write what is meant at another place",
+    ),
+    "a fragment with a counter of the policy's": (
+        fragment("counter policy_web { }", "table"),
+        "all: site_fragments[0]: counter policy_web: is a name of the ruleset's own; "
+        "give it another one, or write what is meant at another place",
+    ),
     "a fragment with a network that there is not": (
         fragment("iifname @interface(outsid) accept"),
         "all: site_fragments[0]: @interface(outsid): unknown network; did you mean outside?",
@@ -508,6 +524,26 @@ def test_what_hurts_later_is_told(changed: Change, changes: dict[str, object], l
 )
 def test_another_way_in_is_no_warning(changed: Change, way: dict[str, object]) -> None:
     assert load_site(changed({"fw-1:ansible_host": "192.168.0.1", **way})).warnings == ()
+
+
+def test_no_name_of_the_rulesets_own_is_free(changed: Change) -> None:
+    """Whatever the ruleset declares is refused when a fragment declares it, too."""
+    changes: dict[str, object] = {
+        f"{PAIR}.replication": "external",
+        "all:site_addresses": {"some": ["192.168.2.0/28"]},
+        "all:site_policy.0.sources": ["some"],
+        "all:site_policy.0.counter": "web",
+        "all:site_policy.0.action": "reject",
+    }
+    hostvars = changed(changes)
+    text = host_view(load_site(hostvars), "fw-1")["nftables"]["ruleset"]
+    declared = re.findall(r"^    (chain|set|map|counter|flowtable) (\S+) \{", text, re.MULTILINE)
+    assert len(declared) > 15
+    for variables in hostvars.values():
+        variables["site_fragments"] = [
+            {"place": "table", "text": f"{kind} {name} {{\n}}"} for kind, name in declared
+        ]
+    assert len(errors(hostvars)) == len(declared)
 
 
 def test_an_interface_that_stands_on_another_network_on_each_node(changed: Change) -> None:
