@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs a command in a root file system that has just been made, and has nothing but Debian's smallest set of packages, git and
-# ca-certificates: what the command needs and nobody has declared is missed there. Nothing of it is left afterwards.
+# Runs a command in a new root file system. That has Debian's smallest set of packages, git and ca-certificates, and nothing else: what
+# the command needs and nobody has declared is missed there. Nothing of it is left afterwards.
 # Usage: bare-root.sh SUITE COMMAND...
 #   e.g. tools/bare-root.sh trixie ./ftfw test unit
 # COMMAND runs as root in a clone of this repository's last commit, below /root, which only root may enter. It sees processes, mounts
