@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done and said when a change of one node after the other fails half-way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+PLAY = """\
+- hosts: all
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - ansible.builtin.import_tasks: {tasks}
+"""
+# The first start fails, as of a keepalived whose new file is bad; nobody has an address.
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$1" >>{folder}/calls
+test "$1" != start || test "$(grep -c start {folder}/calls)" != 1
+"""
+
+
+def run(folder: Path, tasks: str, inventory: dict[str, Any], *arguments: str) -> str:
+    """Run tasks that fail; what was said."""
+    (folder / "bin").mkdir()
+    for name, text in (("ip", "#!/bin/sh\n"), ("systemctl", SYSTEMCTL.format(folder=folder))):
+        (folder / "bin" / name).write_text(text)
+        (folder / "bin" / name).chmod(0o755)
+    (folder / "play.yml").write_text(PLAY.format(tasks=ROOT / "playbooks/tasks" / tasks))
+    (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *(*arguments, "-i", str(folder / "hosts.yml"), str(folder / "play.yml")),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    return " ".join(done.stdout.split() + done.stderr.split())
+
+
+def test_each_node_that_is_left_stopped_is_named(tmp_path: Path) -> None:
+    """Views without a network make the first role fail; in check mode nothing is touched all the same."""
+    peers = {"fw-2": "fw-1", "fw-4": "fw-3"}
+    hosts = {
+        name: {"ansible_connection": "local", "site_view": {"pair": {"peer": peer}}}
+        for name, peer in peers.items()
+    }
+    said = run(tmp_path, "turns_change.yml", {"all": {"hosts": hosts}}, "--check")
+    for peer in peers.values():
+        assert f"Its keepalived is stopped, and stays so: {peer} is primary without a backup" in said, said
+
+
+def test_a_role_that_nobody_takes_goes_back(tmp_path: Path) -> None:
+    """The changed node does not start; deaf for the other one, it is stopped before that is primary again."""
+    view = {
+        # one second of waiting
+        "keepalived": {"advert_interval": -3.5},
+        "pair_state": {"addresses": [{"address": "192.168.2.100/32"}, {"address": "2001:db8::100/128"}]},
+    }
+    hosts = {
+        name: {
+            "ansible_connection": "local",
+            "site_view": {**view, "pair": {"peer": peer}},
+            "__turn": {"turn": turn, "why": "", "deaf": True},
+        }
+        for name, peer, turn in (("fw-1", "fw-2", "last"), ("fw-2", "fw-1", "first"))
+    }
+    groups = {"pair_turn_last": {"hosts": {"fw-1": {}}}}
+    inventory = {"all": {"hosts": hosts, "children": groups}}
+    said = run(tmp_path, "turns_handover.yml", inventory, "--start-at-task", "Hand over")
+    assert (tmp_path / "calls").read_text().split() == ["stop", "start", "stop", "start"]
+    assert "fw-2 has not taken the virtual addresses over: 0 of 2 virtual addresses came here" in said, said
+    assert "its keepalived runs again, that of fw-2 is stopped" in said, said
