@@ -112,6 +112,20 @@ def identity(pid_file: Path) -> str | None:
         return None
 
 
+def is_about_to_start(unit: str) -> bool:
+    """Whether systemd is starting the unit, or waits for others before it does, as at boot."""
+    command = [SYSTEMCTL, "show", "--property=ActiveState,Job", unit]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    said = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    waits = said.get("Job", "0") not in ("", "0")
+    return said.get("ActiveState") == "activating" or (said.get("ActiveState") == "inactive" and waits)
+
+
 class Program:
     """The I/O around it."""
 
@@ -128,7 +142,8 @@ class Program:
         }
         self.actions = {
             "keepalived": (SYSTEMCTL, "reload", VRRP),
-            "conntrackd": (SYSTEMCTL, "restart", REPLICATION),
+            # its socket outlives a daemon that was killed: what does not run is not started
+            "conntrackd": (SYSTEMCTL, "try-restart", REPLICATION),
             "the flowtable": (SYSTEMCTL, "reload", RULES),
             "pair-flows": (SYSTEMCTL, "restart", FLOWS.name),
         }
@@ -188,7 +203,7 @@ class Program:
 
     def restore_table(self) -> None:
         begun = time.monotonic()
-        if identity(self.pid_files["keepalived"]) is not None:
+        if identity(self.pid_files["keepalived"]) is not None or is_about_to_start(VRRP):
             self.stopped_file.touch()
         # both at once: nothing unfiltered goes through, and the other node takes over
         with subprocess.Popen([SYSTEMCTL, "stop", VRRP], stdin=subprocess.DEVNULL):
@@ -204,7 +219,9 @@ class Program:
             self.stopped_file.unlink(missing_ok=True)
 
     def give_back(self) -> None:
-        if self.stopped_file.exists() and self.result("keepalived", run([SYSTEMCTL, "start", VRRP])):
+        if not self.stopped_file.exists() or not self.due("keepalived's start"):
+            return
+        if self.result("keepalived's start", run([SYSTEMCTL, "start", VRRP])):
             self.stopped_file.unlink(missing_ok=True)
 
     def identity(self, name: str) -> str | None:
