@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/playbooks.md tells of every playbook, finding and fault, and of no other; links lead to headings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import EXPECT, ROW_KEYS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = (ROOT / "docs" / "playbooks.md").read_text()
+DRILL, STATUS = (TEXT.partition(f"\n## {name}\n")[2].partition("\n## ")[0] for name in ("drill", "status"))
+
+
+def told(text: str, head: str) -> set[str]:
+    """Names in the first column of the tables that begin with this head."""
+    tables = [part.partition("\n\n")[0] for part in text.split(head)[1:]]
+    return {
+        name
+        for table in tables
+        for line in table.splitlines()
+        for name in re.findall(r"`([^`]+)`", line.split(" | ")[0])
+    }
+
+
+def findings() -> set[str]:
+    """The first argument of every Finding in the code; a name in braces is a daemon's or a program's."""
+    daemons = (
+        "keepalived",
+        "conntrackd",
+        *(f"pair-{name}" for name in ("state", "guard", "watch", "path", "preempt")),
+    )
+    texts: set[str] = set()
+    for path in (ROOT / "plugins" / "module_utils").glob("pair_health_*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Finding" and call.args:
+                first = call.args[0]
+                if isinstance(first, ast.Constant):
+                    texts.add(str(first.value))
+                elif isinstance(first, ast.JoinedStr) and isinstance(first.values[-1], ast.Constant):
+                    ending = str(first.values[-1].value)
+                    texts.update(daemon + ending for daemon in daemons)
+    return texts
+
+
+def test_every_playbook_has_a_row() -> None:
+    # parts of others, and a former name
+    parts = {"delegation", "failover", "summary", "there", "whole"}
+    assert (
+        told(TEXT, "| playbook | what it does |")
+        == {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - parts
+    )
+
+
+def test_findings_that_are_made_are_told() -> None:
+    made = findings()
+    assert len(made) > 20
+    assert made - told(STATUS, "| id | severity | about | meaning |") == set()
+
+
+def test_findings_that_are_told_are_made() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "plugins" / "module_utils").glob("pair_health_*.py"))
+    shown = told(STATUS, "| id | severity | about | meaning |") - findings()
+    assert [name for name in shown if f'"{name}"' not in text] == []
+
+
+def test_every_fault_has_a_row() -> None:
+    rows = told(DRILL, "| row | fault |")
+    table = yaml.safe_load((ROOT / "playbooks" / "vars" / "faults.yml").read_text())["drill_table"]
+    for fault in table:
+        name = f"{fault['name']}_NETWORK" if "legs" in fault else fault["name"]
+        ending = {row[1:] for row in rows if row.startswith("…") and name.endswith(row[1:])}
+        assert name in rows or ending, name
+
+
+def test_every_key_of_a_fault_is_told() -> None:
+    keys = told(DRILL, "| key | meaning |")
+    assert keys - {"at"} == {*EXPECT, *ROW_KEYS} - {"at"}
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_headings_that_are_there(page: Path) -> None:
+    wrong = []
+    for file, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        target = page.parent / file if file else page
+        if heading not in {slug(line) for line in re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)}:
+            wrong.append(f"{file}#{heading}")
+    assert wrong == []
