@@ -61,6 +61,18 @@ def text(path: Path) -> str:
         return ""
 
 
+def made(node: Node, cards: list[dict[str, Any]]) -> Iterator[str]:
+    """What is made on top of a card has its MAC: by that the card would get the name at the next boot."""
+    for card in cards:
+        said = text(node.root / "sys/class/net" / card["name"] / "uevent")
+        kind = re.search(r"^DEVTYPE=(vlan|bond|bridge|macvlan)$", said, re.MULTILINE)
+        if kind and card.get("mac"):
+            yield (
+                f"{card['name']}: it is a {kind[1]}, and a MAC address names cards only; "
+                f"leave mac out of node_interfaces.{card['name']}"
+            )
+
+
 def ifupdown(node: Node) -> Iterator[str]:
     """interfaces(5): stanzas of our cards, in the file or in those that it names."""
     if not node.has("ifup"):
@@ -247,7 +259,7 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     node = Node(Path(given.get("root", "/")), given["cards"])
     looks = (ifupdown, network_manager, netplan, clients, networkd, cloud_init)
-    rivals = [found for look in looks for found in look(node)]
+    rivals = [*made(node, given["cards"]), *(found for look in looks for found in look(node))]
     connection, listing = os.environ.get("SSH_CONNECTION", ""), ""
     if connection:
         done = subprocess.run(

@@ -66,6 +66,13 @@ def look(tmp_path: Path) -> Look:
     [
         pytest.param({}, "", [], id="nobody"),
         pytest.param(
+            {"sys/class/net/wan0/uevent": "DEVTYPE=bond\nINTERFACE=wan0\nIFINDEX=7\n"},
+            "",
+            ["wan0: it is a bond, and a MAC address names cards only; leave mac out of node_interfaces.wan0"],
+            id="a bond with the address of its member",
+        ),
+        pytest.param({"sys/class/net/eno1/uevent": "DEVTYPE=vlan\n"}, "", [], id="a VLAN by its name"),
+        pytest.param(
             {**IFUP, "etc/network/interfaces": "auto eno1\niface eno1 inet static\n  address 10.0.0.9/24\n"},
             "",
             ["eno1: ifupdown configures it; put a # before the lines of eno1"],

@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an earlier inventory called a card is taken away; the role runs in check mode."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+VIEWS = yaml.safe_load((ROOT / "tests/unit/plugins/plugin_utils/data/lab_views.yml").read_text())
+PLAY = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: ftfw.pair.node_network
+        tasks_from: configure
+        public: true
+    - ansible.builtin.debug:
+        msg: "{{ __node_network_old_names | to_json }}"
+"""
+
+
+def test_a_card_has_one_name(tmp_path: Path) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    for name in ("10-ftfw-eth0.link", "10-ftfw-wan0.link", "10-ftfw-wan0.network", "20-own.link"):
+        (folder / name).touch()
+    (tmp_path / "play.yml").write_text(PLAY)
+    hosts = {"fw-1": {"ansible_connection": "local", "site_view": VIEWS["fw-1"]}}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("--check", "-e", json.dumps({"__node_network_folder": str(folder)})),
+            *("-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = " ".join(done.stdout.split() + done.stderr.split())
+    gone = json.dumps([{"path": f"{folder}/10-ftfw-wan0.link", "state": "absent"}])
+    assert f"msg: '{gone}'" in said or gone in said, said
