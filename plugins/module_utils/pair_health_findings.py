@@ -106,6 +106,8 @@ def _cards(facts: Facts) -> Iterator[Finding]:
         yield Finding("card-name", ERROR, f"{sentence}: no data card is configured")
     for sentence in facts["cards"]:
         yield Finding("card-deaf", ERROR, sentence)
+    for sentence in facts["duplicates"]:
+        yield Finding("duplicate-address", ERROR, sentence)
 
 
 def _replication(facts: Facts) -> Iterator[Finding]:
@@ -184,13 +186,18 @@ def changes(
 
 def keyed(findings: Sequence[Finding]) -> dict[str, Finding]:
     """Numbers in a sentence change from check to check, its subject doesn't."""
-    digits = str.maketrans("", "", "0123456789.")
-    return {
-        finding.id if finding.id in COUNTED else f"{finding.id} {finding.message.translate(digits)}": finding
-        for finding in reversed(findings)
-    }
+    return {_key(finding): finding for finding in reversed(findings)}
 
 
+def _key(finding: Finding) -> str:
+    if finding.id in COUNTED:
+        return finding.id
+    digits = str.maketrans("", "", "" if finding.id in NUMBERED else "0123456789.")
+    return f"{finding.id} {finding.message.translate(digits)}"
+
+
+NUMBERED = frozenset(("duplicate-address",))
+"""The numbers are the subject."""
 COUNTED = frozenset(
     (
         "messages-lost",

@@ -104,6 +104,7 @@ class Node:
         conntrackd, error = self.statistics()
         packets = conntrackd["network"]["link"]["packets_received"] if conntrackd else None
         units = self.units()
+        watched = content(Path(self.config.watch_file))
         found: dict[str, Any] = {
             "pair": self.config.pair,
             "node": self.config.node,
@@ -117,7 +118,7 @@ class Node:
                 {"interface": name, "carrier": carrier(name)} for name in self.replication().interfaces
             ],
             "names": (content(Path(self.config.names_file)) or "").splitlines(),
-            "cards": parse.parse_cards(content(Path(self.config.watch_file))),
+            **{what: parse.parse_watch(watched, what) for what in ("cards", "duplicates")},
             "conntrackd": conntrackd,
             "conntrackd_error": error,
             "last_error": last_error(),

@@ -221,10 +221,10 @@ def stopped(stats: Iterable[str]) -> bool:
     return any(text.rpartition(")")[2].split()[:1] in (["T"], ["t"]) for text in stats)
 
 
-def parse_cards(text: str | None) -> list[str]:
-    """What pair-watch says of cards, each a sentence (`{"cards": […]}`); nothing where it has not run yet."""
+def parse_watch(text: str | None, what: str) -> list[str]:
+    """What pair-watch says of `cards` or `duplicates`, each a sentence; nothing where it has not run yet."""
     try:
-        said = json.loads(text or "{}").get("cards", [])
+        said = json.loads(text or "{}").get(what, [])
     except (ValueError, AttributeError):
         return []
     return [sentence for sentence in said if isinstance(sentence, str)] if isinstance(said, list) else []

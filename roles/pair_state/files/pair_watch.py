@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -I
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watch what others may take away under a firewall that runs: its table of rules, and its cards.
+"""Watch what others may take away under a firewall that runs: its table of rules, its cards, its addresses.
 
 The table. Whoever says `nft flush ruleset` takes it away, and everything would pass, unfiltered and without
 NAT. The kernel tells of it at once. Then this node gives way (keepalived stops, and the other node takes
@@ -12,6 +12,8 @@ lost.
 The cards. Daemons are deaf on a card that was made anew; pair_watch_plan.py says when. keepalived reads its
 configuration again (its states survive that), conntrackd starts anew, and the ruleset, whose flowtable has
 lost the card, is loaded again with all its counts.
+
+The addresses. Who else on a wire has one of them is asked every half minute (pair_watch_duplicates.py).
 
 What can't be mended yet is in the state file, for pair-health.
 """
@@ -24,17 +26,21 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 # the mode -I leaves the folders of scripts out
 sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
 
+from pair_watch_duplicates import Duplicates
 from pair_watch_net import Changes, cards, has_rules
 from pair_watch_plan import Listener, Wanted, merged, sentences
+from pair_watch_wire import WINDOW, look
 
 ERROR, WARNING, NOTICE = 3, 4, 5
 """Levels of syslog(3); systemd takes them from a prefix (sd-daemon(3))."""
@@ -54,6 +60,9 @@ class Config:
     legs: tuple[Wanted, ...]
     replication: tuple[Wanted, ...]
     offload: tuple[Wanted, ...]
+    virtual_addresses: tuple[str, ...] = ()
+    peers: dict[str, list[str]] = field(default_factory=dict)
+    """The other node's addresses, by this node's interfaces."""
 
 
 def read_config(file: Path) -> Config:
@@ -65,11 +74,16 @@ def read_config(file: Path) -> Config:
         mac = macs.get(interface)
         return Wanted(interface, mac.lower() if mac else None, frozenset([address] if address else []))
 
+    peers: dict[str, list[str]] = {}
+    for path in said["paths"]:
+        peers.setdefault(path["interface"], []).append(str(ip_address(path["peer"])))
     return Config(
         str(said["table"]),
         merged(wanted(one["interface"], one["source"]) for one in said["instances"]),
         merged(wanted(one["interface"], one["local"]) for one in said["links"]),
         merged(wanted(name) for name in said["offload"]),
+        tuple(str(ip_address(each)) for each in said["virtual_addresses"]),
+        peers,
     )
 
 
@@ -149,6 +163,8 @@ class Program:
         }
         self.again: dict[str, float] = {}
         self.said: list[str] = []
+        self.duplicates: list[str] = []
+        """Replaced as a whole by the thread that asks, read by the other."""
         self.saved = ""
         self.recall()
 
@@ -167,7 +183,8 @@ class Program:
             name: {"identity": listener.identity, "known": listener.known}
             for name, listener in self.listeners.items()
         }
-        text = json.dumps({"cards": said, "listeners": listeners}) + "\n"
+        state = {"cards": said, "duplicates": self.duplicates, "listeners": listeners}
+        text = json.dumps(state) + "\n"
         if text == self.saved:
             return
         self.saved = text
@@ -257,13 +274,36 @@ class Program:
         self.said = said
         self.save(said)
 
+    def ask_wires(self, every: float) -> None:
+        """Who else has our addresses. A thread does this: it waits for answers, and the table can't wait."""
+        duplicates = Duplicates(self.config.virtual_addresses, self.config.peers)
+        complaint = None
+        while True:
+            try:
+                found = cards()
+                duplicates.note(look(duplicates.places(found), found, window=min(WINDOW, every)), found)
+                error = None
+            except OSError as failed:
+                error = failed.strerror or str(failed)
+            if error != complaint:
+                complaint = error
+                log(WARNING if error else NOTICE, f"who else has our addresses: {error or 'is asked again'}")
+            said, before = duplicates.sentences(), self.duplicates
+            self.duplicates = said
+            for sentence in [each for each in said if each not in before]:
+                log(ERROR, sentence)
+            for sentence in [each for each in before if each not in said]:
+                log(NOTICE, f"no more: {sentence}")
+            time.sleep(every)
+
     def look(self) -> None:
         self.rules.drain()
         self.watch_table()
         self.links.drain()
         self.watch_cards()
 
-    def run(self) -> None:
+    def run(self, every: float) -> None:
+        threading.Thread(target=self.ask_wires, args=(every,), daemon=True).start()
         while True:
             self.look()
             select.select([self.rules, self.links], [], [], LOOK_SECONDS)
@@ -273,6 +313,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="pair-watch", description="Watch a firewall's table and cards.")
     parser.add_argument("--config", type=Path, default=Path("/etc/ftfw/watch.json"))
     parser.add_argument("--check", action="store_true", help="check the configuration, and do nothing else")
+    parser.add_argument("--every", type=float, default=30, help="seconds between two looks for duplicates")
     parser.add_argument("--folder", type=Path, default=Path("/run/pair-watch"), help="for what it remembers")
     parser.add_argument("--load", default="/usr/local/libexec/ftfw/load-ruleset")
     parser.add_argument("--vrrp-pid-file", type=Path, default=Path("/run/vrrp.pid"))
@@ -285,7 +326,7 @@ def main() -> None:
     if chosen.check:
         return
     pid_files = {"keepalived": chosen.vrrp_pid_file, "conntrackd": chosen.conntrackd_socket}
-    Program(config, chosen.folder, chosen.load, pid_files).run()
+    Program(config, chosen.folder, chosen.load, pid_files).run(chosen.every)
 
 
 if __name__ == "__main__":

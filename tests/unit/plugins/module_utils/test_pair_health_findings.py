@@ -26,6 +26,7 @@ WELL: dict[str, Any] = {
     "links": [{"interface": "eth2", "carrier": True}],
     "names": [],
     "cards": [],
+    "duplicates": [],
     "conntrackd": {
         "network": {"link": {"packets_sent": 9, "packets_received": 8, "bytes_sent": 7, "bytes_received": 6}}
     },
@@ -112,6 +113,11 @@ def test_a_node_that_is_well() -> None:
             ["error card-deaf"],
             id="deaf",
         ),
+        pytest.param(
+            {"duplicates": [f"192.168.0.{each} on eth0 is also at 02:00:00:00:00:09" for each in (1, 2)]},
+            ["error duplicate-address"] * 2,
+            id="duplicates",
+        ),
         pytest.param({"names": ["eth0 is the card a, and not b"]}, ["error card-name"], id="name"),
         pytest.param(
             {"links": [{"interface": "eth2", "carrier": False}]}, ["error sync-link-down"], id="carrier"
@@ -162,6 +168,10 @@ def unit(name: str) -> Finding:
     return Finding("unit-failed", "warning", f"unit {name} has failed")
 
 
+def twice(number: int) -> Finding:
+    return Finding("duplicate-address", "error", f"192.0.2.{number} on eth0")
+
+
 @pytest.mark.parametrize(
     ("before", "now", "new", "gone"),
     [
@@ -171,6 +181,7 @@ def unit(name: str) -> Finding:
         pytest.param(
             [unit("a")], [unit("a"), unit("b")], ["unit b has failed"], [], id="another-of-its-kind"
         ),
+        pytest.param([twice(1)], [twice(1), twice(2)], ["192.0.2.2 on eth0"], [], id="another-address"),
     ],
 )
 def test_each_finding_is_new_once(

@@ -276,3 +276,18 @@ def test_nodes_with_other_names_have_the_same_policy() -> None:
 )
 def test_stopped(stats: list[str], expected: bool) -> None:
     assert parse.stopped(stats) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('{"cards": ["a"], "duplicates": ["b", 1, "c"]}', ["b", "c"], id="there"),
+        pytest.param('{"cards": ["a"]}', [], id="of-an-earlier-version"),
+        pytest.param('{"duplicates": "b"}', [], id="no-list"),
+        pytest.param("[]", [], id="no-mapping"),
+        pytest.param("{", [], id="cut-off"),
+        pytest.param(None, [], id="no-file"),
+    ],
+)
+def test_what_the_watch_says(text: str | None, expected: list[str]) -> None:
+    assert parse.parse_watch(text, "duplicates") == expected

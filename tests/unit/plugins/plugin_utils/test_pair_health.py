@@ -33,6 +33,7 @@ def look(**changed: Any) -> dict[str, Any]:
         "links": [{"interface": "eth2", "carrier": True}],
         "names": [],
         "cards": [],
+        "duplicates": [],
         "conntrackd": {"general": {"external": {"kind": "cache"}}},
         "last_error": None,
         "failed_units": [],
