@@ -78,7 +78,8 @@ def _alone(node: Node, why: str) -> Turn:
         return Turn(
             REFUSED,
             f"{why}: that would interrupt the primary; run the play for {node.peer} too, or hand over first "
-            "(playbooks/switchover.yml)",
+            f"(playbooks/switchover.yml); where {node.peer} is gone for long, you choose when: "
+            f"systemctl stop keepalived on {node.name}, and then the play",
         )
     if node.running and node.reasons and node.deaf:
         return Turn(

@@ -33,6 +33,7 @@ TRIALS = 5
 PAUSE = 0.1
 """Seconds between two looks at cards that have not come yet."""
 PATTERN = "10-ftfw-*.link"
+SYSTEMCTL, NETWORKCTL = "/usr/bin/systemctl", "/usr/bin/networkctl"
 _NLMSG, _IFINFOMSG, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=HH")
 _NEWLINK, _GETLINK, _SETLINK, _ERROR, _DONE = 16, 18, 19, 2, 3
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
@@ -208,6 +209,23 @@ def write(files: Mapping[Path, str]) -> bool:
     return changed
 
 
+def tell_networkd(names: Sequence[str]) -> None:
+    """Have files read and cards configured by a networkd that runs: one was plugged in.
+
+    At boot, and when it is started anew, it is inactive, waits for this program, and reads all files then.
+    To wait for its answer then would be to wait for each other.
+    """
+    asked = [SYSTEMCTL, "is-active", "systemd-networkd.service"]
+    commands = [["reload"], *([["reconfigure", *names]] if names else [])]
+    try:
+        state = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+        if state in ("active", "activating", "reloading"):
+            for command in commands:
+                subprocess.run([NETWORKCTL, *command], check=False)
+    except OSError as error:
+        log(ERROR, f"systemd-networkd can't be told: {error}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="name-cards", description="Give cards their names by their MACs.")
     parser.add_argument("--check", action="store_true", help="change nothing; say what is wrong, exit 1 then")
@@ -236,11 +254,8 @@ def main() -> None:
     names = [name for name in given if not name.startswith("aside")]
     if names:
         log(NOTICE, f"named by their MACs: {', '.join(names)}")
-    if (chosen.run / "systemd/netif/state").exists() and (changed or names):
-        # it runs already: a card was plugged in
-        commands = [["reload"], *([["reconfigure", *names]] if names else [])]
-        for command in commands:
-            subprocess.run(["/usr/bin/networkctl", *command], check=False)
+    if changed or names:
+        tell_networkd(names)
     sys.exit(1 if wrong else 0)
 
 

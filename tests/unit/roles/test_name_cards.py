@@ -136,3 +136,27 @@ def test_check_changes_nothing(tmp_path: Path) -> None:
 def test_the_management_has_its_real_name_in_the_rules() -> None:
     there = [cards.Card(2, "eth3", MACS["d"]), cards.Card(3, "eth1", MACS["a"])]
     assert cards.real_names(there, wanted(IN_ORDER)) == 's/"mgmt0"/"eth3"/\n'
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        pytest.param("active", ["reload", "reconfigure eth1 eth0"], id="a-card-was-plugged-in"),
+        pytest.param("activating", ["reload", "reconfigure eth1 eth0"], id="while-it-begins"),
+        pytest.param("inactive", [], id="it-waits-for-this-program"),
+        pytest.param("failed", [], id="it-has-failed"),
+    ],
+)
+def test_only_a_networkd_that_runs_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, told: list[str]
+) -> None:
+    for name, text in (
+        ("SYSTEMCTL", f"#!/bin/sh\necho {state}\n"),
+        ("NETWORKCTL", f"#!/bin/sh\necho $* >>{tmp_path}/told\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+        monkeypatch.setattr(cards, name, str(tmp_path / name))
+    (tmp_path / "told").touch()
+    cards.tell_networkd(["eth1", "eth0"])
+    assert (tmp_path / "told").read_text().splitlines() == told
