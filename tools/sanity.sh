@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Runs `ansible-test sanity` on what the collection ships: builds its archive, unpacks it where ansible-test wants it, and lets it
 # download nothing but what comes from the Python package index.
+# Usage: sanity.sh [ARGUMENT OF ansible-test sanity]...
+#   e.g. tools/sanity.sh --test pylint
 set -eu
 root=$PWD/build/sanity
 collection=$root/ansible_collections/ftfw/pair
