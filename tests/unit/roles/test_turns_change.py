@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
@@ -84,3 +85,28 @@ def test_a_role_that_nobody_takes_goes_back(tmp_path: Path) -> None:
     assert (tmp_path / "calls").read_text().split() == ["stop", "start", "stop", "start"]
     assert "fw-2 has not taken the virtual addresses over: 0 of 2 virtual addresses came here" in said, said
     assert "its keepalived runs again, that of fw-2 is stopped" in said, said
+
+
+@pytest.mark.parametrize(
+    ("state", "stops", "goes_on"),
+    [
+        pytest.param("loaded", True, True, id="it-runs"),
+        pytest.param("not-found", False, True, id="a-new-machine"),
+        pytest.param("loaded", False, False, id="it-does-not-stop"),
+    ],
+)
+def test_the_backup_is_stopped_before_it_is_changed(
+    tmp_path: Path, state: str, stops: bool, goes_on: bool
+) -> None:
+    plays = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    tasks = next(play["tasks"] for play in plays if play.get("hosts") == "pair_turn_first")
+    command = next(task["ansible.builtin.raw"] for task in tasks if "ansible.builtin.raw" in task)
+    program = tmp_path / "systemctl"
+    program.write_text(
+        f'#!/bin/sh\ntest "$1" != show || {{ echo {state}; exit; }}\nexit {0 if stops else 5}\n'
+    )
+    program.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False
+    )
+    assert (done.returncode == 0) is goes_on
