@@ -29,10 +29,13 @@ test "$1" != start || test "$(grep -c start {folder}/calls)" != 1
 """
 
 
-def run(folder: Path, tasks: str, inventory: dict[str, Any], *arguments: str) -> str:
+def run(folder: Path, tasks: str, inventory: dict[str, Any], *arguments: str, listed: str = "") -> str:
     """Run tasks that fail; what was said."""
     (folder / "bin").mkdir()
-    for name, text in (("ip", "#!/bin/sh\n"), ("systemctl", SYSTEMCTL.format(folder=folder))):
+    for name, text in (
+        ("ip", f"#!/bin/sh\necho '{listed}'\n"),
+        ("systemctl", SYSTEMCTL.format(folder=folder)),
+    ):
         (folder / "bin" / name).write_text(text)
         (folder / "bin" / name).chmod(0o755)
     (folder / "play.yml").write_text(PLAY.format(tasks=ROOT / "playbooks/tasks" / tasks))
@@ -69,7 +72,10 @@ def test_a_role_that_nobody_takes_goes_back(tmp_path: Path) -> None:
     view = {
         # one second of waiting
         "keepalived": {"advert_interval": -3.5},
-        "pair_state": {"addresses": [{"address": "192.168.2.100/32"}, {"address": "2001:db8::100/128"}]},
+        "pair_state": {
+            "addresses": [{"address": "192.168.2.100/32"}, {"address": "2001:db8::100/128"}],
+            "preempt": "never",
+        },
     }
     hosts = {
         name: {
@@ -85,6 +91,74 @@ def test_a_role_that_nobody_takes_goes_back(tmp_path: Path) -> None:
     assert (tmp_path / "calls").read_text().split() == ["stop", "start", "stop", "start"]
     assert "fw-2 has not taken the virtual addresses over: 0 of 2 virtual addresses came here" in said, said
     assert "its keepalived runs again, that of fw-2 is stopped" in said, said
+
+
+@pytest.mark.parametrize(
+    ("state", "preempt", "listed", "calls", "told"),
+    [
+        pytest.param(
+            "MASTER",
+            "never",
+            "192.168.2.100/32",
+            ["stop"],
+            "it does not hear fw-1, and is stopped now",
+            id="deaf",
+        ),
+        pytest.param(
+            "MASTER",
+            "when_synced",
+            "2001:db8::100/128",
+            ["stop"],
+            "it does not hear fw-1",
+            id="deaf-in-spite",
+        ),
+        pytest.param("FAULT", "never", "192.168.2.100/32", [], "is in state FAULT after", id="a-dead-leg"),
+        # and then nobody takes over, in this test
+        pytest.param(
+            "MASTER",
+            "when_synced",
+            "10.0.0.1/8",
+            ["stop", "start"],
+            "TASK [Take the role back where it has not]",
+            id="it-has-claimed-its-role",
+        ),
+        pytest.param(
+            "BACKUP",
+            "never",
+            "192.168.2.100/32",
+            ["stop", "start"],
+            "TASK [Take the role back where it has not]",
+            id="backup",
+        ),
+    ],
+)
+def test_only_a_backup_gets_the_role(
+    tmp_path: Path, state: str, preempt: str, listed: str, calls: list[str], told: str
+) -> None:
+    view = {
+        "keepalived": {"advert_interval": -3.5},
+        "pair_state": {
+            "addresses": [{"address": "192.168.2.100/32"}, {"address": "2001:db8::100/128"}],
+            "preempt": preempt,
+        },
+    }
+    hosts = {
+        name: {
+            "ansible_connection": "local",
+            "site_view": {**view, "pair": {"peer": peer}},
+            "__turn": {"turn": turn, "why": "", "deaf": False},
+            "__turns_status": {"vrrp_state": state} if turn == "first" else {},
+        }
+        for name, peer, turn in (("fw-1", "fw-2", "last"), ("fw-2", "fw-1", "first"))
+    }
+    inventory = {"all": {"hosts": hosts, "children": {"pair_turn_last": {"hosts": {"fw-1": {}}}}}}
+    start = ("--start-at-task", "See whether the primary has its addresses")
+    said = run(
+        tmp_path, "turns_handover.yml", inventory, *start, listed=f"2: eth1    inet {listed} scope global"
+    )
+    made = tmp_path / "calls"
+    assert (made.read_text().split() if made.exists() else []) == calls
+    assert told in said, said
 
 
 @pytest.mark.parametrize(
