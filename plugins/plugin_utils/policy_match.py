@@ -92,9 +92,10 @@ def _in_family(entry: PolicyEntry, family: int, asked: Sequence[Leading]) -> Ite
         return
     # where nothing was translated, it is the address that the packet goes to
     yield AddressMatch((family,), f"{source}ct original {ip} daddr {members} ", _protocols(ranges, named))
-    others = [one for one in leading if one not in named and (one.target is None or _has(ranges, one.target))]
-    targets = [one.target for one in others if one.target is not None]
-    if len(targets) < len(others):
+    others = [one for one in leading if one not in named and one.target and _has(ranges, one.target)]
+    targets = [one.target for one in others if one.target]
+    if any(one.target is None for one in leading):
+        # and it may lead there from addresses that are none of the pair's
         yield AddressMatch((family,), f"{source}{ip} daddr {members} ")
     elif targets:
         inside = one_of(dict.fromkeys(targets))

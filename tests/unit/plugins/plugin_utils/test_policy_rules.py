@@ -555,3 +555,29 @@ def test_table_replaces_itself(lab: dict[str, dict[str, Any]]) -> None:
 )
 def test_ports(ranges: list[tuple[int, int]], text: str) -> None:
     assert ports(ranges) == text
+
+
+def test_what_a_fragment_leads_in_is_known_by_where_it_goes(changed: Change) -> None:
+    """A fragment may lead it in from an address that is none of the pair's."""
+    text = ruleset(
+        changed(
+            {
+                "all:site_fragments": [
+                    {"place": "nat_prerouting", "text": "ip daddr 198.51.100.7 dnat ip to 192.168.2.3"}
+                ],
+                "all:site_probes": None,
+                "all:site_policy": [
+                    {
+                        "from": "outside",
+                        "to": "inside",
+                        "services": ["http"],
+                        "destinations": ["192.168.0.100", "192.168.2.100", "192.168.2.3"],
+                        "action": "drop",
+                    }
+                ],
+            }
+        )
+    )
+    addresses = "{ 192.168.0.100, 192.168.2.3, 192.168.2.100 }"
+    for match in ("ct original ip daddr", "ip daddr"):
+        assert f"\n        {match} {addresses} tcp dport 80 {OPENS} drop\n" in text
