@@ -65,8 +65,9 @@ class ActionModule(ActionBase):
         host = str(variables["inventory_hostname"])
         problems, warnings = Problems(), Problems()
         inventory = Inventory(variables["hostvars"], load_extra_vars(self._loader), self._loader)
-        hostvars = inventory.model(problems)
         played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
+        # the first host tells all that is wrong, so that the others need not look for it again
+        hostvars = inventory.model(problems, connections=host == played[0])
         directory = Path(inventory_directory(variables["hostvars"]) or self._loader.get_basedir())
 
         def read_file(path: str) -> str:

@@ -64,12 +64,13 @@ def warn_of_virtual(site: Site, warnings: Problems) -> None:
 
 def warn_of_ways(site: Site, warnings: Problems) -> None:
     """Tell of lists that the firewalls have no way to: on none of the networks, and behind none of them."""
+    own = site.virtual_and_firewall_addresses()
     for entry in (entry for entry in site.policy if entry.accepts):
         for key, of, names in (
             ("sources", entry.sources, entry.from_networks),
             ("destinations", entry.destinations, entry.to_networks),
         ):
-            if of is not None and of.families() and not any(_reaches(site, name, of) for name in names):
+            if of is not None and of.families() and not any(_reaches(site, name, of, own) for name in names):
                 warnings.add(
                     SITE,
                     f"{entry.place}.{key}",
@@ -80,14 +81,14 @@ def warn_of_ways(site: Site, warnings: Problems) -> None:
                 )
 
 
-def _reaches(site: Site, network: str, addresses: Addresses) -> bool:
-    """Whether some of a list is on a network or behind it; what is the pair's own is told elsewhere."""
+def _reaches(site: Site, network: str, addresses: Addresses, own: Iterable[Address]) -> bool:
+    """Whether some of a list is on a network or behind it; what is the pairs' own is told elsewhere."""
     prefixes = list(site.networks[network].prefixes)
     nodes = [site.hosts[name] for pair in site.pairs if pair.routers_on(network) for name in pair.nodes]
-    interfaces = [own for node in nodes if (own := node.interface_on(network)) is not None]
-    families = {one.version for own in interfaces for one in gateways(site, own)}
+    interfaces = [found for node in nodes if (found := node.interface_on(network)) is not None]
+    families = {one.version for interface in interfaces for one in gateways(site, interface)}
     on_link = [(int(one[0]), int(one[-1]), one.version) for one in prefixes]
-    on_link += [(int(one), int(one), one.version) for one in site.virtual_and_firewall_addresses()]
+    on_link += [(int(one), int(one), one.version) for one in own]
     return bool(families.intersection(addresses.families())) or any(
         _meet(addresses.of_family(family), (first, last)) for first, last, family in on_link
     )

@@ -46,8 +46,11 @@ class Inventory:
     loader: Any = None
     raws: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
-    def model(self, problems: Problems) -> dict[str, dict[str, object]]:
-        """Resolve what the model reads. What fails is told by its inner key, and is UNREADABLE."""
+    def model(self, problems: Problems, connections: bool = True) -> dict[str, dict[str, object]]:
+        """Resolve what the model reads. What fails is told by its inner key, and is UNREADABLE.
+
+        How hosts are reached matters to warnings only; to resolve it for each of 300 hosts takes a while.
+        """
         values: dict[str, dict[str, object]] = {}
         for name in self.hostvars:
             host, variables = str(name), self.hostvars[name]
@@ -56,7 +59,7 @@ class Inventory:
                 if key in MODEL or ((about := meant(key)) and about not in variables):
                     label = SITE if key.startswith("site_") else host
                     values[host][key] = self._reader(host, label, problems).value(key, variables)
-                elif key in CONNECTION_VARIABLES:
+                elif connections and key in CONNECTION_VARIABLES:
                     # where its template fails, Ansible says so itself when it connects
                     with suppress(AnsibleError):
                         values[host][key] = plain(variables[key])

@@ -65,6 +65,7 @@ HOST_VARIABLES = ("hypervisor_bridges", "guest", "node_interfaces", "node_resolv
 CONNECTION_VARIABLES = ("ansible_host", "ansible_connection")
 """Ansible's own: they say which way it comes."""
 MODEL = (*SITE_VARIABLES, *HOST_VARIABLES)
+_READ = frozenset((*MODEL, *CONNECTION_VARIABLES))
 
 _FORWARD = ("to", "address", "service", "host", "hairpin", "sources")
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -140,7 +141,7 @@ def meant(name: str) -> str | None:
 
 def _meant_for(key: str, variables: Mapping[str, object]) -> list[object]:
     """What stands under a misspelt name, which is told by itself, is read as if the name were right."""
-    return [value for name, value in variables.items() if meant(name) == key]
+    return [value for name, value in variables.items() if name not in _READ and meant(name) == key]
 
 
 def _network(name: str, value: Value) -> Network:
