@@ -25,6 +25,12 @@ def networks_in(text: str) -> list[str]:
     return list(dict.fromkeys(name for part in parts for name in _BY_NETWORK.findall(part)))
 
 
+def shut_in(text: str) -> list[str]:
+    """Interfaces of networks that stand in quotes, where nothing is replaced: no card is called so."""
+    parts = [part[1:-1] for part in _KEPT.split(text)[1::2] if part[0] == '"']
+    return list(dict.fromkeys(part for part in parts if _BY_NETWORK.fullmatch(part)))
+
+
 def with_devices(text: str, device: Callable[[str], str]) -> str:
     """Put a node's own interfaces in the place of their networks."""
     parts = _KEPT.split(text)

@@ -170,10 +170,9 @@ def _check_interface(site: Site, host: Host, interface: Interface, problems: Pro
 def _check_guest(site: Site, host: Host, problems: Problems) -> None:
     if host.guest is None or not host.guest.hypervisor:
         return
-    if host.name in site.hosts and not host.interfaces:
-        problems.add(
-            host.name, "node_interfaces", None, "a guest without an interface", "declare its interfaces"
-        )
+    if host.name in site.hosts and not host.interfaces and not problems.about(host.name, "node_interfaces"):
+        wrong = "a guest without an interface"
+        problems.add(host.name, "node_interfaces", None, wrong, "declare its interfaces", hole=True)
     hypervisors = [name for name, other in site.hosts.items() if other.bridges and name != host.name]
     name = host.guest.hypervisor
     if name not in hypervisors:

@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.fragment_devices import 
     devices_in,
     networks_in,
     quoted_in,
+    shut_in,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
@@ -92,6 +93,9 @@ def check_fragments(site: Site, problems: Problems, warnings: Problems) -> None:
         for kind, name in (one for one in declared if one[1] in own or _OWN_COUNTER.fullmatch(" ".join(one))):
             right = "give it another one, or write what is meant at another place"
             problems.add(SITE, fragment.where, f"{kind} {name}", "is a name of the ruleset's own", right)
+        for shown in shut_in(fragment.text):
+            wrong = "stands in quotes, in which nothing is replaced"
+            problems.add(SITE, fragment.where, f'"{shown}"', wrong, f"write {shown}: the quotes come with it")
         for pair in site.pairs:
             nodes = [site.hosts[node] for node in pair.nodes if node in site.hosts]
             if fragment.pair in (None, pair.name) and len(nodes) == 2:

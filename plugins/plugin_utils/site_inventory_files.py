@@ -95,7 +95,8 @@ def _check_file(path: Path, problems: Problems) -> None:
         why = getattr(error, "strerror", None) or "it is no text in UTF-8"
         problems.add(INVENTORY, shown(path), "(file)", f"can't be read: {why}", "mend the file, or remove it")
         return
-    if text.startswith(_VAULT):
+    if text.startswith(_VAULT) or (text.startswith("#!") and os.access(path, os.X_OK)):
+        # a program may be called as it likes: its output is the inventory
         return
     try:
         documents = list(yaml.compose_all(text, Loader=_Loader))

@@ -90,6 +90,10 @@ class Problems:
     def keep(self, problem: Problem) -> None:
         self.found.setdefault(str(problem), problem)
 
+    def about(self, host: str, variable: str) -> bool:
+        """Whether something is wrong with a host's variable, or with a part of it."""
+        return any(one.host == host and one.key.startswith(variable) for one in self.found.values())
+
     def __iter__(self) -> Iterator[Problem]:
         return (problem for problem in self.found.values() if not problem.silent)
 

@@ -135,6 +135,11 @@ def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
     for node in dict.fromkeys(nodes):
         if node not in site.hosts:
             problems.add(SITE, key, node, "is not in the inventory", nearest(node, site.hosts), hole=True)
+        elif not site.hosts[node].interfaces and not problems.about(node, "node_interfaces"):
+            wrong = f"this node of pair {pair.name} has no interfaces"
+            problems.add(
+                node, "node_interfaces", None, wrong, f"declare them in host_vars/{node}.yml", hole=True
+            )
         others = [other.name for other in site.pairs if node in other.nodes and other != pair]
         if others:
             problems.add(SITE, key, node, f"is in pair {others[0]} too", "a host belongs to one pair")

@@ -33,6 +33,8 @@ _OURS = re.compile(
 _COMMON = re.compile(
     r"(guest|lab|nftables|conntrackd|keepalived|hypervisor|node|policy|status|verify|native|pair|nft)_"
 )
+# Of playbooks' own variables. In an inventory they may be anybody's; behind -e they are meant for ours.
+_BY_HAND = re.compile(r"(bench|remove|ruleset)_")
 # What somebody may look for who does not know in which variable it stands.
 _ELSEWHERE = {
     f"guest_{option}": f"{option} of guest, as in guest: {{{option}: …}}"
@@ -97,7 +99,7 @@ def check_variables(
 
 def _check_name(one: Found, label: str, names: set[str], problems: Problems, warnings: Problems) -> None:
     extra = one.hosts == (EXTRA,)
-    prefix = _OURS.match(one.name) or _COMMON.match(one.name)
+    prefix = _OURS.match(one.name) or _COMMON.match(one.name) or (_BY_HAND.match(one.name) if extra else None)
     near = meant(one.name) or _nearest(one.name, prefix.group() if prefix else "", names)
     if prefix is None and (near is None or not extra):
         return

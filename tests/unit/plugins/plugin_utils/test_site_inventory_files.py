@@ -51,6 +51,13 @@ def files_lines(site: Path) -> list[str]:
     return problems.lines()
 
 
+def test_a_program_may_be_called_as_it_likes(site: Path) -> None:
+    program = write(site / "made.yml", '#!/bin/sh\necho \'{"all": {"hosts": ["fw-1"]}}\'\n\'\n')
+    assert len(files_lines(site)) == 1
+    program.chmod(0o755)
+    assert files_lines(site) == []
+
+
 def test_a_sound_inventory_has_no_mistake(site: Path) -> None:
     write(
         site / "group_vars" / "all" / "site.yml",

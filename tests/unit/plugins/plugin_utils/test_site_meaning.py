@@ -47,6 +47,20 @@ def another(node: str, network: str, **more: object) -> dict[str, object]:
 
 
 WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "a guest whose interfaces nobody has written": (
+        {FW2: None},
+        "fw-2: node_interfaces: (empty): a guest without an interface; declare its interfaces",
+    ),
+    "a node whose variables nobody has written": (
+        {FW2: None, "fw-2:guest": None},
+        "fw-2: node_interfaces: (empty): this node of pair ftfw has no interfaces; "
+        "declare them in host_vars/fw-2.yml",
+    ),
+    "a network's interface in quotes": (
+        fragment('iifname { @interface(inside), "@interface(outside)" } log prefix "@interface(x) " drop'),
+        'all: site_fragments[0]: "@interface(outside)": stands in quotes, in which nothing is replaced; '
+        "write @interface(outside): the quotes come with it",
+    ),
     "a gateway on the first node only": (
         gateways("192.168.0.254"),
         "fw-2: node_interfaces.eth0.gateway: (empty): fw-1 has the gateway 192.168.0.254 on network outside, "

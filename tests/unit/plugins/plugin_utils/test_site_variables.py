@@ -131,6 +131,36 @@ def test_a_mistake_is_one_line_wherever_it_stands(variables: dict[str, Any], lin
     assert told(extra=variables) == ([f"extra variables: {line}"], [])
 
 
+def test_what_only_playbooks_take_is_looked_at_where_it_is_meant_for_them() -> None:
+    variables = {"remove_net": True, "ruleset_dir": "x", "bench_host": "a"}
+    assert told({"fw-1": variables}) == ([], [])
+    assert told(extra=variables) == (
+        [],
+        [
+            f"extra variables: {n}: {v}: {YOURS}"
+            for n, v in (
+                ("remove_net", "true"),
+                ("ruleset_dir", "x"),
+                ("bench_host", "a"),
+            )
+        ],
+    )
+
+
+def test_how_hosts_are_reached_is_resolved_for_one_host_only() -> None:
+    class Counting(dict[str, Any]):
+        asked = 0
+
+        def __getitem__(self, key: str) -> object:
+            Counting.asked += key == "ansible_host"
+            return super().__getitem__(key)
+
+    inventory = Inventory(HostVars({node: Counting(ansible_host="192.0.2.1") for node in NODES}), {})
+    assert inventory.model(Problems(), connections=False) == {node: {} for node in NODES}
+    assert Counting.asked == 0
+    assert inventory.model(Problems()) == {node: {"ansible_host": "192.0.2.1"} for node in NODES}
+
+
 def test_another_beginning_is_looked_at_where_nobody_else_can_mean_it() -> None:
     line = f"polcy_mutate: true: {NAME}; did you mean policy_mutate?"
     assert told({"fw-1": {"polcy_mutate": True}}) == ([], [])
