@@ -125,8 +125,12 @@ class ActionModule(ActionBase):
         places = {name: os.path.realpath(path) if path else "" for name, path in first.items()}
         named = {os.path.realpath(directory / path): path for path in named_files(hostvars)}
         check_hosts(places, named, read, problems)
-        folders = [path if path.is_dir() else path.parent for path in paths]
-        check_variable_places(folders, variables.get("groups") or {}, hostvars, warnings)
+        folders = [path for path in paths if path.is_dir()]
+        # beside several inventories there are variables for the others, too
+        alone = [
+            p.parent for p in paths if p.is_file() and len(list(inventory_files(p.parent, ignored))) == 1
+        ]
+        check_variable_places([*folders, *alone], variables.get("groups") or {}, hostvars, warnings)
 
     def _keep(self, warnings: Sequence[str], variables: Mapping[str, Any]) -> None:
         """Write all warnings to a file, if one is named."""

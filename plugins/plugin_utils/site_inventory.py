@@ -63,6 +63,9 @@ class Inventory:
                     # where its template fails, Ansible says so itself when it connects
                     with suppress(AnsibleError):
                         values[host][key] = plain(variables[key])
+            if connections and "ansible_host" not in variables:
+                # Ansible goes by the host's name then
+                values[host]["ansible_host"] = host
         return values
 
     def _reader(self, host: str, label: str, problems: Problems) -> _Reader:

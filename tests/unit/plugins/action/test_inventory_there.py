@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,14 @@ def test_the_rules_are_written_and_compared_without_a_host(tmp_path: Path) -> No
     assert code == 0, printed
     assert re.search("^- .* snat ", printed, re.MULTILINE)
     assert (tmp_path / "rules" / "fw-a.nft").read_text() == before
+
+
+def test_variables_of_another_inventory_in_the_same_folder_are_no_mistake(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "inventories" / "metal", tmp_path / "sites")
+    (tmp_path / "sites" / "host_vars" / "fw-west.yml").write_text("node_resolvers: []\n")
+    folder = str(tmp_path / "sites")
+    code, printed = run(tmp_path, "site_model.yml", "-i", f"{folder}/hosts.yml")
+    assert code == 0 and "there is no host of this name" in printed
+    (tmp_path / "sites" / "west.yml").write_text("all: {hosts: {fw-west: }}\n")
+    code, printed = run(tmp_path, "site_model.yml", "-i", f"{folder}/hosts.yml")
+    assert code == 0 and "there is no host of this name" not in printed

@@ -158,6 +158,10 @@ def test_how_hosts_are_reached_is_resolved_for_one_host_only() -> None:
     inventory = Inventory(HostVars({node: Counting(ansible_host="192.0.2.1") for node in NODES}), {})
     assert inventory.model(Problems(), connections=False) == {node: {} for node in NODES}
     assert Counting.asked == 0
+    unsaid = HostVars({"fw-1.example.org": {}})
+    assert Inventory(unsaid, {}).model(Problems()) == {
+        "fw-1.example.org": {"ansible_host": "fw-1.example.org"}
+    }
     assert inventory.model(Problems()) == {node: {"ansible_host": "192.0.2.1"} for node in NODES}
 
 
