@@ -283,8 +283,10 @@ class Program:
                 found = cards()
                 duplicates.note(look(duplicates.places(found), found, window=min(WINDOW, every)), found)
                 error = None
-            except OSError as failed:
-                error = failed.strerror or str(failed)
+            except Exception as failed:
+                # whatever it is: a thread that has ended would leave its last findings for ever
+                error = getattr(failed, "strerror", None) or repr(failed)
+                duplicates = Duplicates(self.config.virtual_addresses, self.config.peers)
             if error != complaint:
                 complaint = error
                 log(WARNING if error else NOTICE, f"who else has our addresses: {error or 'is asked again'}")

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 import pair_watch_duplicates as plan
+from pair_watch_net import cards
 from pair_watch_plan import Card
 
 GAP = 0.02
@@ -91,14 +92,15 @@ class Ear:
         if said is None:
             return None
         if said[0] in self.exposed and said[1] != self.card.mac:
-            # we have made it tell all nodes that the address is its own: the last word is ours
+            # we have made it tell all nodes so: the last word is ours, if we still have the address
             self.exposed.discard(said[0])
-            self._send(*plan.advertisement(said[0], self.own))
+            if said[0] in cards().get(self.interface, self.card).addresses:
+                self._send(*plan.advertisement(said[0], self.own))
         return plan.Claim(self.interface, *said)
 
 
 def look(
-    places: Sequence[plan.Place], cards: Mapping[str, Card], gap: float = GAP, window: float = WINDOW
+    places: Sequence[plan.Place], seen: Mapping[str, Card], gap: float = GAP, window: float = WINDOW
 ) -> set[plan.Claim]:
     """Ask for each of the addresses, and return what is claimed of them meanwhile. Raises PermissionError."""
     claims: set[plan.Claim] = set()
@@ -110,7 +112,7 @@ def look(
             key = (place.interface, protocol)
             if key not in ears:
                 try:
-                    ears[key] = Ear(place.interface, cards[place.interface], protocol)
+                    ears[key] = Ear(place.interface, seen[place.interface], protocol)
                 except PermissionError:
                     raise
                 except OSError:
