@@ -12,7 +12,7 @@ from containers import PREFIX, PROJECT, other_of, run, wait
 from test_pair import Flow, is_primary, primary, settle
 
 CONFIGURATION = """flush ruleset
-include "/root/more*.nft"
+include "/etc/more*.nft"
 table inet mine {
     chain mine {
         type filter hook input priority 5; policy accept;
@@ -55,7 +55,7 @@ def plug(node: str, interface: str, mac: str) -> None:
 def test_the_distribution_s_service_spares_the_table() -> None:
     node = primary()
     before = tables(node)
-    run(node, "cp -p /etc/nftables.conf /root/nftables.conf; echo 'table ip more { }' >/root/more.nft")
+    run(node, "cp -p /etc/nftables.conf /root/nftables.conf; echo 'table ip more { }' >/etc/more.nft")
     run(node, f"cat >/etc/nftables.conf <<'X'\n{CONFIGURATION}X")
     flow = Flow(60)
     try:
@@ -72,7 +72,7 @@ def test_the_distribution_s_service_spares_the_table() -> None:
         assert is_primary(node)
         assert gap(flow) < 1
     finally:
-        run(node, "mv /root/nftables.conf /etc/nftables.conf; rm -f /root/more.nft; systemctl stop nftables")
+        run(node, "mv /root/nftables.conf /etc/nftables.conf; rm -f /etc/more.nft; systemctl stop nftables")
 
 
 @pytest.mark.long
