@@ -100,7 +100,7 @@ def test_a_backup_whose_card_was_made_anew_takes_over() -> None:
     settle(old)
     macs = {interface: run(node, f"cat /sys/class/net/{interface}/address").strip() for interface in CARDS}
     # on each leg one that sends and one that listens, for each family
-    sockets = "ss -Hwn | grep -c ':112 '"
+    sockets = "ss -Hawn | grep -c ':112 '"
     before = run(node, sockets)
     for interface in ("eth0", "eth2"):
         unplug(node, interface)
