@@ -7,7 +7,6 @@ import json
 import subprocess
 import time
 
-import pytest
 from containers import PREFIX, PROJECT, other_of, run, wait
 from test_pair import Flow, is_primary, primary, settle
 
@@ -51,7 +50,6 @@ def plug(node: str, interface: str, mac: str) -> None:
     subprocess.run(["sh", program, PREFIX, "wires", end], check=True, capture_output=True)
 
 
-@pytest.mark.long
 def test_the_distribution_s_service_spares_the_table() -> None:
     node = primary()
     before = tables(node)
@@ -75,7 +73,6 @@ def test_the_distribution_s_service_spares_the_table() -> None:
         run(node, "mv /root/nftables.conf /etc/nftables.conf; rm -f /etc/more.nft; systemctl stop nftables")
 
 
-@pytest.mark.long
 def test_a_primary_without_its_table_gives_way_and_gets_it_again() -> None:
     node = primary()
     settle(node)
@@ -93,7 +90,6 @@ def test_a_primary_without_its_table_gives_way_and_gets_it_again() -> None:
     assert not findings(node, "ruleset-missing")
 
 
-@pytest.mark.long
 def test_a_backup_whose_card_was_made_anew_takes_over() -> None:
     old = primary()
     node = other_of(old)
