@@ -425,9 +425,11 @@ BY_HAND: list[dict[str, Any]] = [
 AT_THE_PUBLIC = {**BACK, "destination": VIRTUAL[0]}
 AT_THE_SIXTH = {**BACK, "destination": VIRTUAL[1]}
 TO_CLIENT = ["accept", "dnat to 192.168.2.3", "no snat"]
+AT_NIGHT, BY_DAY = "sunday 05:59", "saturday 12:00"
 ASKED_BY_HAND: list[dict[str, Any]] = [
-    {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.4", "expected": "reject"},
-    {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.5", "expected": "drop"},
+    {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.4", "at": AT_NIGHT, "expected": "reject"},
+    {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.5", "at": AT_NIGHT, "expected": TO_CLIENT},
+    {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.5", "at": BY_DAY, "expected": "drop"},
     {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.9", "expected": TO_CLIENT},
     {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.8", "expected": "drop"},
     {**AT_THE_SIXTH, "service": "http", "source": "2001:db8::9", "expected": ["accept", "no snat"]},

@@ -126,7 +126,9 @@ def test_of_a_short_connection_three_things_are_told(wire: Wire) -> None:
     """And the last of them makes sure that the peer does not keep it for days."""
     told = news(wire, 80)
     assert told[:2] == [("NEW", "SYN_SENT"), ("UPDATE", "ESTABLISHED")]
-    assert len(told) == 3 and told[2] in [("UPDATE", "FIN_WAIT"), ("UPDATE", "LAST_ACK")], told
+    assert told[2:3] in [[("UPDATE", "FIN_WAIT")], [("UPDATE", "LAST_ACK")]], told
+    # on a busy machine an end may reset the flow after the FINs, and each reset is told
+    assert told[3:] in [[], [("UPDATE", "CLOSE")]], told
 
 
 def test_without_the_rules_each_step_is_told(wire: Wire) -> None:
