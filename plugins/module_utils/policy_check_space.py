@@ -273,8 +273,9 @@ class Space:
         The processor's backlog is a queue, so what was in it before the frame has been worked on.
         """
         # what the device drops is an error here: it is missed below
+        frame = b"\xff" * 6 + b"\2" * 6 + _MARK.to_bytes(2, "big") + b"\0" * 46
         with suppress(OSError):
-            self._wire.sendto(b"\xff" * 6 + b"\2" * 6 + _MARK.to_bytes(2, "big") + b"\0" * 46, ("mark0", _MARK))
+            self._wire.sendto(frame, ("mark0", _MARK))
         end = time.monotonic() + _SECONDS
         while time.monotonic() < end:
             self._wire.settimeout(max(0.01, end - time.monotonic()))
