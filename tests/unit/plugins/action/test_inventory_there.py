@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[4]
 
 
-def run(tmp_path: Path, playbook: str, *arguments: str) -> tuple[int, str]:
+def run(tmp_path: Path, playbook: str, *arguments: str, **settings: str) -> tuple[int, str]:
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
@@ -23,7 +23,12 @@ def run(tmp_path: Path, playbook: str, *arguments: str) -> tuple[int, str]:
             str(ROOT / "playbooks" / playbook),
         ],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+        env={
+            **os.environ,
+            "ANSIBLE_HOME": str(tmp_path),
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            **settings,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -36,6 +41,25 @@ def test_an_inventory_that_is_not_there_is_no_success(tmp_path: Path, playbook: 
     code, printed = run(tmp_path, playbook, "-i", str(tmp_path / "nowhere"))
     assert code == 2
     assert f"inventory: path: {tmp_path}/nowhere: there is no such file or folder; " in printed
+
+
+@pytest.mark.parametrize(
+    ("playbook", "inventory", "configured"),
+    [
+        ("site_model.yml", "nowhere", True),
+        ("clean.yml", "nowhere", False),
+        ("site.yml", "empty.yml", False),
+    ],
+)
+def test_nor_is_it_with_a_limit(tmp_path: Path, playbook: str, inventory: str, configured: bool) -> None:
+    """A limit leaves out localhost, too; an installed collection has no ansible.cfg of ours."""
+    settings = tmp_path / "ansible.cfg"
+    settings.write_text(f"[defaults]\ncollections_path = {ROOT}/.ansible/collections\n")
+    (tmp_path / "empty.yml").write_text("all: {hosts: {}}\n")
+    own = {} if configured else {"ANSIBLE_CONFIG": str(settings)}
+    code, printed = run(tmp_path, playbook, "-i", str(tmp_path / inventory), "--limit", "fw-1", **own)
+    assert code != 0
+    assert f"inventory: path: {tmp_path / inventory}: has no hosts; " in " ".join(printed.split())
 
 
 def test_every_playbook_looks_for_the_inventory() -> None:
