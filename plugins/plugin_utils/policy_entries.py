@@ -60,6 +60,35 @@ def ping_chains(firewall: Firewall) -> dict[Way, Verdicts]:
     return {way: Verdicts(names[way], rules) for way, rules in found if rules}
 
 
+def limit_chains(firewall: Firewall) -> tuple[Verdicts, ...]:
+    """The limits that several rules have in common. Each rule's own would let through as much again."""
+    found: dict[str, Verdicts] = {}
+    for way, entries in firewall.ways.items():
+        for entry in (entry for entry in entries if entry.limit):
+            services = None if entry.any_service else firewall.services(entry)
+            pings = ["icmp"] if entry.any_service else []
+            for addresses in address_matches(firewall, entry, way):
+                protocols = [protocol for protocol, _match in protocol_matches(services, addresses)]
+                for protocol in [*protocols, *(one for one in pings if one in addresses.protocols)]:
+                    for family in addresses.families if addresses.shared else ():
+                        name = _limit_name(firewall, way, entry, protocol, family)
+                        comment = f"{entry.place}: {' to '.join(way)}: at most {entry.limit}"
+                        found[name] = Verdicts(name, blocks((comment, [_over(entry)])))
+    return tuple(found.values())
+
+
+def _limit_name(firewall: Firewall, way: Way, entry: PolicyEntry, protocol: str, family: int) -> str:
+    """No chain of two networks is named like this: it would have `_to_` in it."""
+    return f"limit_{entry.index}_{list(firewall.ways).index(way)}_{protocol}_v{family}"
+
+
+def _limited(firewall: Firewall, way: Way, entry: PolicyEntry, protocol: str, addresses: AddressMatch) -> str:
+    """What drops the packets of one match that are over the limit."""
+    if not addresses.shared:
+        return _over(entry)
+    return f"jump {_limit_name(firewall, way, entry, protocol, addresses.families[0])}"
+
+
 def dispatch(firewall: Firewall, chains: Mapping[Way, Verdicts]) -> list[str]:
     """Jump to the chain of a packet's networks, if there is one."""
     jumps = [
@@ -179,15 +208,20 @@ def _group(firewall: Firewall, way: Way, group: list[PolicyEntry]) -> Commented:
         for addresses in address_matches(firewall, entry, way)
         for when in window_matches(entry.window)
         for protocol, opens in protocol_matches(services, addresses)
-        for rule in _verdicts(entry, protocol, f"{addresses.text}{opens}{when}")
+        for rule in _verdicts(
+            entry,
+            protocol,
+            f"{addresses.text}{opens}{when}",
+            _limited(firewall, way, entry, protocol, addresses),
+        )
     ]
     return _comment(group, " to ".join(way)), rules
 
 
-def _verdicts(entry: PolicyEntry, protocol: str, match: str) -> Iterator[str]:
+def _verdicts(entry: PolicyEntry, protocol: str, match: str, limited: str) -> Iterator[str]:
     if entry.limit and protocol != "icmp":
         # dropped here, and not left to later entries: the first match wins
-        yield f"{match} {_over(entry)}"
+        yield f"{match} {limited}"
     if entry.log:
         # a rule of its own, because what is not logged is judged all the same
         yield f'{match} limit rate {entry.log.rate} log prefix "{entry.log.prefix}"'
@@ -220,17 +254,24 @@ def _ping_limits(firewall: Firewall, way: Way, entries: list[PolicyEntry]) -> It
     pings = [(entry, _pings(firewall, way, entry)) for entry in entries]
     last = max((n for n, (entry, matches) in enumerate(pings) if entry.limit and matches), default=-1)
     for number, (entry, matches) in enumerate(pings[: last + 1]):
-        over = [f"{match} {_over(entry)}" for match in matches if entry.limit]
-        rest = [f"{match} return" for match in matches if number < last]
         limit = f"at most {entry.limit}" if entry.limit else "no limit"
-        yield f"{entry.place}: {' to '.join(way)}: {limit}", over + rest
+        if entry.limit and any(limited.startswith("jump ") for _match, limited in matches):
+            # a ping that both match is counted by the first
+            rules = [rule for match, limited in matches for rule in (f"{match} {limited}", f"{match} return")]
+        else:
+            rules = [f"{match} {limited}" for match, limited in matches if entry.limit]
+            rules += [f"{match} return" for match, _limited in matches if number < last]
+        yield f"{entry.place}: {' to '.join(way)}: {limit}", rules
 
 
-def _pings(firewall: Firewall, way: Way, entry: PolicyEntry) -> list[str]:
-    """Match the ICMP requests of an entry: in each family that both networks have, at its times."""
+def _pings(firewall: Firewall, way: Way, entry: PolicyEntry) -> list[tuple[str, str]]:
+    """Match the ICMP requests of an entry: in each family that both networks have, at its times.
+
+    Beside each match stands what drops what is over the limit.
+    """
     services = None if entry.any_service else firewall.services(entry)
     return [
-        f"{addresses.text}{match}{when}"
+        (f"{addresses.text}{match}{when}", _limited(firewall, way, entry, "icmp", addresses))
         for addresses in address_matches(firewall, entry, way)
         if "icmp" in addresses.protocols
         for when in window_matches(entry.window)

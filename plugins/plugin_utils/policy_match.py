@@ -55,6 +55,8 @@ class AddressMatch:
     families: tuple[int, ...]
     text: str
     protocols: frozenset[str] = PROTOCOLS
+    shared: bool = False
+    """Whether another match of this family leads to the same hosts: both count for one limit."""
 
 
 def address_matches(firewall: Firewall, entry: PolicyEntry, way: Way) -> list[AddressMatch]:
@@ -90,16 +92,19 @@ def _in_family(entry: PolicyEntry, family: int, asked: Sequence[Leading]) -> Ite
     if not named:
         yield AddressMatch((family,), f"{source}{ip} daddr {members} ")
         return
-    # where nothing was translated, it is the address that the packet goes to
-    yield AddressMatch((family,), f"{source}ct original {ip} daddr {members} ", _protocols(ranges, named))
     others = [one for one in leading if one not in named and one.target and _has(ranges, one.target)]
     targets = [one.target for one in others if one.target]
-    if any(one.target is None for one in leading):
+    unknown = any(one.target is None for one in leading)
+    shared = unknown or bool(targets)
+    # where nothing was translated, it is the address that the packet goes to
+    asked_for = f"{source}ct original {ip} daddr {members} "
+    yield AddressMatch((family,), asked_for, _protocols(ranges, named), shared)
+    if unknown:
         # and it may lead there from addresses that are none of the pair's
-        yield AddressMatch((family,), f"{source}{ip} daddr {members} ")
+        yield AddressMatch((family,), f"{source}{ip} daddr {members} ", shared=True)
     elif targets:
         inside = one_of(dict.fromkeys(targets))
-        yield AddressMatch((family,), f"{source}{ip} daddr {inside} ", _together(others))
+        yield AddressMatch((family,), f"{source}{ip} daddr {inside} ", _together(others), shared)
 
 
 def _has(ranges: Sequence[Range], address: Address) -> bool:

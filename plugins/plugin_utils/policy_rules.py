@@ -17,6 +17,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_entries import (
     entry_counters,
     helper_rule,
     helpers_of_entries,
+    limit_chains,
     ping_chains,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_events import events
@@ -164,6 +165,7 @@ def compile_policy(firewall: Firewall) -> Table:
             ),
             Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
             *([REFUSED] if uses_refused(entries.values()) else []),
+            *limit_chains(firewall),
             *pings.values(),
             *entries.values(),
             Chain(

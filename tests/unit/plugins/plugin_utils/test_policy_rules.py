@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -581,3 +582,42 @@ def test_what_a_fragment_leads_in_is_known_by_where_it_goes(changed: Change) -> 
     addresses = "{ 192.168.0.100, 192.168.2.3, 192.168.2.100 }"
     for match in ("ct original ip daddr", "ip daddr"):
         assert f"\n        {match} {addresses} tcp dport 80 {OPENS} drop\n" in text
+
+
+@pytest.mark.parametrize("services", [["http"], "any"], ids=["a service", "any"])
+@pytest.mark.parametrize("fragment", [False, True], ids=["port forwards", "and a fragment"])
+def test_what_is_asked_for_at_two_addresses_has_one_limit(
+    changed: Change, services: object, fragment: bool
+) -> None:
+    """One that the entry names leads to a host of it, and so does one that it does not name."""
+    virtual = {4: ["192.168.0.100", "192.168.0.101"], 6: ["2001:db8::100", "2001:db8::101"]}
+    hosts = {4: "192.168.2.3", 6: "2001:db8:2::3"}
+    there = {
+        **DUAL,
+        "all:site_pairs.ftfw.virtual_routers.outside.addresses": [*virtual[4], *virtual[6]],
+        "client:node_interfaces.eth0.addresses": list(hosts.values()),
+        "all:site_port_forwards": [
+            {**FORWARD, "address": address} for addresses in virtual.values() for address in addresses
+        ],
+        "all:site_probes": None,
+        "all:site_policy": [
+            {
+                "from": "outside",
+                "to": "inside",
+                "services": services,
+                "destinations": [virtual[4][0], virtual[6][0], *hosts.values()],
+                "limit": "5/minute",
+            }
+        ],
+    }
+    if fragment:
+        rule = "tcp dport 81 dnat ip to 192.168.2.3"
+        there["all:site_fragments"] = [{"place": "nat_prerouting", "text": rule}]
+    text = ruleset(changed(there))
+    assert text.count("limit rate over 5/minute drop") == len(re.findall(r"chain limit_\S+ \{", text)) > 0
+    for protocol in ("tcp",) if services != "any" else ("tcp", "other"):
+        for family in (4, 6):
+            name = f"limit_0_0_{protocol}_v{family}"
+            assert text.count(f"chain {name} {{") == 1
+            assert text.count(f" jump {name}\n") == (1 if protocol == "other" and not fragment else 2)
+    check(text)
