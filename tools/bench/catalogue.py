@@ -235,10 +235,19 @@ BOTH_FAMILIES = {
 }
 """Figures that are measured in IPv6, too, within the same limits. The manual's system has none to compare."""
 
-FIGURES |= {
-    f"{case}_v6_{what}": replace(
-        FIGURES[f"{case}_{what}"], title=f"{FIGURES[f'{case}_{what}'].title} (IPv6)", ratio=None
-    )
-    for case, figures in BOTH_FAMILIES.items()
-    for what in figures
+IN_IPV6 = {
+    f"{case}_{what}": f"{case}_v6_{what}" for case, figures in BOTH_FAMILIES.items() for what in figures
 }
+
+
+def with_ipv6(figures: dict[str, Figure]) -> dict[str, Figure]:
+    """The same figures, and behind each of both families that of IPv6."""
+    both: dict[str, Figure] = {}
+    for name, figure in figures.items():
+        both[name] = figure
+        if name in IN_IPV6:
+            both[IN_IPV6[name]] = replace(figure, title=f"{figure.title} (IPv6)", ratio=None)
+    return both
+
+
+FIGURES = with_ipv6(FIGURES)

@@ -7,6 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from catalogue import FIGURES, IN_IPV6
+from profiles import OURS
+
+Cases = dict[tuple[str, str], dict[str, Any]]
 PROFILES = {"manual": "manual", "stock": "stock", "default": "ours", "fast": "ours, `fast`"}
 ROWS = {
     "crash_udp_gap_ms": "outage after a crash, ms",
@@ -14,24 +18,46 @@ ROWS = {
     "crash_100k_resets": "flows that are reset",
     "switchover_udp_lost": "packets lost in a planned switchover, of 1,000 a second",
 }
+EARLIER = "run of "
+"""How the note of a figure begins that is not of the document's own run; its time follows."""
 BEGIN, END = "<!-- made by `python tools/bench publish` -->", "<!-- end -->"
 
 
 def table(document: dict[str, Any]) -> str:
     """Medians, and the worst trial where it differs, as a table in Markdown; and what was not reached."""
-    lines = ["| | " + " | ".join(PROFILES.values()) + " |", "| --- |" + " --- |" * len(PROFILES)]
+    cases = {(case["name"], case["profile"]): case for case in document["cases"]}
+    columns = [*PROFILES.values(), "trials"]
+    lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
     for name, words in ROWS.items():
-        cells = []
-        for profile in PROFILES:
-            case = next(one for one in document["cases"] if (one["name"], one["profile"]) == (name, profile))
-            median, worst = round(case["median"]), round(case["worst"])
-            cells.append(f"{median:,}" + (f" (worst {worst:,})" if worst != median else ""))
+        cells = [_cell(cases, name, profile) for profile in PROFILES]
+        cells.append(_trials(cases, name, document["created"]))
         lines.append(f"| {words} | " + " | ".join(cells) + " |")
     for case in document["cases"]:
         if case.get("ok") is False:
             trials = ", ".join(f"{trial:,.0f}" for trial in case["trials"])
             lines += ["", f"Not reached by `{case['profile']}`: {case['title']}: {trials}."]
     return "\n".join(lines)
+
+
+def _cell(cases: Cases, name: str, profile: str) -> str:
+    """One figure where both families have the same; what only IPv4 has of ours is marked."""
+    four, six = _figure(cases[name, profile]), cases.get((IN_IPV6[name], profile))
+    if six is None:
+        return f"{four}{' (IPv4 only)' if profile in OURS else ''}"
+    return four if _figure(six) == four else f"{four}; IPv6 {_figure(six)}"
+
+
+def _figure(case: dict[str, Any]) -> str:
+    median, worst = round(case["median"]), round(case["worst"])
+    return f"{median:,}" + (f" (worst {worst:,})" if worst != median else "")
+
+
+def _trials(cases: Cases, name: str, created: str) -> str:
+    """How many trials the figures of a row are of, and when they ran."""
+    row = [case for (one, _profile), case in cases.items() if one in (name, IN_IPV6[name])]
+    counts = sorted({len(case["trials"]) for case in row})
+    days = sorted({_ran(case["note"], created)[:10] for case in row})
+    return f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}, {' and '.join(days)}"
 
 
 def put(text: str, made: str) -> str:
@@ -59,15 +85,20 @@ def joined(run: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
     if older and run["machine"] != kept["machine"]:
         raise SystemExit("the kept figures are of another machine, or of other versions: run all measures")
     dated = [{**case, "note": _dated(case["note"], kept["created"])} for case in older]
-    order = {case["name"]: place for place, case in reversed(list(enumerate(kept["cases"])))}
-    cases = sorted([*run["cases"], *dated], key=lambda case: order.get(case["name"], len(order)))
+    order = list(dict.fromkeys([*FIGURES, *(case["name"] for case in [*kept["cases"], *run["cases"]])]))
+    cases = sorted([*run["cases"], *dated], key=lambda case: order.index(case["name"]))
     return {**run, "cases": cases}
 
 
 def _dated(note: str, created: str) -> str:
-    if note.startswith("run of "):
+    if note.startswith(EARLIER):
         return note
-    return "; ".join(filter(None, [f"run of {created[:16]}", note]))
+    return "; ".join(filter(None, [f"{EARLIER}{created[:16]}", note]))
+
+
+def _ran(note: str, created: str) -> str:
+    """When the trials of a figure ran: as its note says, or else as its document does."""
+    return note.removeprefix(EARLIER)[:16] if note.startswith(EARLIER) else created[:16]
 
 
 def publish(run: Path, kept: Path, readme: Path) -> None:

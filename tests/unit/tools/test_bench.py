@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
-import json
 import re
 import runpy
 import shutil
@@ -70,97 +69,6 @@ class FakeLab:
 
     def wait(self, what: str, true: Any, *_limits: float) -> None:
         assert true(), what
-
-
-def test_the_table_has_what_was_measured(bench: dict[str, Any]) -> None:
-    table = bench["table"]
-    cases = [
-        {"name": name, "profile": profile, "median": 1234.4, "worst": 1234.4 if profile == "manual" else 2000}
-        for name in table.ROWS
-        for profile in table.PROFILES
-    ]
-    made = table.table({"cases": cases})
-    assert made.splitlines()[2].endswith(
-        "| 1,234 | 1,234 (worst 2,000) | 1,234 (worst 2,000) | 1,234 (worst 2,000) |"
-    )
-    text = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
-    once = table.put(text, made)
-    assert "old" not in once and once.startswith("before\n") and once.endswith("\nafter\n")
-    assert table.put(once, made) == once
-
-
-def test_the_readme_has_the_figures_of_the_kept_run(bench: dict[str, Any]) -> None:
-    table = bench["table"]
-    kept = json.loads((ROOT / "docs/bench.json").read_text())
-    text = (ROOT / "README.md").read_text()
-    assert table.put(text, table.table(kept)) == text
-    # what a run has missed is told with it
-    missed = [case for case in kept["cases"] if case["ok"] is False]
-    assert all(f"Not reached by `{case['profile']}`: {case['title']}" in text for case in missed)
-
-
-def test_publishing_needs_a_place_for_the_table(bench: dict[str, Any], tmp_path: Path) -> None:
-    table = bench["table"]
-    cases = [
-        {"name": name, "profile": profile, "median": 1, "worst": 1}
-        for name in table.ROWS
-        for profile in table.PROFILES
-    ]
-    run, kept, readme = (tmp_path / name for name in ("run.json", "kept.json", "README.md"))
-    run.write_text(json.dumps({"cases": cases, "timelines": [1]}))
-    readme.write_text("no marks\n")
-    with pytest.raises(SystemExit, match="no place for the table"):
-        table.publish(run, kept, readme)
-    assert not kept.exists()
-    readme.write_text(f"{table.BEGIN}\n{table.END}\n")
-    table.publish(run, kept, readme)
-    assert json.loads(kept.read_text()) == {"cases": cases, "timelines": []}
-    assert table.table({"cases": cases}) in readme.read_text()
-
-
-def kept_and_run() -> tuple[dict[str, Any], dict[str, Any]]:
-    """A kept run of three figures, and one of the second of them."""
-    names = [
-        ("crash", "manual"),
-        ("crash", "default"),
-        ("lost", "manual"),
-        ("lost", "default"),
-        ("last", "fast"),
-    ]
-    cases = [{"name": name, "profile": profile, "median": 1, "note": ""} for name, profile in names]
-    kept = {"created": "2025-01-31T12:00:00+00:00", "machine": {"kernel": "6"}, "cases": cases}
-    again = [{**case, "median": 2} for case in cases if case["name"] == "lost"]
-    return kept, {**kept, "created": "2025-02-01T12:00:00+00:00", "cases": again}
-
-
-def test_a_run_of_some_measures_leaves_the_figures_of_the_others(bench: dict[str, Any]) -> None:
-    kept, run = kept_and_run()
-    both = bench["table"].joined(run, kept)
-    old = "run of 2025-01-31T12:00"
-    told = [(case["name"], case["profile"], case["median"], case["note"]) for case in both["cases"]]
-    assert told == [
-        ("crash", "manual", 1, old),
-        ("crash", "default", 1, old),
-        ("lost", "manual", 2, ""),
-        ("lost", "default", 2, ""),
-        ("last", "fast", 1, old),
-    ]
-    assert both["created"] == run["created"]
-    # the note of the first run stays through later ones
-    again = bench["table"].joined({**run, "created": "2025-02-02T12:00:00+00:00"}, both)
-    assert [case["note"] for case in again["cases"]] == [old, old, "", "", old]
-
-
-def test_figures_of_different_runs_or_machines_are_not_compared(bench: dict[str, Any]) -> None:
-    kept, run = kept_and_run()
-    with pytest.raises(SystemExit, match=r"lacks profiles of what it has measured: lost: manual$"):
-        bench["table"].joined({**run, "cases": run["cases"][1:]}, kept)
-    other = {**run, "machine": {"kernel": "7"}}
-    with pytest.raises(SystemExit, match="of another machine, or of other versions"):
-        bench["table"].joined(other, kept)
-    # a whole run replaces all
-    whole = {**other, "cases": kept["cases"]}
-    assert bench["table"].joined(whole, kept) == whole
 
 
 def test_every_figure_and_measure_is_documented(bench: dict[str, Any]) -> None:
