@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ERROR, NOTICE = 3, 5
@@ -37,7 +37,8 @@ SYSTEMCTL, NETWORKCTL = "/usr/bin/systemctl", "/usr/bin/networkctl"
 _NLMSG, _IFINFOMSG, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=HH")
 _NEWLINK, _GETLINK, _SETLINK, _ERROR, _DONE = 16, 18, 19, 2, 3
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_PERM_ADDRESS, _INFO_KIND = 1, 3, 18, 54, 1
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_PERM_ADDRESS = 1, 3, 18, 54
+_INFO_KIND, _INFO_SLAVE_KIND = 1, 4
 _ETHER = 1
 
 
@@ -57,6 +58,9 @@ class Card:
     index: int
     name: str
     mac: str | None
+    """The permanent one, where the card has one."""
+    current: str | None = None
+    """The one that it was given since; a bond's member has the bond's, which is none of its own."""
 
 
 def plan(cards: Sequence[Card], wanted: Sequence[Wanted]) -> list[tuple[int, str]]:
@@ -67,6 +71,23 @@ def plan(cards: Sequence[Card], wanted: Sequence[Wanted]) -> list[tuple[int, str
     strangers = [card for card in cards if card.mac not in names and card.name in taken]
     out = [(card.index, f"aside{card.index}") for card in (*strangers, *wrong)]
     return out + [(card.index, names[card.mac]) for card in wrong if card.mac is not None]
+
+
+def by_current(cards: Sequence[Card], wanted: Sequence[Wanted]) -> list[Card]:
+    """The cards, known by the MACs that the inventory may mean.
+
+    The permanent one comes first: it is the card's alone. Whoever gave a card another one, a hypervisor or an
+    administrator, may have written that into the inventory, and systemd-networkd goes by it, too. It counts
+    where no card has it by nature, one card only was given it, and that card is not declared itself.
+    """
+    declared, born = {one.mac for one in wanted}, {card.mac for card in cards}
+    given = [card.current for card in cards if card.current]
+    return [
+        replace(card, mac=card.current)
+        if card.current in declared - born and given.count(card.current) == 1 and card.mac not in declared
+        else card
+        for card in cards
+    ]
 
 
 def complaints(cards: Sequence[Card], wanted: Sequence[Wanted]) -> list[str]:
@@ -142,17 +163,30 @@ def attributes(entry: bytes, place: int = 0) -> dict[int, bytes]:
     return found
 
 
+def look_for(wanted: Sequence[Wanted]) -> list[Card]:
+    return by_current(look(), wanted)
+
+
 def look() -> list[Card]:
     """All devices of this network namespace."""
     found = []
     for entry in talk(_GETLINK, _DUMP, _IFINFOMSG.pack(0, 0, 0, 0, 0)):
         _family, kind, index, _flags, _change = _IFINFOMSG.unpack_from(entry)
         said = attributes(entry, _IFINFOMSG.size)
-        made = attributes(said.get(_IFLA_LINKINFO, b"")).get(_INFO_KIND, b"").rstrip(b"\0")
+        link = attributes(said.get(_IFLA_LINKINFO, b""))
+        made, above = (link.get(one, b"").rstrip(b"\0") for one in (_INFO_KIND, _INFO_SLAVE_KIND))
+        current = said.get(_IFLA_ADDRESS) or b""
         # a member of a bond has the bond's address, and still its own
-        address = said.get(_IFLA_PERM_ADDRESS) or said.get(_IFLA_ADDRESS) or b""
-        mac = address.hex(":") if kind == _ETHER and made in (b"", b"veth", b"dummy") else None
-        found.append(Card(index, said[_IFLA_IFNAME].rstrip(b"\0").decode(), mac))
+        own = said.get(_IFLA_PERM_ADDRESS) or current
+        card = kind == _ETHER and made in (b"", b"veth", b"dummy")
+        found.append(
+            Card(
+                index,
+                said[_IFLA_IFNAME].rstrip(b"\0").decode(),
+                own.hex(":") if card else None,
+                current.hex(":") if card and above not in (b"bond", b"team") else None,
+            )
+        )
     return found
 
 
@@ -169,7 +203,7 @@ def await_cards(wanted: Sequence[Wanted], seconds: float) -> list[Card]:
     """Wait until all cards are there, so long at most."""
     end = time.monotonic() + seconds
     while True:
-        cards = look()
+        cards = look_for(wanted)
         if not {one.mac for one in wanted} - {card.mac for card in cards} or time.monotonic() >= end:
             return cards
         time.sleep(PAUSE)
@@ -188,7 +222,7 @@ def settle(wanted: Sequence[Wanted], seconds: float) -> tuple[list[Card], list[s
                 given.append(name)
             except OSError as error:
                 log(ERROR, f"the card {index} can't be called {name}: {error.strerror}")
-        cards = look()
+        cards = look_for(wanted)
         if plan(cards, wanted):
             time.sleep(PAUSE)
     return cards, given
@@ -237,10 +271,14 @@ def main() -> None:
     chosen = parser.parse_args()
     wanted = read_links(chosen.links)
     if chosen.check:
-        wrong = complaints(look(), wanted)
+        wrong = complaints(look_for(wanted), wanted)
         sys.exit("\n".join(wrong) or None)
-    # where there is no udev, as in a container, no card comes by its doing
-    cards, given = settle(wanted, chosen.wait if (chosen.run / "udev/control").exists() else 0)
+    # cards may be late at boot only; where there is no udev, as in a container, none comes by its doing
+    waited = chosen.run / "ftfw/waited"
+    boot = (chosen.run / "udev/control").exists() and not waited.exists()
+    cards, given = settle(wanted, chosen.wait if boot else 0)
+    if boot:
+        write({waited: "for all cards, once\n"})
     wrong = complaints(cards, wanted)
     for sentence in wrong:
         log(ERROR, f"{sentence}: no data card of this node is configured")

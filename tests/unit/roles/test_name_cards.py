@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +162,63 @@ def test_only_a_networkd_that_runs_is_told(
     (tmp_path / "told").touch()
     cards.tell_networkd(["eth1", "eth0"])
     assert (tmp_path / "told").read_text().splitlines() == told
+
+
+def test_a_missing_card_is_waited_for_at_boot_only(tmp_path: Path) -> None:
+    """Another one that is plugged in later must not wait for it, nor a systemd-networkd that restarts."""
+    (tmp_path / "udev").mkdir()
+    (tmp_path / "udev/control").touch()
+    there = {"a": "eth1", "b": "eth0"}
+    begun = time.monotonic()
+    assert run(tmp_path, IN_ORDER, there, "--wait", "3")[0] == 0
+    assert time.monotonic() - begun >= 3
+    begun = time.monotonic()
+    code, names, said = run(tmp_path, IN_ORDER, {"c": "eth9", "a": "eth1"}, "--wait", "600")
+    assert (code, names) == (0, {"c": "eth2", "a": "eth0"}), said
+    assert time.monotonic() - begun < 300
+
+
+@pytest.mark.parametrize(
+    ("there", "known"),
+    [
+        pytest.param([("a", "b")], ["a"], id="a declared card was given another one's"),
+        pytest.param([("f", "a")], ["a"], id="a card was given the inventory's"),
+        pytest.param([("f", "a"), ("e", "a")], ["f", "e"], id="two were given it"),
+        pytest.param([("a", "a"), ("f", "a")], ["a", "f"], id="another card has it by nature"),
+        pytest.param([("f", None)], ["f"], id="a member of a bond"),
+        pytest.param([("a", "b"), ("b", "a")], ["a", "b"], id="two have each other's"),
+        pytest.param([("f", "e")], ["f"], id="nobody means it"),
+    ],
+)
+def test_by_which_mac_a_card_is_known(there: list[tuple[str, str | None]], known: list[str]) -> None:
+    found = [
+        cards.Card(number, f"old{number}", MACS[own], MACS[current] if current else None)
+        for number, (own, current) in enumerate(there, 2)
+    ]
+    assert [card.mac for card in cards.by_current(found, wanted(IN_ORDER))] == [MACS[one] for one in known]
+    assert [card.current for card in cards.by_current(found, wanted(IN_ORDER))] == [
+        card.current for card in found
+    ]
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+@pytest.mark.parametrize(
+    ("above", "current"),
+    [pytest.param(b"bond", None, id="bond"), pytest.param(b"bridge", MACS["f"], id="bridge")],
+)
+def test_the_mac_of_a_bond_is_none_of_its_members(
+    monkeypatch: pytest.MonkeyPatch, above: bytes, current: str | None
+) -> None:
+    """The kernel of a test may lack bonds: a message as if_link.h describes it."""
+    said = [
+        attribute(1, bytes.fromhex(MACS["f"].replace(":", ""))),
+        attribute(3, b"eth0\0"),
+        attribute(18, attribute(4, above + b"\0")),
+        attribute(54, bytes.fromhex(MACS["a"].replace(":", ""))),
+    ]
+    entry = struct.pack("=BxHiII", 0, 1, 2, 0, 0) + b"".join(said)
+    monkeypatch.setattr(cards, "talk", lambda *_words: iter([entry]))
+    assert cards.look() == [cards.Card(2, "eth0", MACS["a"], current)]
