@@ -126,6 +126,18 @@ def identity(pid_file: Path) -> str | None:
         return None
 
 
+def load_again() -> str | None:
+    """Have the ruleset loaded; why that has failed, or None.
+
+    A start waits for the devices of the flowtables, for a minute and more where one is not there; a reload
+    does without. A unit that has failed can only be started, and one whose rules can't be loaded has to fail,
+    for keepalived asks for that.
+    """
+    if run([SYSTEMCTL, "reload", RULES]) is None:
+        return None
+    return run([SYSTEMCTL, "restart", RULES])
+
+
 def is_about_to_start(unit: str) -> bool:
     """Whether systemd is starting the unit, or waits for others before it does, as at boot."""
     command = [SYSTEMCTL, "show", "--property=ActiveState,Job", unit]
@@ -228,7 +240,7 @@ class Program:
             shut = time.monotonic() - begun
         log(ERROR, f"table inet {self.config.table} is gone: gives way to the peer, and loads it again")
         log(WARNING, closed or f"nothing passes any more, {shut * 1000:.0f} ms after that was seen")
-        if self.result("the table", run([SYSTEMCTL, "restart", RULES])):
+        if self.result("the table", load_again()):
             log(NOTICE, f"table inet {self.config.table} is back after {time.monotonic() - begun:.2f} s")
             self.give_back()
         else:

@@ -16,10 +16,11 @@ SYSTEMCTL = """\
 #!/bin/sh
 test "$1" != show || {{ printf '{said}'; exit; }}
 echo "$*" >>{folder}/calls
-test "$1" != start || test ! -e {folder}/broken
+test "$1" != start || test ! -e {folder}/broken || exit 1
+test "$1" != reload || test ! -e {folder}/failed
 """
 START, STOP = "start keepalived.service", "stop keepalived.service"
-RESTART = "restart ftfw-nftables.service"
+RELOAD, RESTART = "reload ftfw-nftables.service", "restart ftfw-nftables.service"
 
 
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, said: str, pid: str = "") -> Any:
@@ -53,8 +54,16 @@ def test_keepalived_gets_back_what_it_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, pid: str, again: bool
 ) -> None:
     program(tmp_path, monkeypatch, said, pid).restore_table()
-    assert calls(tmp_path) == sorted([RESTART, STOP, *([START] if again else [])])
+    assert calls(tmp_path) == sorted([RELOAD, STOP, *([START] if again else [])])
     assert not (tmp_path / "stopped").exists()
+
+
+def test_what_can_not_be_reloaded_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start waits for a flowtable's device that is gone; a unit that has failed needs it all the same."""
+    made = program(tmp_path, monkeypatch, "", str(os.getpid()))
+    (tmp_path / "failed").touch()
+    made.restore_table()
+    assert calls(tmp_path) == sorted([RELOAD, RESTART, STOP, START])
 
 
 def test_a_start_that_fails_is_tried_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -306,6 +306,11 @@ def test_a_boot_with_a_name_on_another_card_forwards_nothing(
     assert done.stdout.count("policy drop") == 2
     assert 'iifname "eth3" ip saddr 10.255.0.254 tcp dport 22 accept' in done.stdout
     assert "chain open" not in done.stdout
+    # nor does a reload put rules by these names in force
+    done = check("/bin/sh %s", f"{load}; {load.replace(' --start', '')}; nft list ruleset")
+    assert done.stdout.startswith("code 1\ncode 1\n")
+    assert "the ruleset is not loaded again: eth0 is the card a, and not b" in done.stderr
+    assert done.stdout.count("policy drop") == 2
 
 
 def test_closed_takes_the_place_of_what_is_there(roles: Any, check: Check, tmp_path: Path) -> None:
