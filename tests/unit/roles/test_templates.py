@@ -339,6 +339,25 @@ def test_a_reload_keeps_the_counts(roles: Any, check: Check, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize("option", ["--start", ""], ids=["start", "reload"])
+def test_who_changes_the_table_is_waited_for(roles: Any, check: Check, tmp_path: Path, option: str) -> None:
+    """What he has kept at last is loaded, and not what the file had before. To close does not wait for him."""
+    (tmp_path / "rules.nft").write_text("table inet ftfw { chain old { }; }")
+    (tmp_path / "new.nft").write_text("table inet ftfw { chain new { }; }")
+    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
+    folder = "/run/nft-ruleset/inet-ftfw"
+    change = f"touch {tmp_path}/held; sleep 2; cp {tmp_path}/new.nft {tmp_path}/rules.nft"
+    script = (
+        f"mkdir -p {folder}; flock {folder}/lock sh -c '{change}' &"
+        f"until [ -e {tmp_path}/held ]; do sleep 0.1; done; sh {tmp_path}/load --closed; nft list tables;"
+        f"! grep -q new {tmp_path}/rules.nft && echo waits; nft delete table inet ftfw;"
+        f"sh {tmp_path}/load {option} {tmp_path}/rules.nft; echo code $?; nft list ruleset"
+    )
+    done = check("/bin/sh %s", script)
+    assert done.stdout.startswith("table inet ftfw\nwaits\ncode 0\n"), done.stderr
+    assert "chain new" in done.stdout and "chain old" not in done.stdout
+
+
 def test_rules_that_can_not_be_loaded_leave_those_in_force(roles: Any, check: Check, tmp_path: Path) -> None:
     (tmp_path / "rules.nft").write_text("table inet ftfw { chain forward { nonsense; }; }")
     (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
