@@ -341,7 +341,7 @@ def test_a_reload_keeps_the_counts(roles: Any, check: Check, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("option", ["--start", ""], ids=["start", "reload"])
 def test_who_changes_the_table_is_waited_for(roles: Any, check: Check, tmp_path: Path, option: str) -> None:
-    """What he has kept at last is loaded, and not what the file had before. To close does not wait for him."""
+    """What he has kept at last is loaded, and not what was there before. To close does not wait for him."""
     (tmp_path / "rules.nft").write_text("table inet ftfw { chain old { }; }")
     (tmp_path / "new.nft").write_text("table inet ftfw { chain new { }; }")
     (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
