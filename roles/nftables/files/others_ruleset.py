@@ -4,8 +4,9 @@
 """Load the rules of the distribution's nftables.service, or take them away, and spare the firewall's table.
 
 The service's file begins with `flush ruleset`, and its stop is nothing else: both would take the firewall's
-table away, and everything would pass. Here `flush ruleset` means all tables but that one. The file is read
-with all that it includes, as nft would, and is loaded in one transaction.
+table away, and everything would pass. Here `flush ruleset` means all tables but that one, and but those that
+a running program owns: the kernel's own flush spares these, and refuses to delete them. The file is read with
+all that it includes, as nft would, and is loaded in one transaction.
 """
 
 from __future__ import annotations
@@ -72,6 +73,21 @@ def tables_of(listing: str) -> list[tuple[str, str]]:
     return [(table["family"], table["name"]) for table in found if table]
 
 
+def is_owned(listing: str) -> bool:
+    """Whether a table has the flag `owner`: only the program that made it may change it."""
+    return re.search(r"^\tflags\b.*\bowner\b", listing.partition("{")[2], re.MULTILINE) is not None
+
+
+def ask(*words: str, needed: bool = True) -> str:
+    return subprocess.run([NFT, *words], check=needed, capture_output=True, text=True).stdout
+
+
+def flushed() -> list[tuple[str, str]]:
+    """The tables that `flush ruleset` takes away. nft's JSON has no sound flags (1.0.6)."""
+    found = tables_of(ask("list", "tables"))
+    return [one for one in found if not is_owned(ask("--terse", "list", "table", *one, needed=False))]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="others-ruleset", description="Load others' rules, spare our own.")
     parser.add_argument("--own", default="ftfw", help="the table of family inet that is spared")
@@ -80,10 +96,10 @@ def main() -> None:
     chosen = parser.parse_args()
     try:
         text = "flush ruleset" if chosen.flush else "\n".join(with_includes(chosen.file, Path("/etc")))
-        listing = subprocess.run([NFT, "list", "tables"], check=True, capture_output=True, text=True).stdout
+        tables = flushed()
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         sys.exit(f"others-ruleset: {error}")
-    loaded = spared(text, tables_of(listing), ("inet", chosen.own)) + "\n"
+    loaded = spared(text, tables, ("inet", chosen.own)) + "\n"
     done = subprocess.run([NFT, "--file", "-"], input=loaded.encode(errors="surrogateescape"), check=False)
     sys.exit(done.returncode)
 

@@ -66,3 +66,22 @@ def test_a_boot_where_it_comes_first(tmp_path: Path) -> None:
     listing = loaded(tmp_path, f"flush ruleset\n{THEIRS}\n", before="")
     assert "table inet mine" in listing
     assert "ftfw" not in listing
+
+
+@pytest.mark.parametrize("option", ["", "--flush"], ids=["start", "stop"])
+def test_what_a_running_program_owns_stays(tmp_path: Path, option: str) -> None:
+    """The kernel's flush spares it, too, and refuses to delete it."""
+    (tmp_path / "nftables.conf").write_text("flush ruleset\ntable ip new { }\n")
+    words = f"{sys.executable} -I {PROGRAM} --file {tmp_path}/nftables.conf {option}"
+    owned = "table inet held { flags owner; chain c { }; }; table ip6 held { flags owner; }"
+    script = (
+        f"nft '{OURS}; {THEIRS}'; (echo '{owned}';"
+        f"until [ -e {tmp_path}/end ]; do sleep 0.1; done) | nft -i &"
+        f"until nft list table ip6 held; do sleep 0.1; done >/dev/null 2>&1; {words} || echo failed;"
+        f"nft list tables; touch {tmp_path}/end; wait"
+    )
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script], capture_output=True, text=True, check=True
+    )
+    tables = ["table inet ftfw", "table inet held", "table ip6 held", *([] if option else ["table ip new"])]
+    assert sorted(done.stdout.splitlines()) == sorted(tables), done.stderr
