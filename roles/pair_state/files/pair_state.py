@@ -192,13 +192,7 @@ class Program:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log(ERROR, f"cannot read {self.state_file}: {error}")
             return
-        # A group that is no longer declared must not count as another primary.
-        self.known = State(
-            {name: state for name, state in known.groups.items() if name in self.groups},
-            {name: since for name, since in known.since.items() if name in self.groups},
-            known.pending if known.pending in self.groups else None,
-            known.steps,
-        )
+        self.known = known.of(self.groups)
 
     def save(self) -> None:
         """Replace the state file at once, so that a reader never sees half of it.

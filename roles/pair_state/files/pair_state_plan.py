@@ -10,6 +10,7 @@ kernel's table already, and a new primary only has to call them its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -157,7 +158,19 @@ class State:
         names = {item.name for item in fields(StepResult)}
         # an earlier version's steps are history only, and its groups are not
         steps = [StepResult(**step) for step in data["steps"] if set(step) == names]
-        return cls(dict(data["groups"]), dict(data["since"]), data["pending"], steps)
+        # an earlier version said no deadline
+        return cls(dict(data["groups"]), dict(data["since"]), data["pending"], steps, data.get("deadline"))
+
+    def of(self, groups: Collection[str]) -> State:
+        """What is about these groups: one that is no longer declared must not count as another primary."""
+        pending = self.pending if self.pending in groups else None
+        return State(
+            {name: state for name, state in self.groups.items() if name in groups},
+            {name: since for name, since in self.since.items() if name in groups},
+            pending,
+            self.steps,
+            self.deadline if pending else None,
+        )
 
 
 @dataclass(frozen=True)

@@ -263,8 +263,11 @@ def test_all_tries_of_a_commit_share_the_gates_deadline(tmp_path: Path) -> None:
 
 
 def test_state_file_holds_the_state() -> None:
-    state = State({"a": "MASTER"}, {"a": 5.0}, "a", [StepResult("x", "-c", None, 0.5, "no end")])
+    state = State({"a": "MASTER"}, {"a": 5.0}, "a", [StepResult("x", "-c", None, 0.5, "no end")], 7.5)
     assert State.from_json(json.loads(json.dumps(state.to_json()))) == state
+    # who reads the file until the transition goes on must not take what is under way for what has failed
+    assert state.of(["a"]) == state
+    assert state.of(["b"]) == State(steps=state.steps)
 
 
 def test_an_earlier_version_s_steps_are_no_reason_to_forget_the_state() -> None:
