@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,16 @@ PLAY = """\
         tasks_from: configure
         public: true
     - ansible.builtin.debug:
-        msg: "{{ __node_network_old_names | to_json }}"
+        msg: "{{ __node_network_old_files | to_json }}"
+    - ansible.builtin.include_role:
+        name: ftfw.pair.node_network
+        tasks_from: disturbs
+        public: true
+    - ansible.builtin.debug:
+        msg: "{{ __node_network_disturbs }}"
+    - ansible.builtin.include_role:
+        name: ftfw.pair.node_network
+        tasks_from: absent
 """
 
 
@@ -38,7 +48,7 @@ def test_a_card_has_one_name(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
-            *("--check", "-e", json.dumps({"__node_network_folder": str(folder)})),
+            *("--check", "--diff", "-e", json.dumps({"__node_network_folder": str(folder)})),
             *("-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")),
         ],
         cwd=ROOT,
@@ -48,5 +58,12 @@ def test_a_card_has_one_name(tmp_path: Path) -> None:
         check=False,
     )
     said = " ".join(done.stdout.split() + done.stderr.split())
-    gone = json.dumps([{"path": f"{folder}/10-ftfw-wan0.link", "state": "absent"}])
+    gone = json.dumps(
+        [{"path": f"{folder}/10-ftfw-wan0.{kind}", "state": "absent"} for kind in ("link", "network")]
+    )
     assert f"msg: '{gone}'" in said or gone in said, said
+    assert "+++ after" in said and "10-ftfw-wan0.network" in said.partition("TASK [ansible.builtin.debug]")[0]
+    # networkd takes the addresses of the link away: a pair that runs is changed one node after the other
+    assert re.search(r"networkd configures [a-z0-9, ]*\bwan0\b[a-z0-9, ]* anew", said), said
+    # and whoever takes the role off a node finds them, too
+    assert "10-ftfw-wan0.network" in said.rpartition("put back what was there before")[2]
