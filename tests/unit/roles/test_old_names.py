@@ -66,4 +66,4 @@ def test_a_card_has_one_name(tmp_path: Path) -> None:
     # networkd takes the addresses of the link away: a pair that runs is changed one node after the other
     assert re.search(r"networkd configures [a-z0-9, ]*\bwan0\b[a-z0-9, ]* anew", said), said
     # and whoever takes the role off a node finds them, too
-    assert "10-ftfw-wan0.network" in said.rpartition("put back what was there before")[2]
+    assert "10-ftfw-wan0.network" in said.partition("node_network : Remove the network files")[2]
