@@ -35,9 +35,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory_files imp
     inventory_files,
     named_files,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_kept import Kept, Tests, keep, kept_in
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import MODEL, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import EXTRA
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
 
@@ -47,6 +49,7 @@ _ALL = f"-e {_FILE}=PATH writes all of them to a file"
 SPEC = {
     "check_only": {"type": "bool", "default": False},
     "policy_tests": {"type": "bool", "default": False},
+    "checked": {"type": "str"},
 }
 
 
@@ -63,22 +66,20 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, variables)
         _spec, arguments = self.validate_argument_spec(SPEC)
         host = str(variables["inventory_hostname"])
-        problems, warnings = Problems(), Problems()
-        inventory = Inventory(variables["hostvars"], load_extra_vars(self._loader), self._loader)
+        result["changed"] = False
+        kept = self._kept(arguments["checked"])
+        view = kept.view(host) if kept else None
+        if view and not (arguments["check_only"] or arguments["policy_tests"]):
+            return {**result, "ansible_facts": {"site_view": view}}
         played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
-        # the first host tells all that is wrong, so that the others need not look for it again
-        hostvars = inventory.model(problems, connections=host == played[0])
-        directory = Path(inventory_directory(variables["hostvars"]) or self._loader.get_basedir())
-
-        def read_file(path: str) -> str:
-            return (directory / path).read_text("utf-8-sig")
-
-        if host == played[0]:
-            self._check_files(variables, hostvars, directory, problems, warnings)
-            inventory.check(problems, warnings)
-        tests = policy_tests(hostvars, problems, read_file)
         try:
-            site = load_site(hostvars, None, problems, read_file, variables.get("groups"), warnings)
+            if kept and view:
+                site, tests = kept.site()
+            else:
+                site, tests = self._read(variables, first=host == played[0])
+                if host == played[0]:
+                    self._keep_warnings(site.warnings, variables)
+                    result["warnings"] = told(site.warnings)
             if arguments["check_only"] and arguments["policy_tests"]:
                 check_derived(site, tests)
         except SiteError as error:
@@ -89,22 +90,48 @@ class ActionModule(ActionBase):
                     "the inventory has errors, told at the first host that failed"
                 ) from None
             raise AnsibleActionFail(f"the inventory has {len(error.problems)} error(s):\n{error}") from None
-        result["changed"] = False
-        if host == played[0]:
-            self._keep(site.warnings, variables)
-            result["warnings"] = told(site.warnings)
-        if not arguments["check_only"]:
-            if host not in site.hosts:
-                raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
-            view = host_view(site, host)
-            if arguments["policy_tests"]:
-                view["policy_test"] = policy_test_view(site, host, tests)
-            result["ansible_facts"] = {"site_view": view}
-        return result
+        if arguments["check_only"]:
+            if not (kept and view):
+                views = {name: host_view(site, name) for name in played if name in site.hosts}
+                kept = keep(constants.DEFAULT_LOCAL_TMP, site, tests, views)
+            return {**result, "checked": str(kept.folder)}
+        if host not in site.hosts:
+            raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
+        view = view or host_view(site, host)
+        if arguments["policy_tests"]:
+            view["policy_test"] = policy_test_view(site, host, tests)
+        return {**result, "ansible_facts": {"site_view": view}}
+
+    def _kept(self, path: str | None) -> Kept | None:
+        if not path:
+            return None
+        kept = kept_in(constants.DEFAULT_LOCAL_TMP, path)
+        if kept is None:
+            raise AnsibleActionFail(
+                f"checked: {path}: no check of this run has returned it; give what check_only has returned"
+            )
+        return kept
+
+    def _read(self, variables: Mapping[str, Any], first: bool) -> tuple[Site, Tests]:
+        """Read and check the whole inventory; the first host tells what is wrong, so others look for less."""
+        problems, warnings = Problems(), Problems()
+        inventory = Inventory(variables["hostvars"], load_extra_vars(self._loader), self._loader)
+        hostvars = inventory.model(problems, connections=first)
+        directory = Path(inventory.directory() or self._loader.get_basedir())
+
+        def read_file(path: str) -> str:
+            return (directory / path).read_text("utf-8-sig")
+
+        if first:
+            self._check_files(variables, inventory, hostvars, directory, problems, warnings)
+            inventory.check(problems, warnings)
+        tests = policy_tests(hostvars, problems, read_file)
+        return load_site(hostvars, None, problems, read_file, variables.get("groups"), warnings), tests
 
     def _check_files(
         self,
         variables: Mapping[str, Any],
+        inventory: Inventory,
         hostvars: Mapping[str, Mapping[str, object]],
         directory: Path,
         problems: Problems,
@@ -121,7 +148,7 @@ class ActionModule(ActionBase):
         ignored = Ignored(tuple(constants.INVENTORY_IGNORE_EXTS), tuple(constants.INVENTORY_IGNORE_PATTERNS))
         check_files(paths, Path(self._loader.get_basedir()), ignored, problems)
         read = {os.path.realpath(file) for path in paths for file in inventory_files(path, ignored)}
-        first = {name: str(variables["hostvars"][name].get("inventory_file") or "") for name in hostvars}
+        first = {name: str(inventory.raw(name).get("inventory_file") or "") for name in hostvars}
         places = {name: os.path.realpath(path) if path else "" for name, path in first.items()}
         named = {os.path.realpath(directory / path): path for path in named_files(hostvars)}
         check_hosts(places, named, read, problems)
@@ -132,7 +159,7 @@ class ActionModule(ActionBase):
         ]
         check_variable_places([*folders, *alone], variables.get("groups") or {}, hostvars, warnings)
 
-    def _keep(self, warnings: Sequence[str], variables: Mapping[str, Any]) -> None:
+    def _keep_warnings(self, warnings: Sequence[str], variables: Mapping[str, Any]) -> None:
         """Write all warnings to a file, if one is named."""
         path = self._templar.template(variables[_FILE]) if variables.get(_FILE) else None
         if not path:
@@ -144,14 +171,6 @@ class ActionModule(ActionBase):
                 f"{EXTRA}: {_FILE}: {path}: can't be written: {error.strerror}; "
                 "name a file in a folder that is there"
             ) from None
-
-
-def inventory_directory(hostvars: Mapping[str, Mapping[str, object]]) -> str | None:
-    """Find the directory that paths of files start from: that of the first host which has some."""
-    having = ("site_addresses", "site_fragments")
-    holders = (hostvars[name] for name in hostvars if any(key in hostvars[name] for key in having))
-    found = next(holders, {}).get("inventory_dir")
-    return str(found) if found else None
 
 
 def told(warnings: Sequence[str]) -> list[str]:

@@ -31,6 +31,14 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  checked:
+    description:
+      - What a task with O(check_only) has returned as RV(checked) in the same run. The host takes its view
+        from there, and does not read the whole inventory again.
+      - A host that was not played then reads the inventory by itself. Whatever changes variables after the
+        check, such as M(ansible.builtin.add_host), needs another check.
+    type: str
+    version_added: 0.2.0
 extends_documentation_fragment: [ftfw.pair.attributes]
 attributes:
   action:
@@ -55,12 +63,21 @@ EXAMPLES = r"""
   ftfw.pair.site_model:
     check_only: true
   run_once: true
+  register: site
 
 - name: Give every host its view of the site
   ftfw.pair.site_model:
+    checked: "{{ site.checked }}"
 """
 
 RETURN = r"""
+checked:
+  description:
+    - Where the site that was checked is kept for the tasks that follow. Only this user can read it, and
+      Ansible removes it at the end of the run.
+  returned: when O(check_only) is true
+  type: str
+  sample: /root/.ansible/tmp/ansible-local-4711abcdefgh/site_model-1a2b3c4d
 ansible_facts:
   description: Facts of the host, absent with O(check_only).
   returned: when O(check_only) is false

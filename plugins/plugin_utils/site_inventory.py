@@ -31,6 +31,8 @@ ROOT = Path(__file__).parents[2]
 """Of the collection."""
 # what it asks for may not be there yet, and may be made by asking
 _ASKS = re.compile(r"\b(lookup|query|q)\s*\(")
+_STARTS = ("{{", "{%", "{#")
+"""Of Jinja's expressions, statements and comments."""
 _SYNTAX = re.compile("template error while templating string")
 """So says ansible-core 2.18 and older."""
 
@@ -44,7 +46,29 @@ class Inventory:
     extra: Mapping[str, object]
     """What was given on the command line."""
     loader: Any = None
-    raws: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    _asked: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    _literals: dict[int, tuple[object, object]] = field(default_factory=dict)
+    """What needs no resolving, by its identity, plain; the first of each two keeps that identity taken."""
+
+    def resolved(self, host: str) -> Mapping[str, object]:
+        """A host's variables. Ansible puts them together anew each time, which takes milliseconds."""
+        if host not in self._asked:
+            self._asked[host] = self.hostvars[host]
+        return self._asked[host]
+
+    def raw(self, host: str) -> Mapping[str, object]:
+        """A host's variables as they are written."""
+        resolved = self.resolved(host)
+        found: Mapping[str, object] | None = getattr(resolved, "_vars", None)
+        return resolved if found is None else found
+
+    def directory(self) -> str | None:
+        """Find the directory that paths of files start from: that of the first host which has some."""
+        for host in map(str, self.hostvars):
+            if any(key in self.raw(host) for key in ("site_addresses", "site_fragments")):
+                found = self.resolved(host).get("inventory_dir")
+                return str(found) if found else None
+        return None
 
     def model(self, problems: Problems, connections: bool = True) -> dict[str, dict[str, object]]:
         """Resolve what the model reads. What fails is told by its inner key, and is UNREADABLE.
@@ -53,12 +77,13 @@ class Inventory:
         """
         values: dict[str, dict[str, object]] = {}
         for name in self.hostvars:
-            host, variables = str(name), self.hostvars[name]
+            host = str(name)
+            variables = self.resolved(host)
             values[host] = {}
             for key in (str(one) for one in variables):
                 if key in MODEL or ((about := meant(key)) and about not in variables):
                     label = SITE if key.startswith("site_") else host
-                    values[host][key] = self._reader(host, label, problems).value(key, variables)
+                    values[host][key] = self._value(host, label, key, problems)
                 elif connections and key in CONNECTION_VARIABLES:
                     # where its template fails, Ansible says so itself when it connects
                     with suppress(AnsibleError):
@@ -68,8 +93,17 @@ class Inventory:
                 values[host]["ansible_host"] = host
         return values
 
+    def _value(self, host: str, label: str, key: str, problems: Problems) -> object:
+        """Resolve a value. What hosts have of a group is one object: without a template it is read once."""
+        raw = self.raw(host)[key]
+        if id(raw) not in self._literals:
+            if not is_literal(raw):
+                return self._reader(host, label, problems).value(key, self.resolved(host))
+            self._literals[id(raw)] = raw, plain(raw)
+        return self._literals[id(raw)][1]
+
     def _reader(self, host: str, label: str, problems: Problems) -> _Reader:
-        return _Reader(self.hostvars, host, label, problems, self.loader)
+        return _Reader(self.hostvars, self.raw(host), label, problems, self.loader)
 
     def check(self, problems: Problems, warnings: Problems) -> None:
         """Hold the names and the values of all variables against those that the collection has."""
@@ -83,8 +117,8 @@ class Inventory:
 
     def _own(self) -> list[str]:
         for name in self.hostvars:
-            if OWN in self.hostvars[name]:
-                own = plain(self.hostvars[name][OWN])
+            if OWN in self.raw(str(name)):
+                own = plain(self.resolved(str(name))[OWN])
                 return [one for one in own if isinstance(one, str)] if isinstance(own, list) else []
         return []
 
@@ -93,21 +127,16 @@ class Inventory:
         hosts: dict[str, list[str]] = {}
         for name in self.hostvars:
             facts = self._facts(str(name))
-            for key in self._raw(str(name)):
+            for key in self.raw(str(name)):
                 if str(key) not in self.extra and str(key) not in facts:
                     hosts.setdefault(str(key), []).append(str(name))
         for key, value in self.extra.items():
             yield Found(str(key), (EXTRA,), plain(value))
         for key, names in hosts.items():
-            first = self._raw(names[0])[key]
-            same = all(self._raw(name)[key] == first for name in names[1:])
+            first = self.raw(names[0])[key]
+            others = (self.raw(name)[key] for name in names[1:])
+            same = all(other is first or other == first for other in others)
             yield Found(key, tuple(names), plain(first) if same else None)
-
-    def _raw(self, host: str) -> Mapping[str, object]:
-        """A host's variables as they are written; Ansible puts them together anew each time."""
-        if host not in self.raws:
-            self.raws[host] = self.hostvars.raw_get(host)
-        return self.raws[host]
 
     def _facts(self, host: str) -> Mapping[str, object]:
         manager = getattr(self.hostvars, "_variable_manager", None)
@@ -118,9 +147,11 @@ class Inventory:
         """Resolve a variable; the same words on several hosts are told once."""
         hosts = [str(name) for name in self.hostvars][:1] if one.hosts == (EXTRA,) else one.hosts
         literal: dict[str, tuple[list[str], object]] = {}
+        texts: dict[int, str] = {}
         for host in hosts:
-            raw = self._raw(host).get(one.name)
-            text = json.dumps(plain(raw), default=str)
+            raw = self.raw(host).get(one.name)
+            # what hosts have of a group is one object
+            text = texts.get(id(raw)) or texts.setdefault(id(raw), json.dumps(plain(raw), default=str))
             if _ASKS.search(text):
                 continue
             if "{{" not in text and "{%" not in text:
@@ -128,7 +159,7 @@ class Inventory:
                 continue
             label = EXTRA if one.hosts == (EXTRA,) else host
             try:
-                yield label, plain(self.hostvars[host][one.name])
+                yield label, plain(self.resolved(host)[one.name])
             except AnsibleError as error:
                 # what is not there yet, such as a fact, may come: only what can never be read is wrong
                 if any(isinstance(e, TemplateSyntaxError) or _SYNTAX.search(str(e)) for e in _causes(error)):
@@ -142,17 +173,17 @@ class _Reader:
     """Resolves the values of one host, and tells what fails by its innermost key."""
 
     hostvars: Any
-    host: str
+    raw: Mapping[str, object]
+    """The host's variables as they are written."""
     label: str
     problems: Problems
     loader: Any
 
     def value(self, key: str, variables: Mapping[str, object]) -> object:
-        """`variables` are the host's: to ask Ansible for them takes milliseconds."""
         try:
             return plain(variables[key])
         except AnsibleError as error:
-            return self._below(key, self.hostvars.raw_get(self.host)[key], error)
+            return self._below(key, self.raw[key], error)
 
     def tell(self, key: str, raw: object, error: AnsibleError) -> None:
         why = reason(error)
@@ -169,7 +200,7 @@ class _Reader:
         return UNREADABLE
 
     def _part(self, key: str, raw: object) -> object:
-        variables = {**self.hostvars.raw_get(self.host), "hostvars": self.hostvars}
+        variables = {**self.raw, "hostvars": self.hostvars}
         try:
             return plain(Templar(loader=self.loader, variables=variables).template(raw))
         except AnsibleError as error:
@@ -187,6 +218,17 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
+
+
+def is_literal(raw: object) -> bool:
+    """Whether a value is what is written. Others are templates, or such as a vault has."""
+    if isinstance(raw, Mapping):
+        return all(isinstance(key, str) and is_literal(item) for key, item in raw.items())
+    if isinstance(raw, (list, tuple)):
+        return all(map(is_literal, raw))
+    if isinstance(raw, str):
+        return not any(start in raw for start in _STARTS)
+    return raw is None or isinstance(raw, (bool, int, float))
 
 
 def plain(value: object) -> object:

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The site is read and built once, however many hosts and tasks ask for it; counted, not timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[4]
+HOSTS = {"omarine", "fw-1", "fw-2", "client", "localhost"}
+# Python runs it at start, in the process that all workers are copies of.
+COUNT = """
+import os, sys
+from ansible.plugins.action import ActionBase
+from ansible.vars.hostvars import HostVars
+
+def note(what):
+    with open(os.environ["FTFW_COUNTS"], "a") as file:
+        file.write(what + "\\n")
+
+def counted(function, what):
+    def count(*arguments, **named):
+        note(what(arguments))
+        return function(*arguments, **named)
+    return count
+
+HostVars.raw_get = counted(HostVars.raw_get, lambda given: f"read {given[1]}")
+run = ActionBase.run
+
+def look(self, *arguments, **named):
+    module = sys.modules[type(self).__module__]
+    if hasattr(module, "load_site") and not hasattr(module, "counted"):
+        module.load_site = counted(module.load_site, lambda given: "load_site")
+        module.counted = True
+    return run(self, *arguments, **named)
+
+ActionBase.run = look
+"""
+CHECK = {"ftfw.pair.site_model": {"check_only": True}, "run_once": True, "register": "__site_model"}
+KEPT = "{{ __site_model.checked }}"
+SHOW = {"ansible.builtin.debug": {"var": "site_view"}}
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    counts: Counter[str]
+    plays: list[list[dict[str, Any]]]
+    """Of each play the results of each task, by host."""
+
+    def results(self, play: int, task: int) -> dict[str, Any]:
+        return self.plays[play][task]
+
+
+def play(folder: Path, *plays: object, arguments: tuple[str, ...] = ()) -> Run:
+    (folder / "sitecustomize.py").write_text(COUNT)
+    (folder / "counts").touch()
+    path = folder / "play.yml"
+    path.write_text(yaml.safe_dump(plays))
+    config = folder / "ansible.cfg"
+    config.write_text("[defaults]\n")
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", str(ROOT / "inventories" / "lab"), *arguments, str(path)),
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(config),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+            "ANSIBLE_HOME": str(folder),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "PYTHONPATH": str(folder),
+            "FTFW_COUNTS": str(folder / "counts"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    checked = "See that there is an inventory"
+    ours = [one for one in report["plays"] if one["play"]["name"] != checked]
+    results = [[task["hosts"] for task in one["tasks"]] for one in ours]
+    return Run(done.returncode, Counter((folder / "counts").read_text().splitlines()), results)
+
+
+def hosts(*tasks: object, pattern: str = "all") -> dict[str, object]:
+    return {"hosts": pattern, "gather_facts": False, "tasks": list(tasks)}
+
+
+def views(**options: object) -> dict[str, object]:
+    return {"ftfw.pair.site_model": options}
+
+
+SITE_MODEL = {"import_playbook": str(ROOT / "playbooks" / "site_model.yml")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "played"),
+    [
+        pytest.param((), HOSTS, id="all hosts"),
+        pytest.param(("--limit", "fw-1"), {"fw-1"}, id="limit"),
+        pytest.param(("-e", '{"site_name": "other"}'), HOSTS, id="extra variables"),
+    ],
+)
+def test_variables_are_read_once_for_each_host_and_the_site_is_built_once(
+    tmp_path: Path, arguments: tuple[str, ...], played: set[str]
+) -> None:
+    """In the tasks of site_model.yml and policy_test.yml, which every run of site.yml has."""
+    tests = [
+        {**views(check_only=True, policy_tests=True, checked=KEPT), "run_once": True},
+        views(policy_tests=True, checked=KEPT),
+        SHOW,
+    ]
+    run = play(tmp_path, SITE_MODEL, hosts(*tests, pattern="site_firewalls"), arguments=arguments)
+    assert run.code == 0
+    assert run.counts == Counter({"load_site": 1, **{f"read {host}": 1 for host in HOSTS}})
+    derived = run.results(0, 1)
+    assert set(derived) == played
+    names = {host: result["ansible_facts"]["site_view"]["name"] for host, result in derived.items()}
+    assert names == {host: host for host in played}
+    site = "other" if "-e" in arguments else "lab"
+    assert {result["ansible_facts"]["site_view"]["site"] for result in derived.values()} == {site}
+    shown = run.plays[-1][-1]
+    assert set(shown) == played & {"fw-1", "fw-2"}
+    for result in shown.values():
+        assert len(result["site_view"]["policy_test"]["tests"]) > 10
+
+
+def test_what_is_kept_is_what_a_host_would_get_by_itself_and_nobody_else_can_read_it(tmp_path: Path) -> None:
+    ask = "{{ lookup('pipe', 'stat -c %a ' ~ __site_model.checked ~ ' ' ~ __site_model.checked ~ '/..') }}"
+    mode = {"ansible.builtin.debug": {"msg": ask}, "run_once": True}
+    own, kept = views(policy_tests=True), views(policy_tests=True, checked=KEPT)
+    run = play(tmp_path, hosts(CHECK, mode, own, kept))
+    assert run.code == 0
+    by_itself, from_kept = (
+        {host: result["ansible_facts"] for host, result in run.results(0, task).items()} for task in (2, 3)
+    )
+    assert set(from_kept) == HOSTS
+    assert from_kept == by_itself
+    (shown,) = run.results(0, 1).values()
+    assert shown["msg"].split() == ["700", "700"]
+    (checked,) = run.results(0, 0).values()
+    assert "ansible_facts" not in checked
+    assert not Path(checked["checked"]).exists()
+
+
+def test_a_site_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    """By a check, and for a host that was not there at the last one."""
+    interfaces = {"eth0": {"network": "inside", "addresses": ["192.168.2.44"]}}
+    new = {"name": "late", "ansible_connection": "local", "node_interfaces": interfaces}
+    add = {"ansible.builtin.add_host": new}
+    before = views(checked=KEPT.replace("__site", "hostvars['omarine'].__site"))
+    run = play(tmp_path, SITE_MODEL, hosts(add), hosts(before, pattern="late"), SITE_MODEL)
+    assert run.code == 0
+    assert run.counts["load_site"] == 3
+    assert run.counts["read late"] == 2
+    late = [task["late"] for tasks in run.plays for task in tasks if "late" in task]
+    found = [one["ansible_facts"]["site_view"]["node_network"] for one in late if "ansible_facts" in one]
+    assert [one["interfaces"][0]["addresses"] for one in found] == [["192.168.2.44/24"]] * 2
+
+
+def test_no_other_folder_is_read(tmp_path: Path) -> None:
+    run = play(tmp_path, hosts(views(checked=str(tmp_path)), pattern="fw-1"))
+    assert run.code != 0
+    assert run.results(0, 0)["fw-1"]["msg"] == (
+        f"checked: {tmp_path}: no check of this run has returned it; give what check_only has returned"
+    )
