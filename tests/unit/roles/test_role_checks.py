@@ -52,6 +52,12 @@ def guest(name: str, memory_mib: int) -> dict[str, Any]:
     return {"name": name, "memory_mib": memory_mib, **rest}
 
 
+CARD = {"name": "ftfw9", "mac": None, "network": "inside", "addresses": [], "dhcp": False, "gateways": []}
+NAMES = {"role": "node_network", "node_network_hostname": "node", "node_network_interfaces": [CARD]}
+# no run has written such a file here, as after a change of the inventory
+NAMES_ANEW = {**NAMES, "node_network_interfaces": [{**CARD, "mac": "12:34:56:78:9a:99"}]}
+SWAPPED = "eth0 is the card 12:34:56:78:9a:11, and not 12:34:56:78:9a:01"
+
 GUESTS = [guest(name, 512) for name in ("fw-1", "fw-2", "client")]
 HAS = {"memory_mib": 8000, "available_mib": 2687, "kvm": False, "running": []}
 
@@ -119,6 +125,14 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "is a virtual address, whose port forwards would not be replicated; leave it out, "
         "or set conntrackd_filter to userspace",
     ),
+    "names": (NAMES, "accepted"),
+    "names-of-a-node-that-is-new": ({**NAMES, "names": "/no/such/program"}, "accepted"),
+    "names-swapped": (
+        {**NAMES, "names": "name-cards"},
+        f"names-swapped: {SWAPPED}; the card is called eth1. Nothing has been changed. Cards get their names"
+        " when a node boots: restart it",
+    ),
+    "names-corrected-in-the-inventory": ({**NAMES_ANEW, "names": "name-cards"}, "accepted"),
     "memory": (
         memory(),
         "memory: guest_vms: fw-1, fw-2, client need 2688 MiB of memory together (1536 for their RAM and 384"
@@ -160,13 +174,20 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     out.mkdir()
     (folder / "ansible.cfg").write_text("[defaults]\n")
     (folder / "play.yml").write_text(PLAYBOOK)
+    names = folder / "name-cards"
+    names.write_text(f"#!/bin/sh\necho '{SWAPPED}' >&2\necho 'the card is called eth1' >&2\nexit 1\n")
+    names.chmod(0o755)
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "out": str(out)}
-    hosts = {name: {**local, **variables} for name, (variables, _said) in CASES.items()}
+    hosts = {
+        name: {**local, **variables, "names": str(folder / variables.get("names", "none"))}
+        for name, (variables, _said) in CASES.items()
+    }
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
             *("-i", str(folder / "hosts.json"), str(folder / "play.yml")),
+            *("-e", json.dumps({"__node_network_names_program": "{{ names }}"})),
         ],
         cwd=ROOT,
         env={
