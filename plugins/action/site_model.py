@@ -146,7 +146,8 @@ class ActionModule(ActionBase):
             right = "name the inventory of a site: -i inventories/NAME"
             problems.add(INVENTORY, "path", ", ".join(sources) or None, wrong, right)
         ignored = Ignored(tuple(constants.INVENTORY_IGNORE_EXTS), tuple(constants.INVENTORY_IGNORE_PATTERNS))
-        check_files(paths, Path(self._loader.get_basedir()), ignored, problems)
+        names = {*hostvars, *(variables.get("groups") or {})}
+        check_files(paths, Path(self._loader.get_basedir()), ignored, problems, names)
         read = {os.path.realpath(file) for path in paths for file in inventory_files(path, ignored)}
         first = {name: str(inventory.raw(name).get("inventory_file") or "") for name in hostvars}
         places = {name: os.path.realpath(path) if path else "" for name, path in first.items()}

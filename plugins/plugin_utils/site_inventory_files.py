@@ -54,18 +54,30 @@ def check_sources(sources: Sequence[str], problems: Problems) -> list[Path]:
     return found
 
 
-def check_files(sources: Iterable[Path], playbooks: Path, ignored: Ignored, problems: Problems) -> None:
-    """Read all files of YAML that Ansible reads: what it can't, and keys that stand twice, are problems."""
+def check_files(
+    sources: Iterable[Path],
+    playbooks: Path,
+    ignored: Ignored,
+    problems: Problems,
+    names: Collection[str] = (),
+) -> None:
+    """Read all files of YAML that Ansible reads: what it can't, and keys that stand twice, are problems.
+
+    `names` are those of hosts and groups: a file of variables may be called like one, with no more behind it.
+    """
     folders = [source if source.is_dir() else source.parent for source in sources]
     inventories = [path for source in sources for path in inventory_files(source, ignored)]
     variables = [
         path
         for folder in dict.fromkeys([*folders, playbooks])
         for name in _VARIABLES
-        for path in _variable_files(folder / name)
+        for path in _variable_files(folder / name, names)
     ]
     for path in dict.fromkeys([*(one for one in inventories if one.suffix in _YAML), *variables]):
         _check_file(path, problems)
+    for path in dict.fromkeys(inventories):
+        if not path.suffix and _is_mapping(path):
+            _check_file(path, problems)
 
 
 def inventory_files(source: Path, ignored: Ignored) -> Iterator[Path]:
@@ -78,13 +90,23 @@ def inventory_files(source: Path, ignored: Ignored) -> Iterator[Path]:
             yield from inventory_files(path, ignored)
 
 
-def _variable_files(path: Path) -> Iterator[Path]:
+def _is_mapping(path: Path) -> bool:
+    """Whether an inventory without an ending is YAML, and no INI file or program."""
+    try:
+        node = yaml.compose(path.read_text("utf-8-sig"), Loader=_Loader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(node, yaml.MappingNode)
+
+
+def _variable_files(path: Path, names: Collection[str]) -> Iterator[Path]:
+    """Each file that Ansible reads. A name with dots has no ending of its own."""
     for child in sorted(path.iterdir()) if path.is_dir() else ():
         if child.name.startswith(".") or child.name.endswith("~"):
             continue
         if child.is_dir():
-            yield from _variable_files(child)
-        elif child.suffix in ("", *_YAML):
+            yield from _variable_files(child, ())
+        elif child.suffix in ("", *_YAML) or child.name in names:
             yield child
 
 

@@ -47,7 +47,7 @@ def write(path: Path, text: str) -> Path:
 
 def files_lines(site: Path) -> list[str]:
     problems = Problems()
-    check_files([site], site / "nowhere", IGNORED, problems)
+    check_files([site], site / "nowhere", IGNORED, problems, ["fw-1", "fw-1.example", "site.a"])
     return problems.lines()
 
 
@@ -70,6 +70,10 @@ def test_a_sound_inventory_has_no_mistake(site: Path) -> None:
     write(site / "group_vars" / "all" / "vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n3361\n3361\n")
     write(site / "group_vars" / "all" / "old.yml~", "a: 1\na: 2\n")
     write(site / "lists" / "x.txt", LIST + LIST)
+    # of no host, and so read by nobody; and an inventory that is no YAML
+    write(site / "host_vars" / "fw-9.example", "a: 1\na: 2\n")
+    write(site / "host_vars" / "fw-2" / "fw-1.example", "a: 1\na: 2\n")
+    write(site / "more", "[firewalls]\nfw-1\nfw-1\n")
     assert files_lines(site) == []
 
 
@@ -95,6 +99,18 @@ def test_a_sound_inventory_has_no_mistake(site: Path) -> None:
             "---\na: 1\n---\nb: 1\nb: 2\n",
             "line 5: b: this key stands in line 4, too, ",
         ),
+        (
+            "host_vars/fw-1.example",
+            "a: 1\nb: 1\na: 2\n",
+            "line 3: a: this key stands in line 1, too, ",
+        ),
+        (
+            "host_vars/fw-1.example.yml",
+            "a: 1\na: 2\n",
+            "line 2: a: this key stands in line 1, too, ",
+        ),
+        ("group_vars/site.a", "a: 1\na: 2\n", "line 2: a: this key stands in line 1, too, "),
+        ("hosts", "all: {}\nall: {}\n", "line 2: all: this key stands in line 1, too, "),
         (
             "host_vars/fw-1.yml",
             "x: !vault |\n  a\nx: !vault |\n  b\n",
