@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_prefixes import check_prefixes
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+    SITE,
+    Cause,
+    Problems,
+    closest,
+    nearest,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Address,
     Bridge,
@@ -19,6 +25,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     Network,
     Prefix,
     Site,
+    of_family,
 )
 
 
@@ -84,12 +91,54 @@ def known_network(site: Site, host: str, key: str, name: str, problems: Problems
     """Look a network up; an empty name was already reported as missing."""
     network = site.networks.get(name)
     if network is None and name:
-        problems.add(host, key, name, "unknown network", nearest(name, site.networks), hole=True)
+        unknown_network(site, host, key, name, name, problems, hole=True)
     return network
 
 
+def unknown_network(
+    site: Site, host: str, key: str, shown: str, name: str, problems: Problems, hole: bool = False
+) -> None:
+    """Tell of a name that no network has; what stands in several places is one mistake."""
+    right = _renamed(site, name) or nearest(name, site.networks)
+    cause = Cause("site_networks", name, "unknown network, which stands in", right)
+    problems.add(host, key, shown, "unknown network", right, hole=hole, cause=cause)
+
+
+def _renamed(site: Site, name: str) -> str | None:
+    """The network that was given another name, if all says so: it is the only one that nobody is on."""
+    used = {bridge.network for _host, bridge in site.bridges()}
+    used |= {interface.network for _host, interface in site.interfaces()}
+    unused = [one for one in site.networks if one not in used]
+    if len(unused) != 1 or name not in used or closest(name, site.networks, cutoff=0.85):
+        return None
+    return f"did you mean {unused[0]}?"
+
+
+def _moved(site: Site, network: Network, family: int) -> Cause | None:
+    """Where no address on a network lies in it, its prefix is the mistake."""
+    on_it = [
+        address
+        for host in site.hosts.values()
+        for interface in host.interfaces
+        if interface.network == network.name
+        for address in interface.addresses
+    ]
+    on_it += [
+        ip.ip for _host, bridge in site.bridges() if bridge.network == network.name for ip in bridge.addresses
+    ]
+    on_it += [address for pair in site.pairs for address in pair.virtual_addresses(network.name)]
+    if any(network.prefix_of(one) for one in of_family(tuple(on_it), family)):
+        return None
+    return Cause(
+        f"site_networks.{network.name}.prefixes",
+        [str(prefix) for prefix in network.prefixes],
+        f"no IPv{family} address on this network lies there:",
+        "write the prefix that they have, or change them",
+    )
+
+
 def check_on_link(
-    network: Network, host: str, key: str, address: Address, problems: Problems
+    site: Site, network: Network, host: str, key: str, address: Address, problems: Problems
 ) -> Prefix | None:
     """An address must be inside its network and usable by a host."""
     if not network.prefixes:
@@ -98,7 +147,12 @@ def check_on_link(
     prefixes = " or ".join(map(str, network.prefixes))
     if prefix is None:
         problems.add(
-            host, key, address, f"is outside network {network.name}", f"use an address of {prefixes}"
+            host,
+            key,
+            address,
+            f"is outside network {network.name}",
+            f"use an address of {prefixes}",
+            cause=_moved(site, network, address.version),
         )
     elif isinstance(prefix, IPv4Network) and prefix.prefixlen < 31:
         if address in (prefix.network_address, prefix.broadcast_address):
@@ -147,7 +201,7 @@ def _check_bridge(site: Site, host: Host, bridge: Bridge, problems: Problems) ->
             "leave the addresses out",
         )
     for address in bridge.addresses:
-        prefix = check_on_link(network, host.name, f"{key}.addresses", address.ip, problems)
+        prefix = check_on_link(site, network, host.name, f"{key}.addresses", address.ip, problems)
         if prefix and address.network != prefix:
             problems.add(
                 host.name,
@@ -164,7 +218,7 @@ def _check_interface(site: Site, host: Host, interface: Interface, problems: Pro
     if network is None:
         return
     for address in interface.addresses:
-        check_on_link(network, host.name, f"{key}.addresses", address, problems)
+        check_on_link(site, network, host.name, f"{key}.addresses", address, problems)
 
 
 def _check_guest(site: Site, host: Host, problems: Problems) -> None:

@@ -5,14 +5,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
     SITE,
+    Cause,
     Problem,
     Problems,
     render,
 )
 
+_PLACES = 12
+"""Places of one mistake that its line names."""
 _WIRES = ("site_networks", "site_pairs")
 _HOSTS = ("node_interfaces", "hypervisor_bridges")
 # Which variables each one is checked against. One that is not named here is checked against all.
@@ -47,14 +51,40 @@ def without_consequences(problems: Problems) -> Problems:
     for problem in problems:
         # a second look at the same value finds nothing else
         place = (problem.host, problem.key, render(problem.value))
-        if place in told or (problem.follows and any(_follows(problem, hole) for hole in holes)):
+        if place in told or (problem.follows and _follows_any(problem, holes)):
             continue
         if not problem.hole and any(_within(problem, hole) for hole in all_holes):
             continue
         if problem.hole:
             told.add(place)
         kept.keep(problem)
-    return kept
+    return _joined(kept)
+
+
+def _joined(problems: Problems) -> Problems:
+    """Tell several problems of one cause as one, where the first of them stands."""
+    joined = Problems()
+    for problem in problems:
+        cause = problem.cause
+        same = [one for one in problems if one.cause == cause]
+        if cause is not None and any(one.key == cause.key for one in problems):
+            # it is told what is wrong there
+            continue
+        if cause is None or len(same) == 1:
+            joined.keep(problem)
+        elif problem is same[0]:
+            places = [_told(one, cause) for one in same[:_PLACES]]
+            more = [f"and {len(same) - _PLACES} more"] if len(same) > _PLACES else []
+            wrong = f"{cause.wrong} {', '.join([*places, *more])}"
+            joined.keep(
+                replace(problem, host=SITE, key=cause.key, value=cause.value, wrong=wrong, right=cause.right)
+            )
+    return joined
+
+
+def _told(problem: Problem, cause: Cause) -> str:
+    place = f"{problem.host}: {problem.key}"
+    return place if problem.value == cause.value else f"{place} ({render(problem.value)})"
 
 
 def _alone(problem: Problem) -> bool:
@@ -68,6 +98,13 @@ def _within(problem: Problem, hole: Problem) -> bool:
     if problem.value is None and _place(problem.key) == _place(hole.key):
         return True
     return problem.key == hole.key or problem.key.startswith((f"{hole.key}.", f"{hole.key}["))
+
+
+def _follows_any(problem: Problem, holes: list[Problem]) -> bool:
+    """One that has its cause in common with a hole is told with that, or not at all."""
+    same = (hole for hole in holes if problem.cause is not None and hole.cause == problem.cause)
+    of = next(same, problem)
+    return any(_follows(of, hole) for hole in holes)
 
 
 def _follows(problem: Problem, hole: Problem) -> bool:

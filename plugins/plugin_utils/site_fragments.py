@@ -18,6 +18,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.fragment_devices import 
     shut_in,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import unknown_network
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FRAGMENT_PLACES,
@@ -36,7 +37,7 @@ _OWN = (
     *("gate", "offload_shut", "fastpath", "offloaded", "probed"),
     *("probe_ports", "probe_ftp", "probe_pings", "probe_forwards", "probe_pings_v6", "probe_forwards_v6"),
 )
-_OWN_COUNTER = re.compile("counter policy_.*")
+_OWN_KIND = re.compile(r"counter policy_.*|chain limit_\d+_\d+_[a-z]+_v[46]")
 
 
 def read_fragments(value: Value, read_file: ReadFile) -> tuple[Fragment, ...]:
@@ -90,7 +91,7 @@ def check_fragments(site: Site, problems: Problems, warnings: Problems) -> None:
     own = _own_names(site)
     for fragment in site.fragments:
         declared = _DECLARED.findall(fragment.text) if fragment.place == "table" else []
-        for kind, name in (one for one in declared if one[1] in own or _OWN_COUNTER.fullmatch(" ".join(one))):
+        for kind, name in (one for one in declared if one[1] in own or _OWN_KIND.fullmatch(" ".join(one))):
             right = "give it another one, or write what is meant at another place"
             problems.add(SITE, fragment.where, f"{kind} {name}", "is a name of the ruleset's own", right)
         for shown in shut_in(fragment.text):
@@ -121,7 +122,7 @@ def _check_networks(site: Site, fragment: Fragment, nodes: list[Host], problems:
     for name in networks_in(fragment.text):
         shown = f"@interface({name})"
         if name not in site.networks:
-            problems.add(SITE, fragment.where, shown, "unknown network", nearest(name, site.networks))
+            unknown_network(site, SITE, fragment.where, shown, name, problems)
             continue
         for node in nodes:
             if node.interface_on(name) is None:

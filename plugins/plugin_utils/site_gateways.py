@@ -95,7 +95,7 @@ def _check_router(
     """A gateway is on the wire, has an address that the host has a way to, and is somebody else."""
     key = f"node_interfaces.{interface.name}.gateway"
     before = len(problems)
-    prefix = check_on_link(network, host.name, key, gateway, problems)
+    prefix = check_on_link(site, network, host.name, key, gateway, problems)
     if prefix is None or len(problems) > before:
         return
     pair = site.pair_of(host.name)

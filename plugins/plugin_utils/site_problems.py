@@ -41,6 +41,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """What several problems may come of: they are told as this one, with their places behind `wrong`."""
+
+    key: str
+    value: object
+    wrong: str
+    right: str
+
+
+@dataclass(frozen=True)
 class Problem:
     """One error of an inventory; its text is one line."""
 
@@ -55,6 +65,8 @@ class Problem:
     """The value could not be read, so that whatever needs it would seem wrong, too."""
     silent: bool = False
     """It is about a value whose key is wrong, which is told already."""
+    cause: Cause | None = None
+    """What it comes of, if others come of the same."""
 
     def __str__(self) -> str:
         # a mapping's keys are the user's text, too, and may have line breaks
@@ -81,11 +93,12 @@ class Problems:
         follows: bool | None = None,
         hole: bool | None = None,
         silent: bool = False,
+        cause: Cause | None = None,
     ) -> None:
         """Note a problem. While values are read each is a hole; later, each may follow from one."""
         after = not self.reading if follows is None else follows
         hole = self.reading and not after if hole is None else hole
-        self.keep(Problem(host, key, value, wrong, right, follows=after, hole=hole, silent=silent))
+        self.keep(Problem(host, key, value, wrong, right, after, hole, silent, cause))
 
     def keep(self, problem: Problem) -> None:
         self.found.setdefault(str(problem), problem)

@@ -231,7 +231,7 @@ def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems
         if network is None:
             continue
         for address in router.addresses:
-            prefix = check_on_link(network, SITE, f"{key}.addresses", address, problems)
+            prefix = check_on_link(site, network, SITE, f"{key}.addresses", address, problems)
             if prefix is not None:
                 check_present(site, pair, network, f"{key}.addresses", address, prefix, problems)
         if network.management or network.name in syncs:
@@ -357,7 +357,7 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
     taken = site.virtual_and_firewall_addresses()
     if address in taken:
         problems.add(SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair")
-    prefix = check_on_link(site.networks[network], SITE, f"{key}.host", address, problems)
+    prefix = check_on_link(site, site.networks[network], SITE, f"{key}.host", address, problems)
     pair = site.forward_pair(forward)
     if pair is not None and prefix is not None:
         check_present(site, pair, site.networks[network], f"{key}.host", address, prefix, problems)

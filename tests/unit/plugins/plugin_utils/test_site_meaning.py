@@ -371,6 +371,11 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         "all: site_fragments[0]: counter policy_web: is a name of the ruleset's own; "
         "give it another one, or write what is meant at another place",
     ),
+    "a fragment with a chain of a limit's": (
+        fragment("chain limit_0_0_tcp_v4 { accept; }", "table"),
+        "all: site_fragments[0]: chain limit_0_0_tcp_v4: is a name of the ruleset's own; "
+        "give it another one, or write what is meant at another place",
+    ),
     "a fragment with a network that there is not": (
         fragment("iifname @interface(outsid) accept"),
         "all: site_fragments[0]: @interface(outsid): unknown network; did you mean outside?",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.test_policy_rules import DUAL
 
 HostVars = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, object]], HostVars]
@@ -169,3 +170,56 @@ def test_a_misspelt_variable_is_one_line(lab: HostVars, name: str, misspelt: str
     assert len(told) == 1, told
     assert told[0].startswith(f"{where}: {misspelt}: ")
     assert told[0].endswith(f"; did you mean {name}?")
+
+
+def renamed(hostvars: HostVars, old: str, new: str) -> HostVars:
+    """Give a network another name where it is declared, and nowhere else."""
+    for variables in hostvars.values():
+        variables["site_networks"] = {
+            new if name == old else name: said for name, said in variables["site_networks"].items()
+        }
+    return hostvars
+
+
+@pytest.mark.parametrize("old", ["outside", "inside", "sync", "mgmt"])
+def test_a_renamed_network_is_one_line_with_all_its_places(changed: Change, old: str) -> None:
+    there = changed({"all:site_fragments": [{"place": "forward", "text": f"iifname @interface({old}) drop"}]})
+    lines = errors(renamed(there, old, "office"))
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"all: site_networks: {old}: unknown network, which stands in omarine: hyper")
+    assert lines[0].endswith(f"all: site_fragments[0] (@interface({old})); did you mean office?")
+    assert "fw-1: node_interfaces." in lines[0] and "fw-2: node_interfaces." in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("network", "prefixes", "family"),
+    [
+        ("outside", ["192.168.9.0/24"], 4),
+        ("inside", ["192.168.9.0/24"], 4),
+        ("inside", ["192.168.2.128/25"], 4),
+        ("inside", ["192.168.0.0/24"], 4),
+        ("sync", ["192.168.9.0/24"], 4),
+        ("mgmt", ["192.168.9.0/24"], 4),
+        ("inside", ["192.168.2.0/24", "2001:db8:9::/64"], 6),
+        ("inside", ["192.168.2.0/24"], 6),
+    ],
+)
+def test_a_wrong_prefix_is_one_line(changed: Change, network: str, prefixes: list[str], family: int) -> None:
+    there = changed({**(DUAL if family == 6 else {}), f"all:site_networks.{network}.prefixes": prefixes})
+    lines = errors(there)
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"all: site_networks.{network}.prefixes: ")
+    if "overlaps" not in lines[0]:
+        assert f"no IPv{family} address on this network lies there: " in lines[0]
+
+
+def test_one_wrong_address_is_no_wrong_prefix(changed: Change) -> None:
+    lines = errors(
+        changed(
+            {
+                "fw-1:node_interfaces.eth1.addresses": ["192.168.9.1"],
+                "fw-2:node_interfaces.eth1.addresses": ["192.168.9.2"],
+            }
+        )
+    )
+    assert [line.split(": ")[0] for line in lines] == ["fw-1", "fw-2"]
