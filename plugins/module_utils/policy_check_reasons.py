@@ -113,6 +113,18 @@ REASONS: tuple[Reason, ...] = (
         "a packet has two interfaces, and where both lack the family the other rule drops it",
     ),
     Reason(
+        "input",
+        "removed|without .*",
+        "iifname .* meta nfproto ipv[46] drop",
+        "what comes after it lets such a packet in by the site's own fragment only",
+    ),
+    Reason(
+        "input",
+        "without meta nfproto ipv4",
+        "iifname .* udp sport 67 udp dport 68 accept",
+        "where the network has no IPv6, a rule before it has dropped that; where it has, there is a test",
+    ),
+    Reason(
         "forward",
         "removed",
         "ct state invalid drop",

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_derived_neighbours import neighbour_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_cases import (
     ERRORS,
     FIREWALL,
@@ -21,7 +21,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import (
     HEALTH_PORT,
     PATH_PORT,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address, solicited_node
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILIES, Address
 
 _VRRP: Options = {"protocol": "112"}
 _PING: Options = {"protocol": "icmp", "type": "echo-request"}
@@ -46,7 +46,7 @@ def own_cases(bench: Bench) -> Iterator[Case]:
     yield from _leases(bench)
     yield from _lacking(bench)
     yield from _sent(bench)
-    yield from _neighbours(bench)
+    yield from neighbour_cases(bench)
 
 
 def gate_cases(bench: Bench) -> Iterator[Case]:
@@ -339,76 +339,3 @@ def _tracked(bench: Bench, network: str, family: int) -> Iterator[Case]:
     for more in protocols:
         what = "/".join(str(more[key]) for key in ("protocol", "port") if key in more)
         yield case(f"from the firewall to {network}: {what} is tracked", *ends, "accept", "entry", **more)
-
-
-def _groups(network: str, expected: str, sender: Address) -> Iterator[Case]:
-    """A switch that is never told of a group does not forward neighbour discovery for it."""
-    more: Options = {"protocol": "icmp", "type": "mld-listener-query"}
-    router, nodes = IPv6Address("fe80::a"), IPv6Address("ff02::1")
-    yield case(f"{network}: mld-listener-query", network, FIREWALL, router, nodes, expected, **more)
-    name = f"{network}: no mld-listener-query from beyond"
-    yield case(name, network, FIREWALL, router, nodes, "drop", hops=2, **more)
-    name = f"{network}: no mld-listener-query from {sender}"
-    yield case(name, network, FIREWALL, sender, nodes, "drop", **more)
-
-
-def _link_local(bench: Bench, network: str, own: Address) -> Iterator[Case]:
-    """What is asked of the groups of addresses, and of the address that is good on this link only."""
-    neighbour, routers = IPv6Address("fe80::a"), IPv6Address("ff02::2")
-    asked, told = ("nd-neighbor-solicit", "nd-neighbor-advert")
-    local = bench.link_local(network)
-    for address in (own, *([local] if local else [])):
-        for asks in (IPv6Address("::"), neighbour):
-            name = f"{network}: {asks} looks for {address} in its group"
-            more: Options = {"protocol": "icmp", "type": asked}
-            yield case(name, network, FIREWALL, asks, solicited_node(address), "accept", **more)
-    for kind in (asked, told):
-        more = {"protocol": "icmp", "type": kind}
-        yield case(f"{network}: no {kind} to all routers", network, None, neighbour, routers, "drop", **more)
-        if local:
-            yield case(f"{network}: {kind} to {local}", network, FIREWALL, neighbour, local, "accept", **more)
-            name = f"{network}: no {kind} to {local} from beyond"
-            yield case(name, network, None, neighbour, local, "drop", hops=254, **more)
-    everybody = IPv6Address("ff02::1")
-    more = {"protocol": "icmp", "type": told}
-    yield case(f"{network}: {told} to all nodes", network, FIREWALL, neighbour, everybody, "accept", **more)
-    name = f"{network}: no {told} to all nodes from beyond"
-    yield case(name, network, None, neighbour, everybody, "drop", hops=254, **more)
-    for more in (_udp(_CLOSED, _CLOSED), {"protocol": "icmp", "type": "nd-router-advert", "hops": 255}):
-        name = f"{network}: no {more.get('type', 'datagram')} to all nodes"
-        yield case(name, network, None, neighbour, everybody, "drop", **more)
-    if local:
-        for more in (_tcp(22), _udp(_CLOSED, _CLOSED)):
-            name = f"{network}: {more['protocol']}/{more['port']} of {local}"
-            yield case(name, network, None, neighbour, local, "drop", **more)
-
-
-def _neighbours(bench: Bench) -> Iterator[Case]:
-    """Neighbour discovery of IPv6, which is no flow, and comes from the link itself."""
-    for network in (name for name in bench.networks if bench.stands(name, 6)):
-        sender, own = bench.stranger(network, 6), bench.own(network, 6)
-        expected = "accept" if bench.has(network, 6) else "drop"
-        virtual = bench.virtual(network, 6)
-        for kind in ("nd-neighbor-solicit", "nd-neighbor-advert"):
-            more: Options = {"protocol": "icmp", "type": kind}
-            yield case(f"{network}: {kind}", network, None, sender, own, expected, **more)
-            name = f"{network}: no {kind} from beyond"
-            yield case(name, network, None, sender, own, "drop", hops=254, **more)
-            if virtual is not None:
-                # RFC 4861, section 7.3: who knows an address asks it alone whether it is still there
-                name = f"{network}: {kind} to {virtual}"
-                yield case(name, network, FIREWALL, sender, virtual, "accept", **more)
-        if bench.has(network, 6):
-            more = {"protocol": "icmp", "type": "nd-neighbor-solicit"}
-            # RFC 4862, section 5.4: who wants an address asks for it without having one
-            for asks, whom in (("::", "ff02::1"), ("fe80::a", str(own)), ("fe80::a", str(virtual or own))):
-                ends = network, FIREWALL, IPv6Address(asks), IPv6Address(whom)
-                yield case(f"{network}: {asks} looks for {whom}", *ends, "accept", **more)
-            yield from _link_local(bench, network, own)
-        else:
-            more = {"protocol": "icmp", "type": "nd-neighbor-advert"}
-            name, neighbour = f"{network}: no nd-neighbor-advert to all nodes", IPv6Address("fe80::a")
-            yield case(name, network, None, neighbour, IPv6Address("ff02::1"), "drop", **more)
-        yield from _groups(network, expected, sender)
-        more = {"protocol": "icmp", "type": "nd-router-advert"}
-        yield case(f"{network}: no nd-router-advert", network, None, sender, own, "drop", **more)

@@ -11,6 +11,7 @@ from functools import cached_property
 from ansible_collections.ftfw.pair.plugins.module_utils.nft_fragments import begin, end
 from ansible_collections.ftfw.pair.plugins.plugin_utils.fragment_devices import with_devices
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import Block
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_link_local import has_link_local
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink, pair_links
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import ProbePath, find_paths
@@ -81,11 +82,26 @@ class Firewall:
 
     def without(self, family: int) -> list[str]:
         """Data interfaces whose network has no prefix of this family."""
-        return [n for n in self.data if n not in self.with_family(family)]
+        return [n for n in self.data if n in self.lacking(family)]
+
+    def lacking(self, family: int) -> list[str]:
+        """Interfaces whose network has no prefix of this family."""
+        with_it = self.with_family(family)
+        return [i.name for i in self.host.interfaces if i.name not in with_it]
 
     def with_family(self, family: int) -> list[str]:
         networks = self.site.networks.values()
         return self.on(network.name for network in networks if network.prefixes_of_family(family))
+
+    @cached_property
+    def neighbourly(self) -> list[str]:
+        """Interfaces with neighbour discovery: those with a prefix of IPv6, or a link-local address."""
+        with_it = self.with_family(6)
+        return [
+            i.name
+            for i in self.host.interfaces
+            if i.name in with_it or has_link_local(self.site, self.host, i)
+        ]
 
     @cached_property
     def ways(self) -> dict[Way, list[PolicyEntry]]:

@@ -11,11 +11,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_nft import (
     ERRORS,
     ICMP,
     IP,
+    NFPROTO,
     Block,
     blocks,
     one_of,
     quoted,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_link_local import LINK_LOCAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import (
     FLOWS_PORT,
     HEALTH_PORT,
@@ -27,6 +29,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import FAMILI
 _VRRP = 112
 _PROTOCOL = {4: "ip protocol", 6: "ip6 nexthdr"}
 _NEIGHBOURS = "ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+_GROUPS = "ff02::1, ff02::1:ff00:0/104"
+"""All nodes, and the groups in which addresses are looked for."""
 _ECHO_LIMIT = "limit rate 10/second burst 20 packets"
 
 
@@ -114,18 +118,15 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
             # before what is for a virtual address: whoever knows it asks it alone whether it is still there
             # (RFC 4861, section 7.3)
             "neighbour discovery, and whoever asks for the groups that it needs (RFC 2710, section 3)",
+            _neighbour_discovery(firewall),
+        ),
+        (
+            # a fragment that names no family opens nothing of the one that nobody thought of
+            "a family that a network does not have",
             [
-                rule
-                for names in [firewall.with_family(6)]
-                if names
-                for rule in (
-                    # to an address of the node's own, be it link-local; to the groups of such (RFC 4291,
-                    # section 2.7.1); and to all nodes, as who announces himself does
-                    f"iifname {quoted(names)} ip6 daddr != ff00::/8 {_NEIGHBOURS}",
-                    f"iifname {quoted(names)} ip6 daddr {{ ff02::1, ff02::1:ff00:0/104 }} {_NEIGHBOURS}",
-                    f"iifname {quoted(names)} ip6 saddr fe80::/10 ip6 hoplimit 1 "
-                    "icmpv6 type mld-listener-query accept",
-                )
+                f"iifname {quoted(names)} meta nfproto {NFPROTO[family]} drop"
+                for family in FAMILIES
+                if (names := firewall.lacking(family))
             ],
         ),
     )
@@ -145,6 +146,31 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
         ),
     )
     return before + firewall.fragments("input") + after
+
+
+def _neighbour_discovery(firewall: Firewall) -> list[str]:
+    names = firewall.with_family(6)
+    # without a prefix there is nobody but on the link
+    only = [name for name in firewall.neighbourly if name not in names]
+    rules = []
+    if names:
+        # to an address of the node's own, be it link-local; to the groups of such (RFC 4291, section 2.7.1);
+        # and to all nodes, as who announces himself does
+        rules += [
+            f"iifname {quoted(names)} ip6 daddr != ff00::/8 {_NEIGHBOURS}",
+            f"iifname {quoted(names)} ip6 daddr {{ {_GROUPS} }} {_NEIGHBOURS}",
+        ]
+    if only:
+        rules.append(
+            f"iifname {quoted(only)} ip6 saddr {{ ::, {LINK_LOCAL} }} "
+            f"ip6 daddr {{ {LINK_LOCAL}, {_GROUPS} }} {_NEIGHBOURS}"
+        )
+    if firewall.neighbourly:
+        rules.append(
+            f"iifname {quoted(firewall.neighbourly)} ip6 saddr {LINK_LOCAL} ip6 hoplimit 1 "
+            "icmpv6 type mld-listener-query accept"
+        )
+    return rules
 
 
 def _vrrp(firewall: Firewall) -> list[str]:

@@ -31,6 +31,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     helper_type,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_link_local import link_local_address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
@@ -140,7 +141,11 @@ class Bench:
 
     def link_local(self, network: str) -> Address | None:
         """The firewall's link-local address, as far as the site tells it."""
-        return self.firewall.site.link_local_address(self.interface(network))
+        return link_local_address(self.firewall.site, self.firewall.host, self.interface(network))
+
+    def is_neighbourly(self, network: str) -> bool:
+        """Whether neighbours find the firewall there by IPv6."""
+        return self.interface(network).name in self.firewall.neighbourly
 
     def interface(self, network: str) -> Interface:
         return next(i for i in self.firewall.host.interfaces if i.network == network)

@@ -25,6 +25,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import (
     no_file,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import read_fragments
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_link_local import LEAST_MTU
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import read_source_nat
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pairs import read_pair
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy import read_entry
@@ -151,13 +152,18 @@ def _network(name: str, value: Value) -> Network:
     if fields["prefixes"].raw == []:
         fields["prefixes"].wrong("is empty", "give the network a prefix")
     own_link_local = fields["link_local"].boolean(False) if fields["link_local"].given else None
-    if own_link_local and not any(prefix.version == 6 for prefix in prefixes):
-        fields["link_local"].wrong("the network has no prefix of IPv6", "give it one, or leave this out")
+    mtu = fields["mtu"].integer(576, 65535)
+    if mtu is not None and mtu < LEAST_MTU:
+        least = f"IPv6 needs {LEAST_MTU} (RFC 8200, section 5)"
+        if any(prefix.version == 6 for prefix in prefixes):
+            fields["mtu"].wrong(least, "give the network more, or leave its prefixes of IPv6 out")
+        elif own_link_local:
+            fields["mtu"].wrong(least, "give the network more, or leave link_local out")
     return Network(
         name,
         prefixes,
         management=fields["purpose"].choice("data", "management") == "management",
-        mtu=fields["mtu"].integer(576, 65535),
+        mtu=mtu,
         own_link_local=own_link_local,
     )
 

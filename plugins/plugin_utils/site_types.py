@@ -14,7 +14,6 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
     ip_interface,
-    ip_network,
 )
 from typing import Union
 
@@ -31,17 +30,6 @@ def of_family(addresses: tuple[Address, ...], family: int) -> tuple[Address, ...
     return tuple(address for address in addresses if address.version == family)
 
 
-LINK_LOCAL = ip_network("fe80::/10")
-"""What is good on one link only (RFC 4291, section 2.5.6)."""
-
-
-def link_local(mac: str) -> IPv6Address:
-    """Make the link-local address that goes with a MAC address (RFC 4291, appendix A)."""
-    octets = bytes.fromhex(mac.replace(":", ""))
-    identifier = bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]))
-    return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
-
-
 def solicited_node(address: Address) -> IPv6Address:
     """Give the group in which an address of IPv6 is looked for (RFC 4291, section 2.7.1)."""
     return IPv6Address(b"\xff\x02" + bytes(9) + b"\x01\xff" + address.packed[-3:])
@@ -56,7 +44,7 @@ class Network:
     management: bool = False
     mtu: int | None = None
     own_link_local: bool | None = None
-    """Whether nodes have link-local addresses here; None for what its purpose asks for."""
+    """Whether nodes have link-local addresses here; None for what its purpose asks for (site_link_local)."""
 
     @property
     def first_family(self) -> int:
@@ -347,22 +335,6 @@ class Site:
 
     def pair_between(self, way: Way) -> Pair | None:
         return next((p for p in self.pairs if all(p.routers_on(name) for name in way)), None)
-
-    def has_link_local(self, network: str) -> bool:
-        """Whether nodes have a link-local address there, which IPv6 needs on every interface (RFC 4291).
-
-        Without one the kernel looks for no neighbour of what it forwards. On a replication link nothing is
-        forwarded: there the site has to want one.
-        """
-        wanted = self.networks[network].own_link_local
-        if not self.networks[network].prefixes_of_family(6):
-            return False
-        return network not in self.sync_networks() if wanted is None else wanted
-
-    def link_local_address(self, interface: Interface) -> Address | None:
-        """The link-local address of a node's interface, as far as the site tells its MAC."""
-        wanted = interface.mac is not None and self.has_link_local(interface.network)
-        return link_local(interface.mac) if wanted and interface.mac else None
 
     def sync_networks(self) -> dict[str, Pair]:
         """The networks that carry replication, each with a pair that uses it."""

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import probe_commands
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_link_local import (
+    is_kernels,
+    link_local_address,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import roles
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_probes import find_paths
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
@@ -48,7 +52,7 @@ def _node_network(site: Site, host: Host) -> View:
     interfaces = []
     for interface in host.interfaces:
         network = site.networks[interface.network]
-        link_local = site.link_local_address(interface)
+        link_local = link_local_address(site, host, interface)
         interfaces.append(
             {
                 "name": interface.name,
@@ -56,8 +60,7 @@ def _node_network(site: Site, host: Host) -> View:
                 "network": network.name,
                 "addresses": _on_link(network, interface.addresses),
                 "link_local": f"{link_local}/64" if link_local else None,
-                # without a MAC in the inventory the kernel knows it
-                "kernel_link_local": link_local is None and site.has_link_local(network.name),
+                "kernel_link_local": is_kernels(site, host, interface),
                 "dhcp": interface.dhcp,
                 "gateways": list(map(str, gateways(site, interface))),
                 "mtu": network.mtu,

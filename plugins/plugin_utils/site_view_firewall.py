@@ -13,9 +13,9 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_offload import of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_own import management
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_rules import compile_policy
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import helper_modules
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_link_local import LINK_LOCAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pair_links import PairLink
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
-    LINK_LOCAL,
     REVERSE_PATHS,
     Host,
     Interface,
@@ -63,7 +63,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
                 *(str(a) for interface in host.interfaces for a in interface.addresses),
                 "::1",
                 # what is sent with or to such an address is never forwarded
-                *([str(LINK_LOCAL)] if firewall.with_family(6) else []),
+                *([str(LINK_LOCAL)] if firewall.neighbourly else []),
             ],
             "external_cache": pair.replication == "external",
         },

@@ -302,6 +302,27 @@ def checked(hostvars: HostVars, tests: tuple[Any, ...] = ()) -> list[dict[str, A
         return list(check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes))
 
 
+def test_a_fragment_without_a_family_opens_nothing_of_one_that_a_network_lacks() -> None:
+    """The node has a link-local address there, and answers for all of its others."""
+    opened = [{"place": "input", "text": "tcp dport 22 accept\nicmpv6 type echo-request accept"}]
+    site = built(with_site(site_fragments=opened))
+    view = policy_test_view(site, "fw-1", ())
+    assert view is not None
+    rules = host_view(site, "fw-1")["nftables"]["ruleset"]
+    careless = re.sub(r'iifname \{ [^}]*"eth2"[^}]* \} meta nfproto ipv6 drop\n', "\n", rules)
+    assert careless != rules
+    wires, probes = read(view["interfaces"], view["tests"])
+    failed = []
+    with open_space(wires, probes) as space:
+        for text in (rules, careless):
+            rows = [row for row in check(space, text, probes) if not row["ok"]]
+            failed.append({str(row["name"]) for row in rows})
+    shut, let_in = ({name for name in names if "IPv6" in name} for names in failed)
+    assert (shut, failed[0] != set()) == (set(), True)
+    assert "outside does not have this family: tcp (IPv6)" in let_in
+    assert any("22 of fe80::" in name for name in let_in)
+
+
 GRE = "inside to outside: not another protocol (IPv4)"
 BGP = "tcp/179"
 

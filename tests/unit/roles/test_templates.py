@@ -514,3 +514,12 @@ def test_the_kernel_makes_a_link_local_address_of_a_mac_that_it_alone_knows(role
     text = roles.render("node_network", "interface.network.j2", interface=interface)
     assert "LinkLocalAddressing=ipv6\nIPv6LinkLocalAddressGenerationMode=eui64\n" in text
     assert "IPv6DuplicateAddressDetection=0" in text
+
+
+def test_the_kernels_link_local_address_is_none_of_the_file(roles: Any) -> None:
+    """Without IPv6 in the kernel networkd would leave the link without its other addresses and routes."""
+    own = {"link_local": "fe80::1034:56ff:fe78:9a01/64", "kernel_link_local": True}
+    interface = {**roles.site_view["node_network"]["interfaces"][0], **own}
+    text = roles.render("node_network", "interface.network.j2", interface=interface)
+    assert "LinkLocalAddressing=ipv6\n" in text
+    assert "fe80" not in text

@@ -62,7 +62,12 @@ def test_devices_have_their_addresses_and_a_prefix_of_the_family_that_is_lacking
         "name": "eth0",
         "network": "outside",
         "prefixes": ["192.168.0.0/24", "2001:db8:ffff::/64"],
-        "addresses": ["192.168.0.1/24", "192.168.0.100/32", "2001:db8:ffff::1/64"],
+        "addresses": [
+            "192.168.0.1/24",
+            "fe80::1034:56ff:fe78:9a01/64",
+            "192.168.0.100/32",
+            "2001:db8:ffff::1/64",
+        ],
     }
 
 

@@ -48,6 +48,16 @@ def another(node: str, network: str, **more: object) -> dict[str, object]:
 
 
 WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "an MTU that is too small for IPv6": (
+        {**DUAL, "all:site_networks.outside.mtu": 1279},
+        "all: site_networks.outside.mtu: 1279: IPv6 needs 1280 (RFC 8200, section 5); "
+        "give the network more, or leave its prefixes of IPv6 out",
+    ),
+    "an MTU that is too small for a link-local address": (
+        {"all:site_networks.inside.mtu": 576, "all:site_networks.inside.link_local": True},
+        "all: site_networks.inside.mtu: 576: IPv6 needs 1280 (RFC 8200, section 5); "
+        "give the network more, or leave link_local out",
+    ),
     "a guest whose interfaces nobody has written": (
         {FW2: None},
         "fw-2: node_interfaces: (empty): a guest without an interface; declare its interfaces",

@@ -236,35 +236,73 @@ DUAL = {
 }
 
 
-def link_local(hostvars: dict[str, dict[str, Any]]) -> dict[str, tuple[str | None, bool]]:
-    interfaces = host_view(load_site(hostvars), "fw-1")["node_network"]["interfaces"]
+def link_local(hostvars: dict[str, dict[str, Any]], host: str = "fw-1") -> dict[str, tuple[str | None, bool]]:
+    interfaces = host_view(load_site(hostvars), host)["node_network"]["interfaces"]
     return {each["network"]: (each["link_local"], each["kernel_link_local"]) for each in interfaces}
 
 
 def test_link_local_addresses_are_made_from_the_mac(changed: Change) -> None:
-    """RFC 4291, appendix A: on what has IPv6, but on no replication link."""
+    """RFC 4291, appendix A: on what has IPv6 and on what has not, but on no replication link."""
     assert link_local(changed(DUAL)) == {
         "outside": ("fe80::1034:56ff:fe78:9a01/64", False),
-        "inside": (None, False),
+        "inside": ("fe80::1034:56ff:fe78:9a11/64", True),
         "sync": (None, False),
         "mgmt": ("fe80::1034:56ff:fe78:9af1/64", False),
     }
 
 
+@pytest.mark.parametrize(
+    ("changes", "made"),
+    [
+        pytest.param({}, False, id="IPv4"),
+        pytest.param({"prefixes": ["192.168.2.0/24", "2001:db8:2::/64"]}, True, id="both"),
+        pytest.param({"link_local": True}, True, id="wanted"),
+    ],
+)
+def test_who_is_no_firewall_has_link_local_addresses_where_the_site_has_ipv6(
+    changed: Change, changes: dict[str, object], made: bool
+) -> None:
+    """It has no rules of ours that would let in neighbour discovery only."""
+    hostvars = changed({f"all:site_networks.inside.{key}": value for key, value in changes.items()})
+    found = link_local(hostvars, "client")
+    assert (found.pop("inside")[0] is not None) is made
+    assert set(found.values()) <= {(None, False)}
+
+
+def test_no_link_local_address_where_the_mtu_is_too_small_for_ipv6(changed: Change) -> None:
+    """RFC 8200, section 5: networkd would raise the MTU to what IPv6 needs."""
+    found = link_local(changed({"all:site_networks.outside.mtu": 1279}))
+    assert found["outside"] == (None, False)
+    assert link_local(changed({"all:site_networks.outside.mtu": 1280}))["outside"] != (None, False)
+
+
 def test_a_site_may_want_link_local_addresses_elsewhere(changed: Change) -> None:
     words = {"all:site_networks.sync.link_local": True, "all:site_networks.mgmt.link_local": False}
-    found = link_local(changed({**DUAL, **words}))
-    assert found["sync"] == ("fe80::1034:56ff:fe78:9a21/64", False)
-    assert found["mgmt"] == (None, False)
+    for more in ({}, DUAL):
+        found = link_local(changed({**more, **words}))
+        assert found["sync"] == ("fe80::1034:56ff:fe78:9a21/64", not more)
+        assert found["mgmt"] == (None, False)
+        assert found["inside"] == ("fe80::1034:56ff:fe78:9a11/64", True)
 
 
 def test_without_a_mac_the_kernel_makes_the_link_local_address(changed: Change) -> None:
     hostvars = changed({**DUAL, "fw-1:guest": None})
     for interface in hostvars["fw-1"]["node_interfaces"].values():
         del interface["mac"], interface["tap"]
-    assert link_local(hostvars)["outside"] == (None, True)
-    assert link_local(hostvars)["inside"] == (None, False)
+    assert link_local(hostvars) == {
+        "outside": (None, True),
+        "inside": (None, True),
+        "sync": (None, False),
+        "mgmt": (None, True),
+    }
 
 
-def test_flows_of_link_local_addresses_are_not_replicated(changed: Change) -> None:
-    assert "fe80::/10" in host_view(load_site(changed(DUAL)), "fw-1")["conntrackd"]["ignored_addresses"]
+NOWHERE = {f"all:site_networks.{name}.link_local": False for name in ("outside", "inside", "mgmt")}
+
+
+@pytest.mark.parametrize(("changes", "ignored"), [(DUAL, True), ({}, True), (NOWHERE, False)])
+def test_flows_of_link_local_addresses_are_not_replicated(
+    changed: Change, changes: dict[str, object], ignored: bool
+) -> None:
+    conntrackd = host_view(load_site(changed(changes)), "fw-1")["conntrackd"]
+    assert ("fe80::/10" in conntrackd["ignored_addresses"]) is ignored
