@@ -27,6 +27,8 @@ PLAYBOOK = """
           when: entry | default('') == 'memory'
         - ansible.builtin.include_role: {name: ftfw.pair.guest, tasks_from: memory_enough}
           when: entry | default('') == 'memory_enough'
+        - ansible.builtin.include_role: {name: ftfw.pair.pair_state, tasks_from: rules}
+          when: entry | default('') == 'rules'
         - ansible.builtin.copy: {content: accepted, dest: "{{ out }}/{{ inventory_hostname }}", mode: "0644"}
       rescue:
         - ansible.builtin.copy:
@@ -57,6 +59,11 @@ NAMES = {"role": "node_network", "node_network_hostname": "node", "node_network_
 # no run has written such a file here, as after a change of the inventory
 NAMES_ANEW = {**NAMES, "node_network_interfaces": [{**CARD, "mac": "12:34:56:78:9a:99"}]}
 SWAPPED = "eth0 is the card 12:34:56:78:9a:11, and not 12:34:56:78:9a:01"
+
+# as pair-state.service has them
+GATE, OFFLOAD = "--gate eth0 eth1 \\", "--offload eth0 eth1 \\"
+SETS = {"role": "pair_state", "entry": "rules", "pair_state_gate": [], "pair_state_offload": []}
+RUN_SITE = "run site.yml, which changes both"
 
 GUESTS = [guest(name, 512) for name in ("fw-1", "fw-2", "client")]
 HAS = {"memory_mib": 8000, "available_mib": 2687, "kvm": False, "running": []}
@@ -133,6 +140,31 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         " when a node boots: restart it",
     ),
     "names-corrected-in-the-inventory": ({**NAMES_ANEW, "names": "name-cards"}, "accepted"),
+    "rules": (SETS, "accepted"),
+    "rules-before-the-first-run": ({**SETS, "pair_state_offload": ["eth0"], "unit": None}, "accepted"),
+    "rules-that-offload": (
+        {**SETS, "pair_state_offload": ["eth0", "eth1"], "unit": OFFLOAD},
+        "accepted",
+    ),
+    "rules-with-the-first-offload": (
+        {**SETS, "pair_state_offload": ["eth0", "eth1"]},
+        "rules-with-the-first-offload: the rules need offload eth0 eth1, and pair-state was set up with"
+        f" neither gate nor offload; {RUN_SITE}",
+    ),
+    "rules-without-the-last-offload": (
+        {**SETS, "unit": OFFLOAD},
+        "rules-without-the-last-offload: the rules need neither gate nor offload, and pair-state was set up"
+        f" with offload eth0 eth1; {RUN_SITE}",
+    ),
+    "rules-with-a-gate": (
+        {**SETS, "pair_state_gate": ["eth0", "eth1"], "unit": OFFLOAD},
+        "rules-with-a-gate: the rules need gate eth0 eth1, and pair-state was set up with offload eth0 eth1",
+    ),
+    "rules-with-both": (
+        {**SETS, "pair_state_gate": ["eth0", "eth1"], "pair_state_offload": ["eth0", "eth1"]}
+        | {"unit": f"{GATE}\n    --gate-deadline 5 \\\n    {OFFLOAD}"},
+        "accepted",
+    ),
     "memory": (
         memory(),
         "memory: guest_vms: fw-1, fw-2, client need 2688 MiB of memory together (1536 for their RAM and 384"
@@ -166,6 +198,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+OVERRIDDEN = {"__node_network_names_program": "{{ names }}", "__pair_state_unit": "{{ unit }}"}
+"""What roles look at on a node, elsewhere."""
+
+
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Each case is a host of one run; what was said to it."""
@@ -180,14 +216,20 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "out": str(out)}
     hosts = {
         name: {**local, **variables, "names": str(folder / variables.get("names", "none"))}
+        | {"unit": str(folder / f"{name}.service")}
         for name, (variables, _said) in CASES.items()
     }
+    for name, (variables, _said) in CASES.items():
+        if (sets := variables.get("unit", "")) is not None:
+            (folder / f"{name}.service").write_text(
+                f"ExecStart=pair-state \\\n    {sets}\n    --mode direct\n"
+            )
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
             *("-i", str(folder / "hosts.json"), str(folder / "play.yml")),
-            *("-e", json.dumps({"__node_network_names_program": "{{ names }}"})),
+            *("-e", json.dumps(OVERRIDDEN)),
         ],
         cwd=ROOT,
         env={
