@@ -70,6 +70,17 @@ def covers(outer: Sequence[Range], inner: Iterable[Range]) -> bool:
     return all(_holds(outer, one) for one in inner)
 
 
+def meet(some: Sequence[Range], others: Sequence[Range]) -> bool:
+    """Whether merged ranges have an address in common."""
+    few, many = sorted((some, others), key=len)
+    for first, last in few:
+        # of those that begin before its end only the last one can reach it
+        place = bisect_right(many, (last, _AFTER))
+        if place > 0 and many[place - 1][1] >= first:
+            return True
+    return False
+
+
 def _holds(outer: Sequence[Range], inner: Range) -> bool:
     # (first, infinity) sorts after every range that begins there
     place = bisect_right(outer, (inner[0], _AFTER))

@@ -49,19 +49,42 @@ class Asked:
     def is_for(self, sender: Address) -> bool:
         return within(self.forward.sources, sender)
 
+    def is_another_s(self, bench: Bench, network: str, sender: Address, more: Options) -> bool:
+        """Whether another port forward of the port is for somebody on a network."""
+        return any(
+            network in others.networks and within(others.forward.sources, sender)
+            for others in _all_asked(bench)
+            if others.forward is not self.forward
+            and others.virtual == self.virtual
+            and others.takes(str(more["protocol"]), int(more["port"]))
+        )
 
-def port_forward_cases(bench: Bench) -> Iterator[Case]:
+    def takes(self, protocol: str, port: int) -> bool:
+        ranges = self.service.tcp if protocol == "tcp" else self.service.udp
+        return any(first <= port <= last for first, last in ranges)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """From where it can be asked for."""
+        return self.way if self.forward.hairpin else self.way[:1]
+
+
+def _all_asked(bench: Bench) -> Iterator[Asked]:
     site = bench.firewall.site
     for forward in site.port_forwards:
         target, virtual = site.forward_target(forward), site.forward_address(forward)
         if target is None or virtual is None or site.forward_pair(forward) != bench.firewall.pair:
             continue
         way, service = (forward.network, target[0]), site.services[forward.service]
-        asked = Asked(forward, service, way, virtual, target[1])
-        for protocol, port in ports_of(service):
+        yield Asked(forward, service, way, virtual, target[1])
+
+
+def port_forward_cases(bench: Bench) -> Iterator[Case]:
+    for asked in _all_asked(bench):
+        for protocol, port in ports_of(asked.service):
             yield from _port(bench, asked, {"protocol": protocol, "port": port})
-        for entry in bench.firewall.ways.get(way, ()):
-            if entry.destinations is not None and within(entry.destinations, virtual):
+        for entry in bench.firewall.ways.get(asked.way, ()):
+            if entry.destinations is not None and within(entry.destinations, asked.virtual):
                 yield from _about_it(bench, asked, entry)
 
 
@@ -103,7 +126,8 @@ def _hit(
     (source, network), virtual, service = asked.way, asked.virtual, asked.service
     found = bench.judge(asked.way, sender, asked.address, more, virtual)
     if not asked.is_for(sender):
-        yield case(f"{name}: it is not for them", source, None, sender, virtual, "drop", **more)
+        if not asked.is_another_s(bench, source, sender, more):
+            yield case(f"{name}: it is not for them", source, None, sender, virtual, "drop", **more)
         return
     if _refuses(found):
         yield case(f"{name}, by {found.entry}", source, None, sender, virtual, found.action, **more)
@@ -124,7 +148,8 @@ def _refuses(found: Decision) -> bool:
 def _not_for(bench: Bench, asked: Asked, name: str, more: Options) -> Iterator[Case]:
     """Addresses that are just not among the sources."""
     if asked.forward.sources is not None:
-        for sender in bench.outsiders(asked.forward.sources, asked.way[0], asked.family):
+        outsiders = bench.outsiders(asked.forward.sources, asked.way[0], asked.family)
+        for sender in (one for one in outsiders if not asked.is_another_s(bench, asked.way[0], one, more)):
             ends = asked.way[0], None, sender, asked.virtual
             yield case(f"{name}: not from {sender}", *ends, "drop", **more)
 
@@ -160,7 +185,10 @@ def _about_it(bench: Bench, asked: Asked, entry: PolicyEntry) -> Iterator[Case]:
 def _from_its_own_network(bench: Bench, asked: Asked, name: str, more: Options) -> Iterator[Case]:
     network, virtual = asked.way[1], asked.virtual
     neighbour = bench.stranger(network, asked.family)
+    another_s = asked.is_another_s(bench, network, neighbour, more)
     if not asked.forward.hairpin:
+        if another_s:
+            return
         yield case(f"{name}: not from {network}", network, None, neighbour, virtual, "drop", **more)
         return
     sources = asked.forward.sources
@@ -171,7 +199,7 @@ def _from_its_own_network(bench: Bench, asked: Asked, name: str, more: Options) 
         helper = _helper(bench, asked, (network, network), sender, more)
         ends, words = (network, network, sender, virtual), (f"dnat to {asked.address}", back, helper)
         yield case(f"{name}: from {network}", *ends, "accept", *words, **more)
-    if sources is not None and not within(sources, neighbour):
+    if sources is not None and not within(sources, neighbour) and not another_s:
         yield case(f"{name}: not from {neighbour}", network, None, neighbour, virtual, "drop", **more)
 
 
@@ -183,7 +211,9 @@ def _not_forwarded(bench: Bench, name: str, asked: Asked, forwarded: Options) ->
             continue
         sender = bench.host(source, family)
         if source != asked.way[0]:
-            if bench.judge((source, network), sender, address, forwarded).accepts:
+            if bench.judge((source, network), sender, address, forwarded).accepts and not asked.is_another_s(
+                bench, source, sender, forwarded
+            ):
                 ends = source, None, sender, virtual
                 yield case(f"{name}: not from {source}", *ends, "drop", **forwarded)
             continue

@@ -253,8 +253,8 @@ def _forward_helpers(forwards: list[Forwarded]) -> tuple[Block, ...]:
             (
                 f"{forward.comment}: helper",
                 [
-                    f"iifname {forward.asked_from} {IP[forward.family]} daddr {forward.virtual} "
-                    f"{helper_rule(forward.service)}"
+                    f"iifname {forward.asked_from} {forward.sources}"
+                    f"{IP[forward.family]} daddr {forward.virtual} {helper_rule(forward.service)}"
                 ],
             )
             for forward in forwards

@@ -6,11 +6,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range, covers
+from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import covers, meet
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, PortForward, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, PortForward, Service, Site
+
+
+class TakenPorts:
+    """Who takes each port of a virtual address: one port forward, or several for different senders."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[Address, str, int], list[PortForward]] = {}
+
+    def claim(self, forward: PortForward, service: Service, address: Address, problems: Problems) -> None:
+        """Note a port forward's ports. One port of a protocol that is taken is enough to be told."""
+        for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
+            for port in (port for first, last in ranges for port in range(first, last + 1)):
+                before = self._seen.setdefault((address, protocol, port), [])
+                others = (one for one in before if one is not forward)
+                other = next((one for one in others if _share(one, forward, address.version)), None)
+                if other is not None:
+                    key = f"site_port_forwards[{forward.index}].service"
+                    wrong = (
+                        f"site_port_forwards[{other.index}] already takes {protocol} port {port} of {address}"
+                    )
+                    right = "forward a port to one host, or give each sources that the others do not have"
+                    problems.add(SITE, key, forward.service, wrong, right)
+                    break
+                before.append(forward)
+
+
+def _share(one: PortForward, other: PortForward, family: int) -> bool:
+    """Whether somebody is reached by both; without sources anybody is."""
+    if one.sources is None or other.sources is None:
+        return True
+    return meet(one.sources.of_family(family), other.sources.of_family(family))
 
 
 def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:
@@ -25,7 +56,7 @@ def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:
         problems.add(SITE, key, label, wrong, "name addresses of that family")
     elif ranges and forward.hairpin and target is not None:
         prefixes = site.networks[target[0]].prefixes_of_family(address.version)
-        if not any(_meet(ranges, (int(one[0]), int(one[-1]))) for one in prefixes):
+        if not any(meet(ranges, [(int(one[0]), int(one[-1]))]) for one in prefixes):
             wrong = f"has nobody of network {target[0]}, for whom hairpin is"
             problems.add(SITE, key, label, wrong, "name some, or leave hairpin out")
 
@@ -90,7 +121,7 @@ def _reaches(site: Site, network: str, addresses: Addresses, own: Iterable[Addre
     on_link = [(int(one[0]), int(one[-1]), one.version) for one in prefixes]
     on_link += [(int(one), int(one), one.version) for one in own]
     return bool(families.intersection(addresses.families())) or any(
-        _meet(addresses.of_family(family), (first, last)) for first, last, family in on_link
+        meet(addresses.of_family(family), [(first, last)]) for first, last, family in on_link
     )
 
 
@@ -115,7 +146,3 @@ def _leads(site: Site, entry: PolicyEntry) -> bool:
             if covers(of, [(int(address), int(address))]):
                 return True
     return False
-
-
-def _meet(ranges: Iterable[Range], other: Range) -> bool:
-    return any(first <= other[1] and other[0] <= last for first, last in ranges)

@@ -16,6 +16,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_consequences import without_consequences
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_forwards import (
+    TakenPorts,
     check_sources,
     warn_of_virtual,
     warn_of_ways,
@@ -43,7 +44,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_reach import warn_o
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     FIRST_PRIORITY,
-    Address,
     Network,
     Pair,
     PortForward,
@@ -267,7 +267,7 @@ def _check_vrids(site: Site, problems: Problems) -> None:
 
 
 def _check_port_forwards(site: Site, problems: Problems) -> None:
-    seen: dict[tuple[Address, str, int], str] = {}
+    taken = TakenPorts()
     for forward in site.port_forwards:
         key = f"site_port_forwards[{forward.index}]"
         service = site.services.get(forward.service)
@@ -292,20 +292,8 @@ def _check_port_forwards(site: Site, problems: Problems) -> None:
         _check_forward_host(site, key, forward, problems)
         check_sources(site, forward, problems)
         address = site.forward_address(forward)
-        if service is None or address is None:
-            continue
-        for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
-            for port in (port for first, last in ranges for port in range(first, last + 1)):
-                other = seen.setdefault((address, protocol, port), key)
-                if other != key:
-                    problems.add(
-                        SITE,
-                        f"{key}.service",
-                        forward.service,
-                        f"{other} already takes {protocol} port {port} of {address}",
-                        "forward a port to one host",
-                    )
-                    break
+        if service is not None and address is not None:
+            taken.claim(forward, service, address, problems)
 
 
 def _check_forward_address(site: Site, key: str, forward: PortForward, problems: Problems) -> bool:

@@ -215,11 +215,19 @@ ASKED_FORWARDS = [
     for service in ("http", "bare", "game", "talk")
     for one in VIRTUAL
 ]
+# just beside them
+FOR_OTHERS = [
+    {**forward, "host": host, "address": one, "sources": ["192.168.0.128/26", "2001:db8:0:0:41::/80"]}
+    for forward in FORWARDS
+    for host, one in zip(("192.168.2.9", "2001:db8:2::9"), VIRTUAL)
+]
 FOR_SOME = [
     {**forward, "sources": ["servers", "192.168.0.64/26", "2001:db8:0:0:40::/80"]}
     for forward in DUAL_FORWARDS
+] + FOR_OTHERS
+HAIRPIN_FOR_SOME = FOR_OTHERS + [
+    {**each, "hairpin": True, "sources": ["elsewhere", "servers"]} for each in DUAL_FORWARDS
 ]
-HAIRPIN_FOR_SOME = [{**each, "hairpin": True, "sources": ["elsewhere", "servers"]} for each in DUAL_FORWARDS]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,

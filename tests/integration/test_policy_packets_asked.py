@@ -69,6 +69,23 @@ def test_what_was_asked_for_decides(wire: Wire, text: str, seen: str) -> None:
     assert asked(wire, text) == seen
 
 
+@pytest.mark.parametrize("place", [0, 1], ids=["the first", "the second"])
+@pytest.mark.parametrize("service", ["http", "web"])
+def test_port_forwards_of_one_port_are_told_apart_by_their_sources(
+    wire: Wire, place: int, service: str
+) -> None:
+    """The other one leads elsewhere, where nobody is."""
+    forwards: list[dict[str, Any]] = [{**FORWARD, "host": "192.168.2.77", "sources": ["192.168.0.9"]}]
+    forwards.insert(place, {**FORWARD, "sources": [SERVER], "service": service})
+    text = ruleset(
+        site_policy=[],
+        site_port_forwards=forwards,
+        site_services={"web": {"tcp": ["80-81"]}},
+        site_probes=None,
+    )
+    assert asked(wire, text) == "answer"
+
+
 def counted(wire: Wire, name: str) -> int:
     listed = json.loads(wire.firewall("nft", "-j", "list", "counter", "inet", "ftfw", name))
     packets: int = listed["nftables"][-1]["counter"]["packets"]

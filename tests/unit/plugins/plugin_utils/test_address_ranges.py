@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import (
     PrefixError,
     covers,
+    meet,
     merge,
     parse_prefix,
     written,
@@ -111,3 +112,16 @@ def test_written(one: tuple[int, int], text: str) -> None:
 )
 def test_covers(inner: tuple[int, int], expected: bool) -> None:
     assert covers(((0, 4), (8, 9)), [inner]) is expected
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 6)).map(lambda of: (of[0], sum(of))))
+
+
+@given(SPANS, SPANS)
+def test_ranges_meet_where_they_have_an_address_in_common(
+    some: list[tuple[int, int]], others: list[tuple[int, int]]
+) -> None:
+    def numbers(ranges: list[tuple[int, int]]) -> set[int]:
+        return {number for first, last in ranges for number in range(first, last + 1)}
+
+    assert meet(merge(some)[0], merge(others)[0]) is bool(numbers(some) & numbers(others))

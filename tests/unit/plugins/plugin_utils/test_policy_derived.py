@@ -152,6 +152,32 @@ def test_port_forwards(changed: Change) -> None:
     }
 
 
+def test_port_forwards_of_one_port_are_each_for_their_own(changed: Change) -> None:
+    """Whoever is just beside one's sources may be among the other's, and is then no miss."""
+    near, far = ["192.168.0.16/29"], ["192.168.0.24/29"]
+    lab = changed(
+        {
+            "all:site_port_forwards": [
+                {**FORWARD, "sources": near},
+                {**FORWARD, "host": "192.168.2.9", "sources": far},
+            ]
+        }
+    )
+    found = named(lab, "http, tcp/80")
+    expected = {
+        f"site_port_forwards[{number}]: http, tcp/80 from {sender} (IPv4)": f"dnat to {host}"
+        for number, host, senders in (
+            (0, "192.168.2.3", ("192.168.0.16", "192.168.0.23")),
+            (1, "192.168.2.9", ("192.168.0.24", "192.168.0.31")),
+        )
+        for sender in senders
+    }
+    assert {name: found[name][1] for name in expected} == expected
+    missed = {name.split(" not from ")[1].removesuffix(" (IPv4)") for name in found if " not from " in name}
+    assert {"192.168.0.15", "192.168.0.32", "inside"} <= missed
+    assert not missed & {"192.168.0.16", "192.168.0.23", "192.168.0.24", "192.168.0.31"}
+
+
 def test_a_port_forward_opens_nothing_that_entries_let_through(changed: Change) -> None:
     usual = {"all:site_port_forwards": [FORWARD], "all:site_probes": None}
     back = {"from": "outside", "to": "inside"}

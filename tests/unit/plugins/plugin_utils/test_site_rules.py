@@ -451,7 +451,23 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     "port forwarded twice": (
         {"all:site_port_forwards": [FORWARD, FORWARD]},
         "all: site_port_forwards[1].service: http: site_port_forwards[0] already takes tcp port 80 of "
-        "192.168.0.100; forward a port to one host",
+        "192.168.0.100; forward a port to one host, or give each sources that the others do not have",
+    ),
+    "port forwarded for some and for anybody": (
+        {"all:site_port_forwards": [{**FORWARD, "sources": ["192.0.2.1"]}, FORWARD]},
+        "all: site_port_forwards[1].service: http: site_port_forwards[0] already takes tcp port 80 of "
+        "192.168.0.100; forward a port to one host, or give each sources that the others do not have",
+    ),
+    "port forwarded twice for one of many": (
+        {
+            "all:site_port_forwards": [
+                {**FORWARD, "sources": ["192.0.2.0/28", "198.51.100.0/24"]},
+                {**FORWARD, "sources": ["203.0.113.1"]},
+                {**FORWARD, "sources": ["192.0.2.64", "198.51.100.255"]},
+            ]
+        },
+        "all: site_port_forwards[2].service: http: site_port_forwards[0] already takes tcp port 80 of "
+        "192.168.0.100; forward a port to one host, or give each sources that the others do not have",
     ),
     "port forward of ping": (
         {"all:site_port_forwards": [{**FORWARD, "service": "ping"}]},
