@@ -26,13 +26,24 @@ ADDRESSES = {
     "client": {"eth0": "192.168.2.3/24", "mgmt0": "10.255.0.3/24"},
 }
 VIRTUAL = {"eth0": "192.168.0.100/32", "eth1": "192.168.2.100/32"}
+# made from the MAC (RFC 4291, appendix A), though no network of the lab has a prefix of IPv6
+NEAR = "fe80::1034:56ff:fe78:9a{}/64"
+LINK_LOCAL = {
+    "fw-1": {"eth0": "01", "eth1": "11", "mgmt0": "f1"},
+    "fw-2": {"eth0": "02", "eth1": "12", "mgmt0": "f2"},
+}
 VLAN_BRIDGE = {"name": "brv", "vlan_filtering": True, "vlans": [{"vid": 100, "pvid": True}], "up": True}
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_each_interface_has_its_own_address(guest: Callable[[str], Any], name: str) -> None:
+    near = {}
     for interface, expected in ADDRESSES[name].items():
-        assert expected in addresses(guest(name), interface)
+        found = addresses(guest(name), interface)
+        assert expected in found
+        near[interface] = [address for address in found if address.startswith("fe80:")]
+    own = LINK_LOCAL.get(name, {})
+    assert near == {each: [NEAR.format(own[each])] if each in own else [] for each in ADDRESSES[name]}
 
 
 def test_the_virtual_addresses_are_on_one_node_together(guest: Callable[[str], Any]) -> None:

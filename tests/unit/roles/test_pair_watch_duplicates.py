@@ -103,6 +103,7 @@ def test_what_is_asked() -> None:
     [
         pytest.param(SIX, (SIX, NEAR, FOUR), NEAR, id="answered-to-us-alone"),
         pytest.param(NEAR, (SIX, NEAR), "::", id="link-local"),
+        pytest.param(NEAR, (FOUR, NEAR), "::", id="link-local-without-a-prefix"),
         pytest.param(SIX, (SIX, "2001:db8::9"), "::", id="without-a-link-local-one"),
         pytest.param("2001:db8::2", (SIX,), SIX, id="the-peers"),
         pytest.param("2001:db8::2", (FOUR,), "::", id="without-any"),

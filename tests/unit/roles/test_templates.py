@@ -523,3 +523,17 @@ def test_the_kernels_link_local_address_is_none_of_the_file(roles: Any) -> None:
     text = roles.render("node_network", "interface.network.j2", interface=interface)
     assert "LinkLocalAddressing=ipv6\n" in text
     assert "fe80" not in text
+
+
+BRIDGE = {"name": "br1", "addresses": [], "mtu": None, "routes": []}
+PORTS = {"bridge": BRIDGE, "tap": {"name": "net11", "bridge": "br1", "mtu": None, "isolated": False}}
+
+
+@pytest.mark.parametrize("template", ["bridge.network.j2", "tap.network.j2", "uplink.network.j2"])
+def test_a_bridge_without_addresses_gets_none_from_the_kernel_and_nor_do_its_ports(
+    roles: Any, template: str
+) -> None:
+    """It must never get one: guests have link-local addresses, their hypervisor's wires have not."""
+    text = roles.render("host_network", template, **PORTS, uplink="eno1")
+    assert "LinkLocalAddressing=no\nIPv6AcceptRA=no\n" in text
+    assert "Address=" not in text
