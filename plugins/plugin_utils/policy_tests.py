@@ -206,6 +206,9 @@ def _port(value: Value) -> Service | None:
 
 
 def _expected(value: Value) -> tuple[str, ...]:
+    if value.given and not isinstance(value.raw, (str, list)):
+        value.wrong("is no expectation", "write accept, drop or reject")
+        return ()
     words = [value.raw] if isinstance(value.raw, str) else [item.raw for item in value.items()]
     texts = tuple(str(word) for word in words)
     for word in texts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address, summarize_address_range
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import (
     PrefixError,
@@ -148,8 +149,11 @@ class AddressBook:
     def _host(self, name: str, value: Value) -> Addresses | None:
         found = self.hosts.get(name)
         if found is None:
-            right = nearest(name, [*self.entries, *self.hosts])
-            value.wrong("is neither addresses nor a host", right, follows=True)
+            wrong, right = _no_name(name) or (
+                "is neither addresses nor a host",
+                nearest(name, [*self.entries, *self.hosts]),
+            )
+            value.wrong(wrong, right, follows=True)
         elif not found.families():
             value.wrong(
                 "this host has no address on a data network", "declare one, or write addresses", follows=True
@@ -204,3 +208,16 @@ def _addresses(label: str, named: bool, members: Members) -> tuple[Addresses, in
     """Merge members, and count how many overlap others."""
     (v4, overlapping_v4), (v6, overlapping_v6) = (merge(members.get(family, ())) for family in FAMILIES)
     return Addresses(label, named, v4, v6), overlapping_v4 + overlapping_v6
+
+
+def _no_name(text: str) -> tuple[str, str] | None:
+    """What other firewalls have words for: exceptions, and ranges."""
+    if text.startswith(("!", "not ")):
+        return "a list has no exceptions", "write an entry about these addresses before this one"
+    try:
+        first, last = (ip_address(end.strip()) for end in text.split("-"))
+        prefixes = [str(one) for one in summarize_address_range(first, last)]
+    except (ValueError, TypeError):
+        return None
+    some = ", ".join(prefixes[:8]) + (", …" if len(prefixes) > 8 else "")
+    return "is a range, and a list has prefixes", f"write {some}"

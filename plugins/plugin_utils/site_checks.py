@@ -28,6 +28,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     of_family,
 )
 
+_ANY_NETWORK = {
+    **dict.fromkeys(("any", "all", "*"), "no word stands for all of them: name those that you mean, of {}"),
+    "firewall": "what the firewalls themselves take is said by a fragment: {{place: input, text: …}}",
+}
+"""What to write in the place of words that other firewalls know."""
+
 
 @dataclass
 class Places:
@@ -65,6 +71,16 @@ def check_hosts(site: Site, addresses: Places, problems: Problems) -> None:
             macs.claim(problems, host.name, f"{key}.mac", interface.mac, place)
         for ip in interface.addresses:
             addresses.claim(problems, host.name, f"{key}.addresses", ip, place)
+        for ip in dict.fromkeys(interface.addresses):
+            if interface.addresses.count(ip) > 1:
+                problems.add(
+                    host.name,
+                    f"{key}.addresses",
+                    ip,
+                    "is named twice",
+                    "name each address once",
+                    follows=False,
+                )
     for host in site.hosts.values():
         _check_guest(site, host, problems)
         _check_single_network(host, problems)
@@ -99,7 +115,8 @@ def unknown_network(
     site: Site, host: str, key: str, shown: str, name: str, problems: Problems, hole: bool = False
 ) -> None:
     """Tell of a name that no network has; what stands in several places is one mistake."""
-    right = _renamed(site, name) or nearest(name, site.networks)
+    words = _ANY_NETWORK.get(name, "").format(", ".join(sorted(site.networks)))
+    right = words or _renamed(site, name) or nearest(name, site.networks)
     cause = Cause("site_networks", name, "unknown network, which stands in", right)
     problems.add(host, key, shown, "unknown network", right, hole=hole, cause=cause)
 
@@ -176,12 +193,14 @@ def _check_networks(site: Site, problems: Problems) -> None:
         for prefix in network.prefixes:
             for name, other in seen:
                 if prefix.version == other.version and prefix.overlaps(other):
+                    own = name == network.name
+                    whose = "the same network" if own else f"network {name}"
                     problems.add(
                         SITE,
                         f"site_networks.{network.name}.prefixes",
                         prefix,
-                        f"overlaps {other} of network {name}",
-                        "each wire needs a prefix of its own",
+                        f"overlaps {other} of {whose}",
+                        "leave one of them out" if own else "each wire needs a prefix of its own",
                     )
             seen.append((network.name, prefix))
 

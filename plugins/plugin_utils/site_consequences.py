@@ -53,7 +53,8 @@ def without_consequences(problems: Problems) -> Problems:
         place = (problem.host, problem.key, render(problem.value))
         if place in told or (problem.follows and _follows_any(problem, holes)):
             continue
-        if not problem.hole and any(_within(problem, hole) for hole in all_holes):
+        # what a misspelt key holds may be wrong, too: the key is told, and its value is silent
+        if not problem.hole and any(_within(problem, hole) for hole in all_holes if not hole.silent):
             continue
         if problem.hole:
             told.add(place)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_checks import check_on_link
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, render
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     FAMILIES,
     Address,
@@ -36,8 +36,9 @@ def check_gateways(site: Site, problems: Problems, warnings: Problems) -> None:
         network = site.networks.get(interface.network)
         if network is not None and (interface.gateway_virtual or interface.gateways):
             _check_gateway(site, host, interface, network, problems, warnings)
+    unrouted = {*site.sync_networks(), *(name for name, one in site.networks.items() if one.management)}
     for host in site.hosts.values():
-        _check_single(site, host, problems)
+        _check_single(site, host, unrouted, problems)
     if len(problems) == before:
         for pair in site.pairs:
             _check_pair(site, pair, problems, warnings)
@@ -132,10 +133,10 @@ def _warn_of_node(
                 )
 
 
-def _check_single(site: Site, host: Host, problems: Problems) -> None:
+def _check_single(site: Site, host: Host, unrouted: set[str], problems: Problems) -> None:
     first: dict[int, str] = {}
     for interface in host.interfaces:
-        if interface.network not in site.networks:
+        if interface.network not in site.networks or interface.network in unrouted:
             continue
         families = [address.version for address in gateways(site, interface)]
         others = [
@@ -156,6 +157,7 @@ def _check_pair(site: Site, pair: Pair, problems: Problems, warnings: Problems) 
     nodes = [site.hosts[name] for name in pair.nodes if name in site.hosts]
     if len(nodes) != 2:
         return
+    missing: dict[tuple[Host, Host, str], list[Address]] = {}
     for family in FAMILIES:
         routes = [_default_route(site, node, family) for node in nodes]
         for node, own, peer, other in (
@@ -163,16 +165,7 @@ def _check_pair(site: Site, pair: Pair, problems: Problems, warnings: Problems) 
             (nodes[1], routes[1], nodes[0], routes[0]),
         ):
             if own is None and other is not None:
-                network, gateway = other
-                interface = node.interface_on(network)
-                problems.add(
-                    node.name,
-                    f"node_interfaces.{interface.name}.gateway" if interface else "node_interfaces",
-                    None,
-                    f"{peer.name} has the gateway {gateway} on network {network}, and this node has none of "
-                    f"IPv{family}, so that after a takeover nothing leads there",
-                    f"write gateway: {gateway}",
-                )
+                missing.setdefault((node, peer, other[0]), []).append(other[1])
         if routes[0] and routes[1] and routes[0] != routes[1]:
             network, gateway = routes[1]
             interface = nodes[1].interface_on(network)
@@ -184,6 +177,23 @@ def _check_pair(site: Site, pair: Pair, problems: Problems, warnings: Problems) 
                 "takeover changes the way out",
                 f"write gateway: {routes[0][1]}, unless both lead to the same places",
             )
+    for (node, peer, name), found in missing.items():
+        _tell_missing(node, peer, name, found, problems)
+
+
+def _tell_missing(node: Host, peer: Host, network: str, found: list[Address], problems: Problems) -> None:
+    interface = node.interface_on(network)
+    named = " and ".join(map(str, found))
+    of = f" of IPv{found[0].version}" if len(found) == 1 else ""
+    own = [*(interface.gateways if interface else ()), *found]
+    problems.add(
+        node.name,
+        f"node_interfaces.{interface.name}.gateway" if interface else "node_interfaces",
+        None,
+        f"{peer.name} has the gateway{'s' if len(found) > 1 else ''} {named} on network {network}, and this "
+        f"node has none{of}, so that after a takeover nothing leads there",
+        f"write gateway: {own[0] if len(own) == 1 else render(own)}",
+    )
 
 
 def _default_route(site: Site, node: Host, family: int) -> tuple[str, Address] | None:

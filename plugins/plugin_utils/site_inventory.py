@@ -17,7 +17,7 @@ from ansible.template import Templar
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import CONNECTION_VARIABLES, MODEL, meant
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import UNREADABLE, Value
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variable_values import check_value
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variable_values import check_variable
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import (
     EXTRA,
     OWN,
@@ -113,7 +113,7 @@ class Inventory:
         for one in found:
             if one.name in specs and one.name not in MODEL:
                 for label, value in self._values(one, problems):
-                    check_value(Value(label, one.name, value, problems), specs[one.name])
+                    check_variable(Value(label, one.name, value, problems), specs[one.name])
 
     def _own(self) -> list[str]:
         for name in self.hostvars:

@@ -16,6 +16,7 @@ NOT_TEXT = ("True", "False", "None")
 _ALL, _ANY = {"all": "reads as each of them"}, {"any": "reads as each of them"}
 _SETS = dict.fromkeys(("probe_pings", "probe_forwards"), "is the beginning of a set of the probe's")
 _NETWORKS = {**_ALL, **_ANY, "firewall": "stands for the firewall itself in site_policy_tests"}
+_CONTROLLER = {"localhost": "is the controller, where plays of their own run, and cannot be a node"}
 _DEVICES = {
     "lo": "is the loopback interface, which each host has",
     # sysctl_dev_name_is_allowed() in the kernel's net/sysctl.h
@@ -37,6 +38,8 @@ def check_names(site: Site, problems: Problems) -> None:
                 name,
                 "YAML takes this name for no text",
                 "write it in quotes, or choose another one",
+                follows=False,
+                hole=True,
             )
         elif name in reserved:
             problems.add(host, key, name, reserved[name], "choose another name")
@@ -66,7 +69,7 @@ def _names(site: Site) -> Iterator[Named]:
         for router in pair.routers:
             yield SITE, f"site_pairs.{pair.name}.virtual_routers.{router.name}", router.name, {}
     for host in site.hosts.values():
-        yield host.name, "inventory_hostname", host.name, {}
+        yield host.name, "inventory_hostname", host.name, _CONTROLLER if host.interfaces else {}
         yield from _devices(host)
 
 

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     PREEMPTIONS,
     PROFILES,
@@ -53,7 +56,9 @@ def _choice(value: Value, *known: str) -> str:
 
 def _virtual_router(name: str, value: Value) -> VirtualRouter:
     fields = value.section("network", "vrid", "addresses", required=["vrid"])
-    Value(value.host, value.key, name, value.problems).word(longest=32)
+    # it may be a network's name, which is told where the network is declared
+    follows = None if fields["network"].given else True
+    Value(value.host, value.key, name, value.problems).word(longest=32, follows=follows)
     if isinstance(value.raw, dict) and value.raw and not fields["addresses"].raw:
         # a key that nobody knows may be meant for them
         lacking = "a virtual router without an address"
@@ -66,3 +71,26 @@ def _virtual_router(name: str, value: Value) -> VirtualRouter:
         vrid=fields["vrid"].integer(1, 255) or 0,
         addresses=fields["addresses"].addresses(),
     )
+
+
+def check_shared(
+    hostvars: Mapping[str, Mapping[str, object]],
+    pairs: Iterable[Pair],
+    names: Iterable[str],
+    problems: Problems,
+) -> None:
+    """A site-wide variable counts for both nodes of a pair; where one has it, it was meant for that one."""
+    for name in names:
+        for pair in pairs:
+            nodes = [node for node in dict.fromkeys(pair.nodes) if node in hostvars]
+            having = [node for node in nodes if name in hostvars[node]]
+            if len(nodes) == 2 and len(having) == 1:
+                (other,) = (node for node in nodes if node not in having)
+                problems.add(
+                    having[0],
+                    name,
+                    hostvars[having[0]][name],
+                    f"{other} does not have it, and a site has one value for all",
+                    "write it for the group all",
+                    follows=False,
+                )

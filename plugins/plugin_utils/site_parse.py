@@ -120,7 +120,8 @@ def _shared_variables(hostvars: Mapping[str, Mapping[str, object]], problems: Pr
             continue
         first = holders[0] if holders else (SITE, None)
         for host, raw in holders[1:]:
-            if raw != first[1]:
+            # a number that is none (.nan) differs from itself
+            if raw != first[1] and repr(raw) != repr(first[1]):
                 problems.add(
                     host,
                     key,

@@ -25,7 +25,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_fragments import ch
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import check_gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_names import check_groups, check_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_nat import check_source_nat
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import meant, read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_pairs import check_shared
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import SITE_VARIABLES, meant, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_checks import (
     check_data_network,
     check_policy,
@@ -76,6 +77,7 @@ def load_site(
     site = read_site(hostvars, problems, warnings, read_file)
     _check_declared(site, problems)
     problems.reading = False
+    check_shared(hostvars, site.pairs, SITE_VARIABLES, problems)
     check_names(site, problems)
     check_groups(site, groups or {}, problems)
     addresses = Places("this address", "give every interface its own")
@@ -175,6 +177,10 @@ def _check_sync(site: Site, pair: Pair, problems: Problems) -> None:
             continue
         if network.management:
             problems.add(SITE, key, name, "is a management network", "replication needs a link of its own")
+        routers = [router.name for other in site.pairs for router in other.routers_on(name)]
+        if routers:
+            wrong = f"has the virtual router {routers[0]}: where replication goes, nothing else does"
+            problems.add(SITE, key, name, wrong, "name a network of its own", follows=False, hole=True)
         if pair.sync.count(name) > 1:
             problems.add(SITE, key, name, "is named twice", "name each link once")
         if network.prefixes:
@@ -220,7 +226,6 @@ def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems
             "declare one",
             hole=True,
         )
-    syncs = site.sync_networks()
     for router in pair.routers:
         key = f"site_pairs.{pair.name}.virtual_routers.{router.name}"
         network = known_network(site, SITE, f"{key}.network", router.network, problems)
@@ -234,15 +239,9 @@ def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems
             prefix = check_on_link(site, network, SITE, f"{key}.addresses", address, problems)
             if prefix is not None:
                 check_present(site, pair, network, f"{key}.addresses", address, prefix, problems)
-        if network.management or network.name in syncs:
-            purpose = "management" if network.management else "replication"
-            problems.add(
-                SITE,
-                f"{key}.network",
-                network.name,
-                f"is a network for {purpose}",
-                "route between data networks",
-            )
+        if network.management:
+            wrong, right = "is a network for management", "route between data networks"
+            problems.add(SITE, f"{key}.network", network.name, wrong, right)
         _check_interfaces(site, pair, network, router.families(), problems)
 
 
@@ -327,6 +326,10 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
     target = site.forward_target(forward)
     if target is None:
         pair, address = site.forward_pair(forward), site.forward_address(forward)
+        if address and not isinstance(forward.host, str) and forward.host.version != address.version:
+            wrong = f"is an address of IPv{forward.host.version}, and {address} one of IPv{address.version}"
+            problems.add(SITE, f"{key}.host", forward.host, wrong, "write two of one family")
+            return
         family = address.version if address else 4
         names = [
             router.network

@@ -131,11 +131,11 @@ class Value:
             return str(self.raw)
         return self.text()
 
-    def word(self, longest: int = 63) -> str | None:
+    def word(self, longest: int = 63, *, follows: bool | None = None) -> str | None:
         """A name that can stand in files, comments and other names."""
         text = self.text()
         if text is not None and not (_WORD.fullmatch(text) and len(text) <= longest):
-            self.wrong("is no name", f"use up to {longest} letters, digits, '-' and '_'")
+            self.wrong("is no name", f"use up to {longest} letters, digits, '-' and '_'", follows=follows)
             return None
         return text
 
@@ -243,6 +243,9 @@ class Value:
             return None
         if int(text[:2], 16) & 1 or text == "00:00:00:00:00:00":
             self.wrong("cannot be an interface's own MAC address", "use a unicast one: an even first octet")
+            return None
+        if text.startswith(("00:00:5e:00:01:", "00:00:5e:00:02:")):
+            self.wrong("belongs to a virtual router (RFC 9568, section 7.3)", "write the card's own address")
             return None
         return text
 

@@ -12,6 +12,15 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_values import BOOLE
 
 _TRUTHS = {*BOOLEANS, "on", "off", "t", "f", "y", "n", "1", "0", "1.0", "0.0"}
 """What Ansible's filter bool knows."""
+_MOST = 2**31 - 1
+"""The kernel's settings and the daemons' numbers are of 32 bits, and none of ours is negative."""
+
+
+def check_variable(value: Value, spec: Mapping[str, Any]) -> None:
+    """Note what the value of a variable is not. An empty one hides the role's default, and gives none."""
+    if value.raw is None:
+        value.wrong("is empty, and so not the default either", "write a value, or leave the variable out")
+    check_value(value, spec)
 
 
 def check_value(value: Value, spec: Mapping[str, Any]) -> None:
@@ -54,6 +63,8 @@ def _check_scalar(value: Value, kind: str, choices: list[str]) -> None:
         value.wrong(f"is a {what}, and {wrong[3:]}", known)
     elif not _is(value.raw, kind):
         value.wrong(wrong, known)
+    elif kind == "int" and not 0 <= float(str(value.raw)) <= _MOST:
+        value.wrong("is out of range", f"write a whole number of 0 to {_MOST}")
     elif choices and str(value.raw) not in choices:
         value.wrong("is unknown", nearest(str(value.raw), choices))
 

@@ -88,7 +88,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         {**DUAL, **gateways(["192.168.0.254", "2001:db8::fe"], "192.168.0.254")},
         "fw-2: node_interfaces.eth0.gateway: (empty): fw-1 has the gateway 2001:db8::fe on network outside, "
         "and this node has none of IPv6, so that after a takeover nothing leads there; "
-        "write gateway: 2001:db8::fe",
+        "write gateway: [192.168.0.254, 2001:db8::fe]",
     ),
     "a gateway that is the pair's virtual address": (
         gateways("192.168.0.254", "192.168.0.100"),

@@ -88,6 +88,19 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
         {"policy_test_timeout": "1.5"},
         "policy_test_timeout: 1.5: is not a whole number; write one such as 5",
     ),
+    "a number below zero": (
+        {"site_conntrack_max": -1},
+        "site_conntrack_max: -1: is out of range; write a whole number of 0 to 2147483647",
+    ),
+    "a number of more than 31 bits": (
+        {"conntrackd_hash_limit": "2147483648"},
+        "conntrackd_hash_limit: 2147483648: is out of range; write a whole number of 0 to 2147483647",
+    ),
+    "nothing": (
+        {"keepalived_garp_refresh": None},
+        "keepalived_garp_refresh: (empty): is empty, and so not the default either; "
+        "write a value, or leave the variable out",
+    ),
     "a time": (
         {"policy_test_timeout": "5m"},
         "policy_test_timeout: 5m: is not a whole number; write one such as 5",
@@ -191,7 +204,7 @@ def test_a_site_says_what_is_its_own() -> None:
         {"__site_colour": 1, "__drill_names": []},
         {"site_view": {}},
         {"policy_mutate": "yes", "policy_test_timeout": "900", "keepalived_advert_interval": "0.3"},
-        {"drill_faults": "a,b", "lab_name": 5, "conntrackd_hash_size": None},
+        {"drill_faults": "a,b", "lab_name": 5},
         {"site_conntrack_max": 100000, "nft_ruleset_confirm": 0, "native_realtime": "true"},
         {"guest_authorized_keys": ["{{ lookup('ansible.builtin.file', 'nowhere') }}"]},
     ],
