@@ -7,7 +7,9 @@ import json
 import subprocess
 import time
 
-from containers import PREFIX, PROJECT, other_of, run, wait
+import pytest
+from containers import NODES, PREFIX, PROJECT, other_of, run, wait
+from pings import pinged
 from test_pair import Flow, is_primary, primary, settle
 
 CONFIGURATION = """flush ruleset
@@ -118,3 +120,28 @@ def test_a_backup_whose_card_was_made_anew_takes_over() -> None:
     run(old, "systemctl kill --signal=SIGKILL keepalived.service")
     wait("it takes over", lambda: is_primary(node), 5)
     settle(node)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("interface", ["eth0", "eth1", "eth2"])
+def test_a_primary_whose_card_goes_and_comes_is_missed_by_nobody(interface: str) -> None:
+    node = primary()
+    settle(node)
+    mac = run(node, f"cat /sys/class/net/{interface}/address").strip()
+    with pinged() as pings:
+        unplug(node, interface)
+        gone = f"{interface}, which is not there"
+        wait("it is told of", lambda: any(gone in said for said in findings(node, "card-deaf")), 5)
+        time.sleep(1.5)
+        plug(node, interface, mac)
+        wait("nothing is deaf", lambda: not any(findings(each, "card-deaf") for each in NODES), 5)
+        settle(primary())
+        assert max(pings.gaps().values()) < 3
+        # each of them hears the other one again: either can go
+        for _each in NODES:
+            old = primary()
+            settle(old)
+            run(old, "systemctl kill --signal=SIGKILL keepalived.service")
+            wait("the other one takes over", lambda old=old: is_primary(other_of(old)), 5)
+        settle(primary())
+        assert max(pings.gaps().values()) < 3
