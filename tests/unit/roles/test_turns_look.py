@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 
 ROOT = Path(__file__).parents[3]
 VIEWS = yaml.safe_load((ROOT / "tests/unit/plugins/plugin_utils/data/lab_views.yml").read_text())
@@ -94,3 +96,25 @@ def test_turn(tmp_path: Path, host: str, addresses: str, active: str, told: str)
 def test_network_files_that_change_are_a_reason(tmp_path: Path) -> None:
     said = look(tmp_path, "fw-1", "192.168.2.100/32", roles=("node_network",))
     assert "networkd configures eth0, eth1, eth2, mgmt0 anew: that would interrupt the primary" in said, said
+
+
+def test_no_play_before_the_turns_gives_firewalls_anything() -> None:
+    """In a lab of containers, too, whose nodes the lab has made itself."""
+    inventory = InventoryManager(DataLoader(), sources=[str(ROOT / "inventories/native/hosts.yml")])
+    firewalls = {"fw-1", "fw-2"}
+    hosts = {"site_firewalls": firewalls, "site_there": {*firewalls, "client", "server"}}
+    for group in ("site_guests", "site_hypervisors", "site_firewalls", "site_there", "pair_turn_first"):
+        inventory.add_group(group)
+        for host in hosts.get(group, ()):
+            inventory.add_host(host, group)
+    plays = [play for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text()) if "roles" in play]
+    network = [
+        {str(host) for host in inventory.list_hosts(play["hosts"])}
+        for play in plays
+        if play["roles"] == [{"role": "ftfw.pair.node_network"}]
+    ]
+    assert network == [{"client", "server"}, firewalls]
+    names = [play["name"] for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text())]
+    turns = names.index("Change the backups first")
+    before = [play for play in plays if names.index(play["name"]) < turns]
+    assert not any(firewalls & {str(host) for host in inventory.list_hosts(play["hosts"])} for play in before)
