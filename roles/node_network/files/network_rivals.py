@@ -255,6 +255,29 @@ def lost(cards: list[dict[str, Any]], connection: str, listing: str) -> str:
     return ""
 
 
+def cut(node: Node, cards: list[dict[str, Any]], connection: str, listing: str) -> str:
+    """About the address that the controller came to, if it goes at once with a network file of ours.
+
+    That is one of a card that the inventory has no more, or calls otherwise.
+    """
+    words, kept = connection.split(), {f"10-ftfw-{card['name']}.network" for card in cards}
+    old = [path for path in node.root.glob("etc/systemd/network/10-ftfw-*.network") if path.name not in kept]
+    for line in listing.splitlines() if len(words) == 4 else ():
+        _index, device, _family, address = [*line.split(), "", "", "", ""][:4]
+        mac = text(node.root / "sys/class/net" / device / "address").strip().lower()
+        goes_on = any(
+            card["name"] == device or (card.get("management") and (card.get("mac") or "").lower() == mac)
+            for card in cards
+        )
+        for path in old if address.split("/")[0] == words[2] and not goes_on else ():
+            if matches(text(path), device, mac):
+                return (
+                    f"Ansible has come to {words[2]} on {device}, which the inventory does not have: the "
+                    f"address would go with {node.shown(path)}; declare the interface, or come by another one"
+                )
+    return ""
+
+
 def main() -> None:
     given = json.loads(sys.argv[1])
     node = Node(Path(given.get("root", "/")), given["cards"])
@@ -266,9 +289,12 @@ def main() -> None:
             ["/usr/bin/env", "ip", "-oneline", "address", "show"], stdout=subprocess.PIPE, check=False
         )
         listing = done.stdout.decode(errors="replace")
-    print(
-        json.dumps({"rivals": list(dict.fromkeys(rivals)), "lost": lost(given["cards"], connection, listing)})
-    )
+    found = {
+        "rivals": list(dict.fromkeys(rivals)),
+        "lost": lost(given["cards"], connection, listing),
+        "cut": cut(node, given["cards"], connection, listing),
+    }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

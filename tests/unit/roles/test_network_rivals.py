@@ -43,7 +43,9 @@ def look(tmp_path: Path) -> Look:
         commands.mkdir()
         (commands / "nmcli").write_text(f"#!/bin/sh\nprintf '{managed}'\n")
         (commands / "ip").write_text(
-            "#!/bin/sh\necho '2: eno1    inet6 2001:db8::9/64 scope global eno1\\n'\n"
+            "#!/bin/sh\necho '2: eno1    inet6 2001:db8::9/64 scope global eno1\n"
+            "3: other0    inet 10.9.0.1/24 scope global other0\n"
+            "3: other0    inet6 2001:db8::3/64 scope global other0'\n"
         )
         for command in commands.iterdir():
             command.chmod(0o755)
@@ -228,6 +230,40 @@ def test_rivals(look: Look, files: dict[str, str], managed: str, starts: list[st
 def test_the_address_that_will_be_gone(look: Look, connection: str, told: str) -> None:
     found = look({}, connection=connection)["lost"]
     assert bool(found) == bool(told) and found.startswith(told)
+
+
+OLD = "10-ftfw-other0.network"
+
+
+@pytest.mark.parametrize(
+    ("name", "match", "connection", "refused"),
+    [
+        pytest.param(OLD, "Name=other0", "10.9.0.7 4000 10.9.0.1 22", True, id="a card that is no more"),
+        pytest.param(
+            "10-ftfw-mgmt0.network",
+            "MACAddress=02:00:00:00:00:03\nType=ether",
+            "2001:db8::7 4000 2001:db8::3 22",
+            True,
+            id="the management, by its MAC",
+        ),
+        pytest.param(OLD, "Name=other0", "10.9.0.7 4000 10.0.0.1 22", False, id="by another one"),
+        pytest.param(OLD, "Name=other0", "", False, id="not by ssh"),
+        pytest.param("20-own.network", "Name=other0", "10.9.0.7 4000 10.9.0.1 22", False, id="not ours"),
+        pytest.param(OLD, "Name=other9", "10.9.0.7 4000 10.9.0.1 22", False, id="of another card"),
+        pytest.param(
+            "10-ftfw-eno1.network", "Name=eno1", "10.0.0.7 4000 10.0.0.1 22", False, id="of a card that stays"
+        ),
+    ],
+)
+def test_the_way_in_does_not_go_with_an_old_file(
+    look: Look, name: str, match: str, connection: str, refused: bool
+) -> None:
+    """networkd takes the addresses of a card away when its file goes."""
+    content = f"[Match]\n{match}\n\n[Network]\nAddress=10.9.0.1/24\n"
+    found = look({f"{NETWORKS}/{name}": content}, connection=connection)["cut"]
+    assert bool(found) == refused
+    told = f"on other0, which the inventory does not have: the address would go with /{NETWORKS}/{name};"
+    assert told in found or not refused
 
 
 def test_each_way_out_is_a_way_out(look: Look, tmp_path: Path) -> None:
