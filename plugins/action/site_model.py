@@ -26,7 +26,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory import Inventory
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory_files import (
-    INVENTORY,
     Ignored,
     check_files,
     check_hosts,
@@ -37,7 +36,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory_files imp
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_kept import Kept, Tests, keep, kept_in
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import MODEL, read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, SiteError
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+    INVENTORY,
+    Problems,
+    SiteError,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import EXTRA
@@ -141,13 +144,14 @@ class ActionModule(ActionBase):
         sources = [str(source) for source in variables.get("ansible_inventory_sources") or ()]
         before = len(problems)
         paths = check_sources(sources, problems)
+        ignored = Ignored(tuple(constants.INVENTORY_IGNORE_EXTS), tuple(constants.INVENTORY_IGNORE_PATTERNS))
+        names = {*hostvars, *(variables.get("groups") or {})}
+        check_files(paths, Path(self._loader.get_basedir()), ignored, problems, names)
+        # a file that can't be read is why there are no hosts
         if not any(set(values) & set(MODEL) for values in hostvars.values()) and len(problems) == before:
             wrong = "no host says what the site is" if hostvars else "has no hosts"
             right = "name the inventory of a site: -i inventories/NAME"
             problems.add(INVENTORY, "path", ", ".join(sources) or None, wrong, right)
-        ignored = Ignored(tuple(constants.INVENTORY_IGNORE_EXTS), tuple(constants.INVENTORY_IGNORE_PATTERNS))
-        names = {*hostvars, *(variables.get("groups") or {})}
-        check_files(paths, Path(self._loader.get_basedir()), ignored, problems, names)
         read = {os.path.realpath(file) for path in paths for file in inventory_files(path, ignored)}
         first = {name: str(inventory.raw(name).get("inventory_file") or "") for name in hostvars}
         places = {name: os.path.realpath(path) if path else "" for name, path in first.items()}

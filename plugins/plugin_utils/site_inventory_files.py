@@ -13,10 +13,14 @@ from typing import Any
 
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import PrefixError, parse_prefix
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_file_nodes import check_groups_of, check_numbers
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+    INVENTORY,
+    Problems,
+    nearest,
+    shown,
+)
 
-INVENTORY = "inventory"
-"""The host named for what is wrong with the files themselves."""
 _YAML = (".yml", ".yaml", ".json")
 _VARIABLES = ("group_vars", "host_vars")
 # inventory/manager.py of ansible-core leaves these alone whatever is configured
@@ -73,8 +77,12 @@ def check_files(
         for name in _VARIABLES
         for path in _variable_files(folder / name, names)
     ]
-    for path in dict.fromkeys([*(one for one in inventories if one.suffix in _YAML), *variables]):
-        _check_file(path, problems)
+    written = [path for path in inventories if path.suffix in _YAML]
+    for path in dict.fromkeys([*written, *variables]):
+        for document in _check_file(path, problems):
+            if path in written:
+                check_groups_of(document, path, problems)
+            check_numbers(document, path, problems)
     for path in dict.fromkeys(inventories):
         if not path.suffix and _is_mapping(path):
             _check_file(path, problems)
@@ -110,16 +118,17 @@ def _variable_files(path: Path, names: Collection[str]) -> Iterator[Path]:
             yield child
 
 
-def _check_file(path: Path, problems: Problems) -> None:
+def _check_file(path: Path, problems: Problems) -> list[Any]:
+    """Read a file, and look for keys that stand twice; return its documents."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text in UTF-8"
         problems.add(INVENTORY, shown(path), "(file)", f"can't be read: {why}", "mend the file, or remove it")
-        return
+        return []
     if text.startswith(_VAULT) or (text.startswith("#!") and os.access(path, os.X_OK)):
         # a program may be called as it likes: its output is the inventory
-        return
+        return []
     try:
         documents = list(yaml.compose_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
@@ -127,9 +136,10 @@ def _check_file(path: Path, problems: Problems) -> None:
         place = f"{shown(path)} line {mark.line + 1}" if mark else shown(path)
         why = getattr(error, "problem", None) or "it has a syntax error"
         problems.add(INVENTORY, place, "(file)", f"is no sound YAML: {why}", "mend it there, or just before")
-        return
+        return []
     for document in documents:
         _check_keys(document, path, problems, set())
+    return documents
 
 
 def _check_keys(node: Any, path: Path, problems: Problems, seen: set[int]) -> None:
@@ -227,11 +237,3 @@ def check_variable_places(
                     f"there is no {what} of this name, so that nobody reads it",
                     nearest(name, known),
                 )
-
-
-def shown(path: Path) -> str:
-    """A path as somebody in this folder would write it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

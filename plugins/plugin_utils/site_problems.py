@@ -7,7 +7,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+INVENTORY = "inventory"
+"""The host named for what is wrong with the inventory's files themselves."""
 SITE = "all"
 """The host named for a site-wide variable: the inventory's group that holds it."""
 
@@ -23,6 +26,14 @@ def render(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return " ".join(str(value).split()) or repr(value)
+
+
+def shown(path: Path) -> str:
+    """A path as somebody in this folder would write it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

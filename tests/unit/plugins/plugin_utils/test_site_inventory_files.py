@@ -125,6 +125,66 @@ def test_a_key_that_stands_twice_is_told_with_both_lines(
     assert files_lines(site) == [f"inventory: site/{place} {expected}{TWICE}"]
 
 
+SKIPPED = "is no part of a group, so that Ansible skips it; did you mean"
+LIST_FOR_MAPPING = (
+    'is not a mapping, so that Ansible reads none of it; write each on a line of its own as "{}", '
+    "without a dash"
+)
+NAMES = LIST_FOR_MAPPING.format("NAME:")
+HOST = "YAML takes this host's name for no text; write it in quotes"
+OCTAL = "for it begins with 0; leave the 0 out, or write it in quotes where it is a name"
+ODD = {
+    "var": ("all: {hosts: {fw-1: }, var: {a: 1}}", f"1: var: {SKIPPED} vars?"),
+    "child": ("all: {child: {x: {}}}", f"1: child: {SKIPPED} children?"),
+    "in another group": ("all:\n children:\n  one:\n   host:\n    fw-1:", f"4: host: {SKIPPED} hosts?"),
+    "a list of hosts": ("all:\n hosts:\n  - fw-1", f"2: hosts: {NAMES}"),
+    "a list of groups": ("all:\n children: [x]", f"2: children: {NAMES}"),
+    "a text of variables": ("x: {vars: a=1}", f"1: vars: {LIST_FOR_MAPPING.format('NAME: VALUE')}"),
+    "a number for a host": ("all: {hosts: {1: }}", f"1: 1: {HOST}"),
+    "an address for variables": (
+        "all: {hosts: {a: 192.0.2.1, b: }}",
+        "1: a: is no mapping of variables, so that Ansible reads none of it; write {ansible_host: 192.0.2.1}",
+    ),
+    "a truth for a host": ("all: {hosts: {a: , yes: }}", f"1: yes: {HOST}"),
+    "base 8": (
+        "all:\n vars:\n  site_pairs: {a: {vrid: 030}}",
+        f"3: 030: YAML reads this as 24, {OCTAL}",
+    ),
+    "a card in base 8": (
+        "all: {hosts: {a: {node_interfaces: {010: {}}}}}",
+        f"1: 010: YAML reads this as 8, {OCTAL}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), ODD.values(), ids=ODD)
+def test_what_ansible_skips_and_yaml_reads_otherwise(site: Path, text: str, line: str) -> None:
+    write(site / "hosts.yml", text + "\n")
+    assert files_lines(site) == [f"inventory: site/hosts.yml line {line}"]
+
+
+def test_numbers_of_base_8_in_a_file_of_variables(site: Path) -> None:
+    text = "own_mode: 0644\nsite_services:\n  game: {tcp: [0100, 100, 0x10, '010', 0]}\n"
+    write(site / "host_vars" / "fw-1.yml", text)
+    assert files_lines(site) == [
+        f"inventory: site/host_vars/fw-1.yml line 3: 0100: YAML reads this as 64, {OCTAL}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plugin: ftfw.own\nhosts: [a]",
+        "all:\n  hosts:\n  vars: ~\n  children: {a: , b: {hosts: {c: }}}",
+        "- a",
+        "all:",
+    ],
+)
+def test_other_inventories_are_left_alone(site: Path, text: str) -> None:
+    write(site / "hosts.yml", text + "\n")
+    assert files_lines(site) == []
+
+
 def test_variables_beside_a_file_and_beside_the_playbooks_are_read_too(site: Path) -> None:
     write(site / "group_vars" / "all.yml", "a: 1\na: 2\n")
     write(site.parent / "books" / "host_vars" / "fw-1.yml", "b: 1\nb: 2\n")
