@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from ipaddress import ip_address
 from time import monotonic
 from typing import TypeVar
 
@@ -108,8 +109,10 @@ def probe_udp(check: Check) -> Seen:
 
 def probe_dns(check: Check) -> Seen:
     number = random.randrange(0x10000)  # noqa: S311 (tells answers apart, keeps nothing secret)
-    found = addresses(exchange(check, question(check.query, number)), number)
-    if check.answer and check.answer not in found:
+    answer = str(ip_address(check.answer)) if check.answer else ""
+    asked = question(check.query, number, ip_address(answer).version if answer else 4)
+    found = addresses(exchange(check, asked), number)
+    if answer and answer not in found:
         raise ServiceError(f"{check.query} is {', '.join(found) or 'nowhere'}, not {check.answer}")
     return Seen(ACCEPT, ", ".join(found))
 

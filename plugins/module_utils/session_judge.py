@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from ansible_collections.ftfw.pair.plugins.module_utils.probe_rows import Row, compare
 
 SURVIVES, DIES, UNKNOWN = "survives", "dies", "no takeover seen"
-NO_MAC = "00:00:00:00:00:00"
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,6 @@ def judge(beats: Sequence[Beat], takeover: float, window: float) -> Verdict:
         resumed_after=None if resumed is None else resumed - takeover,
         gap=max(gaps, default=None),
     )
-
-
-def link_address(arp: str, address: str) -> str | None:
-    """Return the link address of an IPv4 neighbour in /proc/net/arp, None as long as it has none."""
-    for line in arp.splitlines()[1:]:
-        fields = line.split()
-        if fields[0] == address:
-            return None if fields[3] == NO_MAC else fields[3]
-    return None
 
 
 def takeovers(seen: Sequence[tuple[float, str]]) -> list[Takeover]:

@@ -68,7 +68,7 @@ options:
         type: str
         default: ""
       answer:
-        description: An address that should be in the answer.
+        description: An address that should be in the answer. An IPv6 one is asked for by AAAA, others by A.
         type: str
       certificate:
         description: The certificate that the server of V(https) has to show, or that of its issuer, in PEM.

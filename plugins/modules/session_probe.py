@@ -40,8 +40,12 @@ options:
     type: str
     default: failover
   gateway:
-    description: The IPv4 address of the gateway that the sessions go through. Needed with O(state=started).
-    type: str
+    description:
+      - The address of the gateway that the sessions go through. Needed with O(state=started).
+      - With sessions of both families a list of two, an IPv4 address and an IPv6 one. Each session is judged
+        by the takeover of its own family's gateway.
+    type: list
+    elements: str
   flows:
     description: The sessions. Needed with O(state=started).
     type: list
@@ -147,7 +151,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: A row for the number of takeovers, for each session, and for what each did at its end.
+  description: A row for the number of takeovers of each gateway, for each session, and for what each did at
+    its end.
   returned: when O(state=collected)
   type: list
   elements: dict
@@ -166,11 +171,11 @@ flows:
   elements: dict
   sample: [{name: web, survived: true, resumed_after: 0.41, gap: 1.6, exchanges: 120, error: ""}]
 takeovers:
-  description: The gateway's link addresses before and after each takeover.
+  description: Each gateway's link addresses before and after each takeover.
   returned: when O(state=collected)
   type: list
   elements: dict
-  sample: [{before: "12:34:56:78:9a:11", after: "12:34:56:78:9a:12"}]
+  sample: [{gateway: 192.168.2.100, before: "12:34:56:78:9a:11", after: "12:34:56:78:9a:12"}]
 """
 
 import socket
@@ -206,7 +211,7 @@ def argument_spec() -> dict[str, Any]:
     return {
         "state": {"type": "str", "choices": ["started", "collected", "stopped"], "default": "started"},
         "name": {"type": "str", "default": "failover"},
-        "gateway": {"type": "str"},
+        "gateway": {"type": "list", "elements": "str"},
         "flows": {
             "type": "list",
             "elements": "dict",

@@ -196,7 +196,13 @@ ansible_facts:
           description: What servers on the hypervisor's first grounded bridge need to know.
           returned: on hypervisors with a grounded bridge that is not for management
           type: dict
-          sample: {address: 192.168.0.3, interface: br0, prefix: 192.168.0.0/24, leases: [], names: []}
+          sample:
+            address: 192.168.0.3
+            more_addresses: ["2001:db8::3"]
+            interface: br0
+            prefix: 192.168.0.0/24
+            leases: []
+            names: []
         verify:
           description: Where probes go, and the pair that they watch.
           returned: when the site has a pair
@@ -204,6 +210,17 @@ ansible_facts:
           sample:
             client: {host: client, address: 192.168.2.3}
             server: {host: omarine, address: 192.168.0.3}
+            families:
+              - family: 4
+                name: ""
+                client: 192.168.2.3
+                server: 192.168.0.3
+                inside: 192.168.2.100
+                outside: 192.168.0.100
+            left_out:
+              - family: 6
+                wanted: false
+                reason: the pair has no virtual address of IPv6 on network inside
             pair:
               name: ftfw
               nodes: [fw-1, fw-2]

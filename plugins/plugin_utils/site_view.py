@@ -22,6 +22,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
     of_family,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_firewall import View, firewall_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_verify import verify_ends
 
 
 def host_view(site: Site, name: str) -> View:
@@ -170,12 +171,14 @@ def _lab_services(site: Site, host: Host) -> View | None:
         for address in of_family(interface.addresses, 4)[:1]
     ]
     names = [
-        {"name": other.name, "address": str(other_bridge.addresses[0].ip)}
+        {"name": other.name, "address": str(address.ip)}
         for other, other_bridge in site.bridges()
-        if other_bridge.network == bridge.network and other_bridge.addresses
+        if other_bridge.network == bridge.network
+        for address in other_bridge.addresses
     ]
     return {
         "address": str(bridge.addresses[0].ip),
+        "more_addresses": [str(address.ip) for address in bridge.addresses[1:]],
         "interface": bridge.name,
         "prefix": str(bridge.addresses[0].network),
         "leases": leases,
@@ -184,18 +187,11 @@ def _lab_services(site: Site, host: Host) -> View | None:
 
 
 def _verify(site: Site) -> View:
-    """Probes go where the first policy entry lets something in, and watch the first pair."""
+    """Where probes go, and the first pair, which they watch."""
     pair = site.pairs[0]
-    client = server = None
-    way = next(iter(site.ways_let_in()), None)
-    if way is not None:
-        source, destination = way
-        client = _endpoint(site, source)
-        server = _grounded(site, destination) or _endpoint(site, destination)
     guests = ((node, site.hosts[node].guest) for node in pair.nodes)
     return {
-        "client": client,
-        "server": server,
+        **verify_ends(site, pair),
         "pair": {
             "name": pair.name,
             "nodes": list(pair.nodes),
@@ -242,17 +238,3 @@ def _probes(site: Site) -> View | None:
         "open": opening,
         "close": closing,
     }
-
-
-def _endpoint(site: Site, network: str) -> View | None:
-    for host, interface in site.interfaces():
-        if site.pair_of(host.name) is None and interface.network == network and interface.addresses:
-            return {"host": host.name, "address": str(interface.addresses[0])}
-    return None
-
-
-def _grounded(site: Site, network: str) -> View | None:
-    for host, bridge in site.bridges():
-        if bridge.network == network and bridge.addresses:
-            return {"host": host.name, "address": str(bridge.addresses[0].ip)}
-    return None

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Web and FTP server for the probes' tests: `probe_server.py ADDRESS`, says `ready` when it listens."""
+"""Web and FTP server for the probes' tests: `probe_server.py ADDRESS…`, says `ready` when it listens."""
 
 from __future__ import annotations
 
 import hashlib
+import socket
 import socketserver
 import sys
 import threading
@@ -38,16 +39,20 @@ class Web(BaseHTTPRequestHandler):
 
 
 class Ftp(socketserver.StreamRequestHandler):
-    """As much of RFC 959 as an anonymous download in passive mode takes."""
+    """As much of RFC 959 and 2428 as an anonymous download in passive mode takes."""
 
     def handle(self) -> None:
         self.say("220 ready")
         for line in self.rfile:
             command = line.decode().split()[0].upper()
             if command == "PASV":
-                data = socketserver.TCPServer((ADDRESS, 0), socketserver.BaseRequestHandler)
+                own = self.connection.getsockname()[0]
+                data = socketserver.TCPServer((own, 0), socketserver.BaseRequestHandler)
                 port = data.server_address[1]
-                self.say(f"227 ({ADDRESS.replace('.', ',')},{port // 256},{port % 256})")
+                self.say(f"227 ({own.replace('.', ',')},{port // 256},{port % 256})")
+            elif command == "EPSV":
+                data = FtpServer6((self.connection.getsockname()[0], 0), socketserver.BaseRequestHandler)
+                self.say(f"229 (|||{data.server_address[1]}|)")
             elif command == "RETR":
                 self.say("150 it comes")
                 connection, _address = data.socket.accept()
@@ -70,9 +75,20 @@ class FtpServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+class FtpServer6(FtpServer):
+    address_family = socket.AF_INET6
+
+
+class WebServer6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 if __name__ == "__main__":
-    ADDRESS = sys.argv[1]
-    web, ftp = ThreadingHTTPServer((ADDRESS, 80), Web), FtpServer((ADDRESS, 21), Ftp)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
+    servers: list[socketserver.BaseServer] = []
+    for address in sys.argv[1:]:
+        six = ":" in address
+        servers.append((WebServer6 if six else ThreadingHTTPServer)((address, 80), Web))
+        servers.append((FtpServer6 if six else FtpServer)((address, 21), Ftp))
+    for server in servers:
+        threading.Thread(target=server.serve_forever).start()
     print("ready", flush=True)
-    ftp.serve_forever()

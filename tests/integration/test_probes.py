@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
+CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::2"
+BOTH = pytest.mark.parametrize("server", [SERVER, SERVER6], ids=["IPv4", "IPv6"])
 BEFORE, AFTER = "02:00:00:00:00:11", "02:00:00:00:00:12"
 HELPER = Path(__file__).parent / "probe_server.py"
 LOADED = importlib.util.spec_from_file_location("probe_server", HELPER)
@@ -64,11 +66,13 @@ def wire(module: Run, tmp_path: Path) -> Iterator[Wire]:
         wire = Wire(names[0], names[1], module, tmp_path / "probes")
         link = ["ip", "link", "add", "eth0", "netns", names[0], "type", "veth", "peer", "eth0"]
         subprocess.run([*link, "address", BEFORE, "netns", names[1]], check=True)
-        for side, address in (("client", CLIENT), ("server", SERVER)):
+        for side, address, six in (("client", CLIENT, CLIENT6), ("server", SERVER, SERVER6)):
             wire.command(side, "ip", "address", "add", f"{address}/24", "dev", "eth0")
+            wire.command(side, "ip", "address", "add", f"{six}/64", "dev", "eth0", "nodad")
             wire.command(side, "ip", "link", "set", "lo", "up")
             wire.command(side, "ip", "link", "set", "eth0", "up")
-        wire.command("server", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_notify")
+        for switch in ("ipv4/conf/eth0/arp_notify", "ipv6/conf/eth0/ndisc_notify"):
+            wire.command("server", "sh", "-c", f"echo 1 >/proc/sys/net/{switch}")
         yield wire
     finally:
         for name in names:
@@ -78,7 +82,7 @@ def wire(module: Run, tmp_path: Path) -> Iterator[Wire]:
 @pytest.fixture
 def served(wire: Wire) -> Iterator[Wire]:
     """The wire with a web and an FTP server on it."""
-    command = ["ip", "netns", "exec", wire.names["server"], sys.executable, str(HELPER), SERVER]
+    command = ["ip", "netns", "exec", wire.names["server"], sys.executable, str(HELPER), SERVER, SERVER6]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -120,13 +124,19 @@ def filter_packets(wire: Wire, verdict: str, ports: str) -> None:
     ],
 )
 def test_service_check(served: Wire, check: dict[str, Any], seen: str, detail: str) -> None:
-    assert served.check({"name": "it", **check}) == {"it": (seen, detail)}
+    targets = {"IPv4": SERVER, "IPv6": SERVER6}
+    rows = served.check(*({"name": name, "target": target, **check} for name, target in targets.items()))
+    assert rows == {"IPv4": (seen, detail), "IPv6": (seen, detail)}
 
 
+@BOTH
 @pytest.mark.parametrize("verdict", ["drop", "reject"])
-def test_filtered_services(wire: Wire, verdict: str) -> None:
+def test_filtered_services(wire: Wire, verdict: str, server: str) -> None:
     filter_packets(wire, verdict, "{ 25, 123 }")
-    seen = wire.check({"name": "t", "kind": "tcp", "port": 25}, {"name": "u", "kind": "udp", "port": 123})
+    seen = wire.check(
+        {"name": "t", "kind": "tcp", "port": 25, "target": server},
+        {"name": "u", "kind": "udp", "port": 123, "target": server},
+    )
     assert {name: outcome for name, (outcome, _detail) in seen.items()} == {"t": verdict, "u": verdict}
 
 
@@ -136,16 +146,21 @@ def test_a_check_needs_its_port(wire: Wire) -> None:
     assert "port" in answer["msg"]
 
 
-def test_listener(wire: Wire) -> None:
+@BOTH
+def test_listener(wire: Wire, server: str) -> None:
     options = {
         "listeners": [
-            {"protocol": "tcp", "address": SERVER, "port": 25},
-            {"protocol": "udp", "address": SERVER, "port": 123},
+            {"protocol": "tcp", "address": server, "port": 25},
+            {"protocol": "udp", "address": server, "port": 123},
         ],
         "directory": str(wire.directory),
         "lifetime": 30,
     }
-    probes = ({"name": "t", "kind": "tcp", "port": 25}, {"name": "u", "kind": "udp", "port": 123})
+    probes = (
+        {"name": "t", "kind": "tcp", "port": 25, "target": server},
+        {"name": "u", "kind": "udp", "port": 123, "target": server},
+    )
+    client = CLIENT if server == SERVER else CLIENT6
 
     planned = wire("server", "service_listener", **options, _ansible_check_mode=True)
     assert planned["changed"]
@@ -160,7 +175,7 @@ def test_listener(wire: Wire) -> None:
     }
 
     stopped = wire("server", "service_listener", state="stopped", **options)
-    assert stopped["listeners"] == [{"arrivals": 0, "peers": []}, {"arrivals": 1, "peers": [CLIENT]}]
+    assert stopped["listeners"] == [{"arrivals": 0, "peers": []}, {"arrivals": 1, "peers": [client]}]
     assert [row["ok"] for row in stopped["checks"]] == [True, False]
     again = wire("server", "service_listener", state="stopped", **options)
     assert (again["changed"], "checks" in again) == (False, False)
@@ -180,7 +195,7 @@ def test_listener_ends_by_itself(wire: Wire) -> None:
     assert list(wire.directory.iterdir()) == []
 
 
-FLOWS = [
+FLOWS: list[dict[str, Any]] = [
     {"name": "web", "kind": "http", "target": SERVER, "path": "/echo", "interval": 0.1},
     {
         "name": "download",
@@ -200,12 +215,20 @@ FLOWS = [
 ]
 
 
+DUAL = [
+    {**flow, "target": target, "name": flow["name"] + name}
+    for target, name in ((SERVER, ""), (SERVER6, " (IPv6)"))
+    for flow in FLOWS
+]
+
+
 def seen_rows(answer: dict[str, Any]) -> dict[str, tuple[str, bool]]:
     return {row["name"]: (row["seen"], row["ok"]) for row in answer["checks"]}
 
 
 def begin(wire: Wire, **arguments: Any) -> None:
-    started = wire.sessions("started", gateway=SERVER, flows=FLOWS, lifetime=40, **arguments)
+    options = {"gateway": [SERVER, SERVER6], "flows": DUAL, **arguments}
+    started = wire.sessions("started", lifetime=40, **options)
     assert started["changed"]
     # the kernel takes no second answer for a neighbour within a second (locktime in arp(7))
     time.sleep(1.2)
@@ -217,34 +240,58 @@ def test_sessions_that_survive(served: Wire) -> None:
     collected = served.sessions("collected", window=5)
     assert seen_rows(collected) == {
         "failover: takeovers that the client has seen": ("1", True),
+        "failover: takeovers that the client has seen (IPv6)": ("1", True),
         "failover: web": ("survives", True),
         "failover: download": ("survives", True),
         "failover: ftp": ("survives", True),
+        "failover: web (IPv6)": ("survives", True),
+        "failover: download (IPv6)": ("survives", True),
+        "failover: ftp (IPv6)": ("survives", True),
         "failover: web: still works at the end": ("yes", True),
         "failover: download: complete, with the right checksum": ("yes", True),
         "failover: ftp: a new data transfer on it": ("yes", True),
+        "failover: web (IPv6): still works at the end": ("yes", True),
+        "failover: download (IPv6): complete, with the right checksum": ("yes", True),
+        "failover: ftp (IPv6): a new data transfer on it": ("yes", True),
     }
     assert collected["ok"]
-    assert collected["takeovers"] == [{"before": BEFORE, "after": AFTER}]
+    assert collected["takeovers"] == [
+        {"gateway": gateway, "before": BEFORE, "after": AFTER} for gateway in (SERVER, SERVER6)
+    ]
 
 
-@pytest.mark.parametrize("expected", ["dies", "survives"])
-def test_sessions_that_die(served: Wire, expected: str) -> None:
+@BOTH
+def test_sessions_of_one_family(served: Wire, server: str) -> None:
+    begin(served, gateway=server, flows=[flow for flow in DUAL if flow["target"] == server][:1])
+    served.take_over()
+    collected = served.sessions("collected", window=5)
+    assert collected["ok"]
+    assert len(collected["checks"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("table", "expected", "survivors", "ok"),
+    [
+        pytest.param("inet", "dies", [False] * 6, True, id="both, as they should"),
+        pytest.param("inet", "survives", [False] * 6, False, id="both"),
+        pytest.param("ip6", "survives", [True] * 3 + [False] * 3, False, id="IPv6 alone"),
+    ],
+)
+def test_sessions_that_die(served: Wire, table: str, expected: str, survivors: list[bool], ok: bool) -> None:
     begin(served)
-    served.command(
-        "server", "nft", "table ip t { chain c { type filter hook input priority 0; policy drop; }; }"
-    )
+    chain = "type filter hook input priority 0; meta l4proto tcp drop;"
+    served.command("server", "nft", f"table {table} t {{ chain c {{ {chain} }}; }}")
     served.take_over()
     collected = served.sessions("collected", window=2, expected=expected, finish_timeout=1)
-    assert [flow["survived"] for flow in collected["flows"]] == [False, False, False]
-    assert collected["ok"] == (expected == "dies")
+    assert [flow["survived"] for flow in collected["flows"]] == survivors
+    assert collected["ok"] == ok
 
 
 def test_a_control_that_survives_is_not_ok(served: Wire) -> None:
     begin(served)
     served.take_over()
     collected = served.sessions("collected", window=2, expected="dies")
-    assert [flow["survived"] for flow in collected["flows"]] == [True, True, True]
+    assert [flow["survived"] for flow in collected["flows"]] == [True] * 6
     assert not collected["ok"]
 
 
@@ -263,3 +310,8 @@ def test_sessions_that_cannot_be_opened(wire: Wire) -> None:
 def test_collecting_what_was_never_started(wire: Wire) -> None:
     answer = wire.sessions("collected")
     assert answer["msg"].endswith("it was never started, or its lifetime is over")
+
+
+def test_a_session_needs_a_gateway_of_its_family(served: Wire) -> None:
+    answer = served.sessions("started", gateway=SERVER, flows=DUAL)
+    assert answer["msg"].endswith(f"web (IPv6): no gateway of the family of {SERVER6}")

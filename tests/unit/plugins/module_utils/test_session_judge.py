@@ -10,15 +10,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.session_judge import (
     Verdict,
     flow_row,
     judge,
-    link_address,
     takeovers,
 )
-
-ARP = """\
-IP address       HW type     Flags       HW address            Mask     Device
-192.168.2.1      0x1         0x0         00:00:00:00:00:00     *        eth0
-192.168.2.100    0x1         0x2         12:34:56:78:9a:11     *        eth0
-"""
 
 
 @pytest.mark.parametrize(
@@ -37,15 +30,6 @@ IP address       HW type     Flags       HW address            Mask     Device
 )
 def test_judge(beats: list[tuple[float, float]], expected: Verdict) -> None:
     assert judge([Beat(*beat) for beat in beats], takeover=100, window=10) == expected
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [("192.168.2.100", "12:34:56:78:9a:11"), ("192.168.2.1", None), ("192.168.2.10", None)],
-    ids=["known", "being asked for", "unknown"],
-)
-def test_link_address(address: str, expected: str | None) -> None:
-    assert link_address(ARP, address) == expected
 
 
 @pytest.mark.parametrize(
