@@ -42,6 +42,9 @@ except ImportError:
 VLAN_PVID = 1 << 1
 VLAN_UNTAGGED = 1 << 2
 
+# linux/if_addr.h
+IFA_F_NODAD = 0x02
+
 # linux/if_tun.h, as IFLA_TUN_TYPE tells it
 TYPE_TAP = 2
 
@@ -205,6 +208,9 @@ class Kernel:
         options: dict[str, Any] = {"address": str(parsed.ip), "prefixlen": parsed.network.prefixlen}
         if parsed.version == 4 and parsed.network.prefixlen < 31:
             options["broadcast"] = str(parsed.network.broadcast_address)
+        if parsed.version == 6:
+            # on a bridge without a carrier it would stay tentative
+            options["flags"] = IFA_F_NODAD
         self._ip.addr("add", index=self._index(name), **options)
 
     def _remove_address(self, change: RemoveAddress) -> None:

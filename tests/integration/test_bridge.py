@@ -46,6 +46,8 @@ def test_a_bridge_is_made_kept_changed_and_removed(bridges, links, ports):
     assert bridge["mtu"] == 1400
     assert "UP" in bridge["flags"]
     assert addresses(bridge) == ["192.168.0.3/24", "fd00::3/64"]
+    # its port has no carrier
+    assert not [a for a in bridge["addr_info"] if a["local"] == "fd00::3" and a.get("tentative")]
     data = bridge["linkinfo"]["info_data"]
     assert (data["stp_state"], data["forward_delay"], data["ageing_time"]) == (0, 0, 10000)
     assert data["mcast_snooping"] == 0
