@@ -19,7 +19,7 @@ MARK = "@@ "
 ADDRESS = re.compile(r"\sinet6? ([0-9a-f:.]+)[/ ]")
 
 SECTIONS = {
-    "addresses": "ip -oneline address show",
+    "addresses": "ip -color=never -oneline address show",
     "units": "systemctl is-active keepalived.service conntrackd.service pair-state.service",
     "transitions": "cat /run/pair-state/state.json",
     "kernel": "cat /proc/sys/net/netfilter/nf_conntrack_count",
