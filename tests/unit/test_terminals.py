@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a raw command prints may go to a terminal, for ssh asks for one: ip of Debian 13 colours it, ls makes columns."""
+"""Raw commands may print to a terminal, for ssh asks for one: Debian 13's ip colours it, ls makes columns."""
 
 from __future__ import annotations
 
