@@ -44,7 +44,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import EXTRA
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view, host_views
 
 _SHOWN = 20
 _FILE = "site_model_warnings"
@@ -95,7 +95,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the inventory has {len(error.problems)} error(s):\n{error}") from None
         if arguments["check_only"]:
             if not (kept and view):
-                views = {name: host_view(site, name) for name in played if name in site.hosts}
+                views = host_views(site, [name for name in played if name in site.hosts])
                 kept = keep(constants.DEFAULT_LOCAL_TMP, site, tests, views)
             return {**result, "checked": str(kept.folder)}
         if host not in site.hosts:

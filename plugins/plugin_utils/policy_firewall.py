@@ -82,7 +82,8 @@ class Firewall:
 
     def without(self, family: int) -> list[str]:
         """Data interfaces whose network has no prefix of this family."""
-        return [n for n in self.data if n in self.lacking(family)]
+        lacking = self.lacking(family)
+        return [name for name in self.data if name in lacking]
 
     def lacking(self, family: int) -> list[str]:
         """Interfaces whose network has no prefix of this family."""
@@ -90,8 +91,8 @@ class Firewall:
         return [i.name for i in self.host.interfaces if i.name not in with_it]
 
     def with_family(self, family: int) -> list[str]:
-        networks = self.site.networks.values()
-        return self.on(network.name for network in networks if network.prefixes_of_family(family))
+        networks = self.site.networks
+        return [i.name for i in self.host.interfaces if networks[i.network].prefixes_of_family(family)]
 
     @cached_property
     def neighbourly(self) -> list[str]:
@@ -107,12 +108,8 @@ class Firewall:
     def ways(self) -> dict[Way, list[PolicyEntry]]:
         """The networks that this pair stands between, each with its entries, in order."""
         routed = {router.network for router in self.pair.routers}
-        found: dict[Way, list[PolicyEntry]] = {}
-        for entry in self.site.policy:
-            for way in entry.ways():
-                if routed.issuperset(way):
-                    found.setdefault(way, []).append(entry)
-        return found
+        ways = self.site.index.entries_of
+        return {way: entries for way, entries in ways.items() if routed.issuperset(way)}
 
     @cached_property
     def entries(self) -> list[PolicyEntry]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_prefixes import check_prefixes
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_prefixes import are_apart, check_prefixes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
     SITE,
     Cause,
@@ -186,12 +186,14 @@ def check_on_link(
 
 
 def _check_networks(site: Site, problems: Problems) -> None:
+    # to hold each against all the others takes the square, for nothing where they are apart
+    apart = are_apart(prefix for network in site.networks.values() for prefix in network.prefixes)
     seen: list[tuple[str, Prefix]] = []
     for network in site.networks.values():
         if check_prefixes(network, problems):
             continue
         for prefix in network.prefixes:
-            for name, other in seen:
+            for name, other in () if apart else seen:
                 if prefix.version == other.version and prefix.overlaps(other):
                     own = name == network.name
                     whose = "the same network" if own else f"network {name}"
@@ -210,7 +212,7 @@ def _check_bridge(site: Site, host: Host, bridge: Bridge, problems: Problems) ->
     network = known_network(site, host.name, f"{key}.network", bridge.network, problems)
     if network is None:
         return
-    sync = site.sync_networks().get(network.name)
+    sync = site.sync_networks.get(network.name)
     if sync and bridge.addresses:
         problems.add(
             host.name,
@@ -246,9 +248,9 @@ def _check_guest(site: Site, host: Host, problems: Problems) -> None:
     if host.name in site.hosts and not host.interfaces and not problems.about(host.name, "node_interfaces"):
         wrong = "a guest without an interface"
         problems.add(host.name, "node_interfaces", None, wrong, "declare its interfaces", hole=True)
-    hypervisors = [name for name, other in site.hosts.items() if other.bridges and name != host.name]
     name = host.guest.hypervisor
-    if name not in hypervisors:
+    if name == host.name or name not in site.hosts or not site.hosts[name].bridges:
+        hypervisors = [name for name, other in site.hosts.items() if other.bridges and name != host.name]
         wrong = "has no hypervisor_bridges" if name in site.hosts else "is not in the inventory"
         problems.add(host.name, "guest.hypervisor", name, wrong, nearest(name, hypervisors))
         return

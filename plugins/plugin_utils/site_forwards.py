@@ -4,13 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import covers, meet
+from ansible_collections.ftfw.pair.plugins.plugin_utils.address_ranges import Range, covers, meet
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import SITE, Problems
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Address, PortForward, Service, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import (
+    FAMILIES,
+    Address,
+    PortForward,
+    Service,
+    Site,
+)
 
 
 class TakenPorts:
@@ -44,6 +53,31 @@ def _share(one: PortForward, other: PortForward, family: int) -> bool:
     return meet(one.sources.of_family(family), other.sources.of_family(family))
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Addresses as numbers in order, by family: each list of a long policy is held against them."""
+
+    ordered: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def of(cls, addresses: Iterable[Address]) -> Numbers:
+        every = list(addresses)
+        return cls({f: sorted(int(one) for one in every if one.version == f) for f in FAMILIES})
+
+    def _within(self, family: int, one: Range) -> int:
+        """How many of them a range has."""
+        ordered = self.ordered[family]
+        return bisect_right(ordered, one[1]) - bisect_left(ordered, one[0])
+
+    def are_some_of(self, addresses: Addresses) -> bool:
+        return any(self._within(f, one) for f in FAMILIES for one in addresses.of_family(f))
+
+    def are_all_of(self, addresses: Addresses) -> bool:
+        """Whether a list has some of them and no others."""
+        ranges = [(f, one) for f in FAMILIES for one in addresses.of_family(f)]
+        return bool(ranges) and all(self._within(f, one) == one[1] - one[0] + 1 for f, one in ranges)
+
+
 def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:
     """Those whom a port forward is for need an address of its family; with `hairpin` neighbours, too."""
     address, target = site.forward_address(forward), site.forward_target(forward)
@@ -72,9 +106,9 @@ def warn_of_virtual(site: Site, warnings: Problems) -> None:
                 "has no address, so that nothing is forwarded",
                 "add one, or leave the port forward out",
             )
-    own = site.virtual_and_firewall_addresses()
+    own = Numbers.of(site.virtual_and_firewall_addresses)
     for entry in site.policy:
-        if entry.sources is not None and _only(entry.sources, own):
+        if entry.sources is not None and own.are_all_of(entry.sources):
             warnings.add(
                 SITE,
                 f"{entry.place}.sources",
@@ -82,11 +116,12 @@ def warn_of_virtual(site: Site, warnings: Problems) -> None:
                 "the firewalls' own addresses, which nothing is forwarded from",
                 "name whoever begins the flows",
             )
-        if entry.destinations is not None and _only(entry.destinations, own) and not _leads(site, entry):
+        to = entry.destinations
+        if to is not None and own.are_all_of(to) and not _leads(site, entry):
             warnings.add(
                 SITE,
                 f"{entry.place}.destinations",
-                entry.destinations.label,
+                to.label,
                 f"the firewalls' own addresses, and no port forward leads from them to "
                 f"{', '.join(entry.to_networks)}, so that the entry matches nothing",
                 "name whoever it is about, or declare the port forward",
@@ -95,13 +130,17 @@ def warn_of_virtual(site: Site, warnings: Problems) -> None:
 
 def warn_of_ways(site: Site, warnings: Problems) -> None:
     """Tell of lists that the firewalls have no way to: on none of the networks, and behind none of them."""
-    own = site.virtual_and_firewall_addresses()
+    # what is the pairs' own is told elsewhere
+    own = Numbers.of(site.virtual_and_firewall_addresses)
+    reach = functools.cache(lambda name: _reach(site, name))
     for entry in (entry for entry in site.policy if entry.accepts):
         for key, of, names in (
             ("sources", entry.sources, entry.from_networks),
             ("destinations", entry.destinations, entry.to_networks),
         ):
-            if of is not None and of.families() and not any(_reaches(site, name, of, own) for name in names):
+            if of is None or not of.families() or own.are_some_of(of):
+                continue
+            if not any(_reaches(*reach(name), of) for name in names):
                 warnings.add(
                     SITE,
                     f"{entry.place}.{key}",
@@ -112,26 +151,19 @@ def warn_of_ways(site: Site, warnings: Problems) -> None:
                 )
 
 
-def _reaches(site: Site, network: str, addresses: Addresses, own: Iterable[Address]) -> bool:
-    """Whether some of a list is on a network or behind it; what is the pairs' own is told elsewhere."""
-    prefixes = list(site.networks[network].prefixes)
-    nodes = [site.hosts[name] for pair in site.pairs if pair.routers_on(network) for name in pair.nodes]
+def _reach(site: Site, network: str) -> tuple[set[int], Sequence[tuple[int, Range]]]:
+    """The families in which the firewalls have a gateway on a network, and what is on it, with its family."""
+    nodes = [site.hosts[name] for pair in site.index.pairs_on.get(network, ()) for name in pair.nodes]
     interfaces = [found for node in nodes if (found := node.interface_on(network)) is not None]
-    families = {one.version for interface in interfaces for one in gateways(site, interface)}
-    on_link = [(int(one[0]), int(one[-1]), one.version) for one in prefixes]
-    on_link += [(int(one), int(one), one.version) for one in own]
+    families: set[int] = {one.version for interface in interfaces for one in gateways(site, interface)}
+    prefixes = site.networks[network].prefixes
+    return families, [(one.version, (int(one[0]), int(one[-1]))) for one in prefixes]
+
+
+def _reaches(families: set[int], on_link: Sequence[tuple[int, Range]], addresses: Addresses) -> bool:
+    """Whether some of a list is on a network or behind it."""
     return bool(families.intersection(addresses.families())) or any(
-        meet(addresses.of_family(family), [(first, last)]) for first, last, family in on_link
-    )
-
-
-def _only(addresses: Addresses, own: Iterable[Address]) -> bool:
-    """Whether a list has some of these addresses and no others."""
-    numbers = {family: {int(one) for one in own if one.version == family} for family in (4, 6)}
-    ranges = [(family, one) for family in addresses.families() for one in addresses.of_family(family)]
-    return bool(ranges) and all(
-        last - first < len(numbers[family]) and numbers[family].issuperset(range(first, last + 1))
-        for family, (first, last) in ranges
+        meet(addresses.of_family(family), [one]) for family, one in on_link
     )
 
 

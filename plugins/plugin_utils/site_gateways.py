@@ -24,8 +24,9 @@ def gateways(site: Site, interface: Interface) -> tuple[Address, ...]:
     """The default routes of an interface, one of each family at most."""
     if not interface.gateway_virtual:
         return interface.gateways
-    pairs = (pair.virtual_addresses(interface.network) for pair in site.pairs)
-    virtual = next((found for found in pairs if found), ())
+    pairs = site.index.pairs_on.get(interface.network, ())
+    found_at = (pair.virtual_addresses(interface.network) for pair in pairs)
+    virtual = next((found for found in found_at if found), ())
     families = dict.fromkeys(address.version for address in interface.addresses)
     return tuple(found[0] for family in families if (found := of_family(virtual, family)))
 
@@ -36,7 +37,7 @@ def check_gateways(site: Site, problems: Problems, warnings: Problems) -> None:
         network = site.networks.get(interface.network)
         if network is not None and (interface.gateway_virtual or interface.gateways):
             _check_gateway(site, host, interface, network, problems, warnings)
-    unrouted = {*site.sync_networks(), *(name for name, one in site.networks.items() if one.management)}
+    unrouted = {*site.sync_networks, *(name for name, one in site.networks.items() if one.management)}
     for host in site.hosts.values():
         _check_single(site, host, unrouted, problems)
     if len(problems) == before:
@@ -56,7 +57,7 @@ def _check_gateway(
     shown = "virtual" if interface.gateway_virtual else ", ".join(map(str, interface.gateways))
     if network.management:
         problems.add(host.name, key, shown, "a management network is not routed", "leave the gateway out")
-    elif network.name in site.sync_networks():
+    elif network.name in site.sync_networks:
         problems.add(
             host.name, key, shown, "a network for replication is not routed", "leave the gateway out"
         )
@@ -68,7 +69,7 @@ def _check_gateway(
 
 
 def _check_virtual(site: Site, host: Host, key: str, network: Network, problems: Problems) -> None:
-    pairs = [pair for pair in site.pairs if pair.routers_on(network.name)]
+    pairs = site.index.pairs_on.get(network.name, [])
     if not pairs:
         wrong, right = (
             f"no pair has a virtual router on network {network.name}",
@@ -119,18 +120,16 @@ def _check_router(
 def _warn_of_node(
     site: Site, host: Host, key: str, network: Network, gateway: Address, warnings: Problems
 ) -> None:
-    for pair in site.pairs:
-        nodes = [site.hosts[name] for name in pair.nodes if name in site.hosts and name != host.name]
-        for node in nodes:
-            own = node.interface_on(network.name)
-            if own is not None and gateway in own.addresses:
-                warnings.add(
-                    host.name,
-                    key,
-                    gateway,
-                    f"is {node.name}'s own address, so that nothing leads anywhere once that node has failed",
-                    "write virtual" if pair.routers_on(network.name) else "name a virtual address",
-                )
+    for node, own in site.index.holders.get(gateway, ()):
+        pair = site.pair_of(node.name)
+        if pair is not None and node.name != host.name and own.network == network.name:
+            warnings.add(
+                host.name,
+                key,
+                gateway,
+                f"is {node.name}'s own address, so that nothing leads anywhere once that node has failed",
+                "write virtual" if pair.routers_on(network.name) else "name a virtual address",
+            )
 
 
 def _check_single(site: Site, host: Host, unrouted: set[str], problems: Problems) -> None:

@@ -31,7 +31,7 @@ def has_link_local(site: Site, host: Host, interface: Interface) -> bool:
     network = site.networks[interface.network]
     if network.own_link_local is not None:
         return network.own_link_local
-    if network.name in site.sync_networks() or (network.mtu is not None and network.mtu < LEAST_MTU):
+    if network.name in site.sync_networks or (network.mtu is not None and network.mtu < LEAST_MTU):
         return False
     return bool(network.prefixes_of_family(6)) or site.pair_of(host.name) is not None
 

@@ -96,8 +96,10 @@ def check_groups(site: Site, groups: Mapping[str, Sequence[str]], problems: Prob
     """Hosts are grouped by what they become; a group of the inventory's own must not have others in it."""
     for role in ROLES:
         group = f"site_{role}s"
+        if not groups.get(group):
+            continue
         hosts = {name for name, host in site.hosts.items() if role in roles(site, host)}
-        others = [str(name) for name in groups.get(group, ()) if str(name) not in hosts]
+        others = [str(name) for name in groups[group] if str(name) not in hosts]
         if others:
             problems.add(
                 others[0],

@@ -60,17 +60,12 @@ def pair_links(site: Site, pair: Pair, host: Host, peer: Host) -> list[PairLink]
 def _third_parties(site: Site, pair: Pair, network: str, family: int) -> tuple[Address, ...]:
     """Bridges with an address and gateways first: they are the last to be switched off."""
     bridges = [
-        address.ip
-        for _host, bridge in site.bridges()
-        if bridge.network == network
-        for address in bridge.addresses
+        address.ip for _host, bridge in site.index.bridges_on.get(network, ()) for address in bridge.addresses
     ]
-    interfaces = [(host, interface) for host, interface in site.interfaces() if interface.network == network]
+    interfaces = site.index.interfaces_on.get(network, ())
     gateways = [gateway for _host, interface in interfaces for gateway in interface.gateways]
     others = [a for host, interface in interfaces if host.name not in pair.nodes for a in interface.addresses]
-    nobody = {
-        *(address for each in site.pairs for address in each.virtual_addresses()),
-        *(a for host, interface in interfaces if host.name in pair.nodes for a in interface.addresses),
-    }
-    found = dict.fromkeys(address for address in (*bridges, *gateways, *others) if address not in nobody)
+    own = {a for host, interface in interfaces if host.name in pair.nodes for a in interface.addresses}
+    virtual = site.index.pairs_at
+    found = dict.fromkeys(a for a in (*bridges, *gateways, *others) if not (a in own or a in virtual))
     return of_family(tuple(found), family)

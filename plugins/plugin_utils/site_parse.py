@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import (
     CATALOGUE,
@@ -244,7 +243,7 @@ def _host(name: str, variables: Mapping[str, object], problems: Problems) -> Hos
     def top(key: str) -> Value:
         value = Value(name, key, None, problems)
         misspelt = [] if key in variables else _meant_for(key, variables)
-        return replace(value, raw=misspelt[0], silent=True) if misspelt else value.at(key, variables.get(key))
+        return value._replace(raw=misspelt[0], silent=True) if misspelt else value.at(key, variables.get(key))
 
     guest_value = top("guest")
     guest = _guest(guest_value) if guest_value.given else None

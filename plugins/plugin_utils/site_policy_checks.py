@@ -31,7 +31,7 @@ def check_data_network(site: Site, key: str, name: str, problems: Problems) -> N
     network = known_network(site, SITE, key, name, problems)
     if network is None:
         return None
-    if network.management or name in site.sync_networks():
+    if network.management or name in site.sync_networks:
         purpose = "management" if network.management else "replication"
         problems.add(SITE, key, name, f"is a network for {purpose}", "nothing is forwarded there")
         return None

@@ -60,9 +60,9 @@ def find_paths(site: Site) -> tuple[ProbePath, ...]:
 
 def _paths(site: Site, probes: Probes) -> Iterator[ProbePath]:
     client, server = site.hosts[probes.client], site.hosts[probes.server]
-    for inside, outside in site.ways_let_in():
-        for pair in site.pairs:
-            if not (pair.routers_on(inside) and pair.routers_on(outside)):
+    for inside, outside in site.ways_let_in:
+        for pair in site.index.pairs_on[inside]:
+            if outside not in pair.networks:
                 continue
             for family in FAMILIES:
                 ends = (

@@ -52,7 +52,7 @@ def _warn_of_login(site: Site, pair: Pair, node: Host, warnings: Problems) -> No
         wrong = "the node has no management network, and the firewall takes ssh on no other one"
         warnings.add(node.name, "ansible_host", node.reached_at, wrong, right)
         return
-    network = _network_of(site, node.reached_at)
+    network = _network_of(site, node)
     addresses = [str(address) for interface in managed for address in interface.addresses]
     if network is not None and not site.networks[network].management:
         right = f"connect to {addresses[0]}" if addresses else right
@@ -67,9 +67,11 @@ def _lets_ssh_in(site: Site, pair: Pair) -> bool:
     )
 
 
-def _network_of(site: Site, text: str) -> str | None:
+def _network_of(site: Site, node: Host) -> str | None:
     try:
-        address: Address = ip_address(text)
+        address: Address = ip_address(node.reached_at)
     except ValueError:
         return None
-    return next((name for name, network in site.networks.items() if network.prefix_of(address)), None)
+    # prefixes are apart, so that any order finds the same: mostly the node's own networks have it
+    own = [interface.network for interface in node.interfaces]
+    return next((name for name in (*own, *site.networks) if site.networks[name].prefix_of(address)), None)

@@ -142,7 +142,7 @@ def _check_nodes(site: Site, pair: Pair, problems: Problems) -> None:
             problems.add(
                 node, "node_interfaces", None, wrong, f"declare them in host_vars/{node}.yml", hole=True
             )
-        others = [other.name for other in site.pairs if node in other.nodes and other != pair]
+        others = [other.name for other in site.index.pairs_of.get(node, ()) if other != pair]
         if others:
             problems.add(SITE, key, node, f"is in pair {others[0]} too", "a host belongs to one pair")
 
@@ -345,7 +345,7 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
         )
         return
     network, address = target
-    taken = site.virtual_and_firewall_addresses()
+    taken = site.virtual_and_firewall_addresses
     if address in taken:
         problems.add(SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair")
     prefix = check_on_link(site, site.networks[network], SITE, f"{key}.host", address, problems)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -17,6 +18,7 @@ from ipaddress import (
 )
 from typing import Union
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site_index import Index
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_policy_types import Addresses, PolicyEntry, Way
 
 Address = Union[IPv4Address, IPv6Address]
@@ -127,6 +129,11 @@ class Pair:
 
     def peer(self, node: str) -> str:
         return next(other for other in self.nodes if other != node)
+
+    @cached_property
+    def networks(self) -> tuple[str, ...]:
+        """Those with a virtual router."""
+        return tuple(dict.fromkeys(router.network for router in self.routers))
 
     def routers_on(self, network: str) -> tuple[VirtualRouter, ...]:
         return tuple(router for router in self.routers if router.network == network)
@@ -299,8 +306,12 @@ class Site:
     warnings: tuple[str, ...] = ()
     """What is probably not meant, one line each; the site can be built all the same."""
 
+    @cached_property
+    def index(self) -> Index:
+        return Index(self)
+
     def pair_of(self, node: str) -> Pair | None:
-        return next((pair for pair in self.pairs if node in pair.nodes), None)
+        return next(iter(self.index.pairs_of.get(node, ())), None)
 
     def families(self, way: Way) -> tuple[int, ...]:
         """The families that both networks have; none where one is unknown."""
@@ -308,7 +319,8 @@ class Site:
         both = [f for f in FAMILIES if all(end.prefixes_of_family(f) for end in ends)]
         return tuple(both) if len(ends) == len(way) else ()
 
-    def ways_let_in(self) -> dict[Way, Pair]:
+    @cached_property
+    def ways_let_in(self) -> Mapping[Way, Pair]:
         """From and to which networks the policy lets anything in, each with the pair between them."""
         ways = dict.fromkeys(way for entry in self.policy if entry.accepts for way in entry.ways())
         found = ((way, self.pair_between(way)) for way in ways)
@@ -323,7 +335,8 @@ class Site:
         chosen = tuple(one for one in own if nat == VIRTUAL_ADDRESS or one in nat) if nat != NO_NAT else ()
         return next(iter(of_family(chosen, family)), None)
 
-    def virtual_and_firewall_addresses(self) -> dict[Address, str]:
+    @cached_property
+    def virtual_and_firewall_addresses(self) -> Mapping[Address, str]:
         """What no port forward can lead to, each address with whose it is."""
         found: dict[Address, str] = {}
         for pair in self.pairs:
@@ -334,9 +347,12 @@ class Site:
         return found
 
     def pair_between(self, way: Way) -> Pair | None:
-        return next((p for p in self.pairs if all(p.routers_on(name) for name in way)), None)
+        # a network that all pairs are on tells little
+        fewest = min((self.index.pairs_on.get(name, []) for name in way), key=len)
+        return next((pair for pair in fewest if all(name in pair.networks for name in way)), None)
 
-    def sync_networks(self) -> dict[str, Pair]:
+    @cached_property
+    def sync_networks(self) -> Mapping[str, Pair]:
         """The networks that carry replication, each with a pair that uses it."""
         return {network: pair for pair in self.pairs for network in pair.sync}
 
@@ -347,9 +363,7 @@ class Site:
         return ((host, bridge) for host in self.hosts.values() for bridge in host.bridges)
 
     def guests_of(self, hypervisor: str) -> tuple[Host, ...]:
-        return tuple(
-            host for host in self.hosts.values() if host.guest and host.guest.hypervisor == hypervisor
-        )
+        return tuple(self.index.guests_of.get(hypervisor, ()))
 
     def forward_target(self, forward: PortForward) -> tuple[str, Address] | None:
         """Find the network and the address behind the pair that a port forward leads to."""
@@ -379,9 +393,10 @@ class Site:
         """The virtual address that a port forward listens on: the given one, or the network's only one."""
         if forward.address is not None:
             return forward.address
-        addresses = [a for pair in self.pairs for a in pair.virtual_addresses(forward.network)]
+        addresses = self.index.virtual.get(forward.network, [])
         return addresses[0] if len(addresses) == 1 else None
 
     def forward_pair(self, forward: PortForward) -> Pair | None:
         address = self.forward_address(forward)
-        return next((p for p in self.pairs if address in p.virtual_addresses(forward.network)), None)
+        pairs = self.index.pairs_at.get(address, ()) if address is not None else ()
+        return next((p for p in pairs if address in p.virtual_addresses(forward.network)), None)

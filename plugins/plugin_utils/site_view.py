@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_probes import probe_commands
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_link_local import (
@@ -25,8 +27,18 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_firewall impor
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view_verify import verify_ends
 
 
+def host_views(site: Site, names: Iterable[str]) -> dict[str, View]:
+    """Make the views of some hosts; the site must be free of problems."""
+    # the same for all: to look for it takes a while
+    verify = _verify(site) if site.pairs else None
+    return {name: _host_view(site, name, verify) for name in names}
+
+
 def host_view(site: Site, name: str) -> View:
-    """Make the view of one host; the site must be free of problems."""
+    return host_views(site, [name])[name]
+
+
+def _host_view(site: Site, name: str, verify: View | None) -> View:
     host = site.hosts[name]
     view: View = {"name": name, "site": site.name, "roles": roles(site, host)}
     if host.interfaces:
@@ -40,8 +52,8 @@ def host_view(site: Site, name: str) -> View:
         services = _lab_services(site, host)
         if services:
             view["lab_services"] = services
-    if site.pairs:
-        view["verify"] = _verify(site)
+    if verify is not None:
+        view["verify"] = verify
     return view
 
 
@@ -105,7 +117,7 @@ def _return_routes(site: Site, bridge: Bridge) -> list[View]:
     if not bridge.addresses:
         return []
     routes = []
-    for (source, destination), pair in site.ways_let_in().items():
+    for (source, destination), pair in site.ways_let_in.items():
         if destination != bridge.network:
             continue
         virtual = pair.virtual_addresses(bridge.network)
@@ -166,14 +178,13 @@ def _lab_services(site: Site, host: Host) -> View | None:
     bridge = grounded[0]
     leases = [
         {"mac": interface.mac, "address": str(address), "name": node.name}
-        for node, interface in site.interfaces()
-        if interface.network == bridge.network and interface.dhcp and interface.mac
+        for node, interface in site.index.interfaces_on.get(bridge.network, ())
+        if interface.dhcp and interface.mac
         for address in of_family(interface.addresses, 4)[:1]
     ]
     names = [
         {"name": other.name, "address": str(address.ip)}
-        for other, other_bridge in site.bridges()
-        if other_bridge.network == bridge.network
+        for other, other_bridge in site.index.bridges_on[bridge.network]
         for address in other_bridge.addresses
     ]
     return {

@@ -37,7 +37,7 @@ def verify_ends(site: Site, pair: Pair) -> View:
     It is measured when both hosts have an address of it, too; one that is wanted and not measured is no
     success.
     """
-    ways = site.ways_let_in()
+    ways = site.ways_let_in
     way = next((way for way, between in ways.items() if between is pair), next(iter(ways), None))
     if way is None:
         return {"client": None, "server": None, "families": [], "left_out": []}
@@ -102,15 +102,15 @@ def _client(site: Site, network: str) -> _End | None:
     """A node that is no firewall, preferably one with addresses of all families there."""
     found = [
         _End(host, interface.addresses)
-        for host, interface in site.interfaces()
-        if site.pair_of(host.name) is None and interface.network == network and interface.addresses
+        for host, interface in site.index.interfaces_on.get(network, ())
+        if site.pair_of(host.name) is None and interface.addresses
     ]
     return max(found, key=lambda end: len({one.version for one in end.addresses}), default=None)
 
 
 def _server(site: Site, network: str) -> _End | None:
     """A grounded hypervisor, or else a node."""
-    for host, bridge in site.bridges():
-        if bridge.network == network and bridge.addresses:
+    for host, bridge in site.index.bridges_on.get(network, ()):
+        if bridge.addresses:
             return _End(host, tuple(address.ip for address in bridge.addresses))
     return _client(site, network)
