@@ -31,6 +31,12 @@ class Index:
     site: Site
 
     @cached_property
+    def families(self) -> Mapping[str, set[int]]:
+        """Of the prefixes of a network, by its name."""
+        networks = self.site.networks.values()
+        return {one.name: {prefix.version for prefix in one.prefixes} for one in networks}
+
+    @cached_property
     def pairs_of(self) -> Mapping[str, list[Pair]]:
         """By the name of a node."""
         return _gather((node, pair) for pair in self.site.pairs for node in dict.fromkeys(pair.nodes))

@@ -111,9 +111,15 @@ def read_site(
 def _shared_variables(hostvars: Mapping[str, Mapping[str, object]], problems: Problems) -> dict[str, Value]:
     """Take each site-wide variable from the first host that has it; the others must say the same."""
     shared = {}
+    unread = [
+        (meant(name), value)
+        for variables in hostvars.values()
+        for name, value in variables.items()
+        if name not in _READ
+    ]
     for key in SITE_VARIABLES:
         holders = [(host, variables[key]) for host, variables in hostvars.items() if key in variables]
-        misspelt = [] if holders else [one for values in hostvars.values() for one in _meant_for(key, values)]
+        misspelt = [] if holders else [value for about, value in unread if about == key]
         if misspelt:
             shared[key] = Value(SITE, key, misspelt[0], problems, silent=True)
             continue

@@ -29,7 +29,7 @@ FAMILIES = (4, 6)
 
 
 def of_family(addresses: tuple[Address, ...], family: int) -> tuple[Address, ...]:
-    return tuple(address for address in addresses if address.version == family)
+    return tuple([address for address in addresses if address.version == family])
 
 
 def solicited_node(address: Address) -> IPv6Address:
@@ -280,10 +280,16 @@ class Host:
     """Where Ansible connects to by ssh; empty where it uses another way, or none is said."""
 
     def interface_on(self, network: str) -> Interface | None:
-        return next((interface for interface in self.interfaces if interface.network == network), None)
+        for interface in self.interfaces:
+            if interface.network == network:
+                return interface
+        return None
 
     def bridge_on(self, network: str) -> Bridge | None:
-        return next((bridge for bridge in self.bridges if bridge.network == network), None)
+        for bridge in self.bridges:
+            if bridge.network == network:
+                return bridge
+        return None
 
 
 @dataclass(frozen=True)
@@ -315,9 +321,9 @@ class Site:
 
     def families(self, way: Way) -> tuple[int, ...]:
         """The families that both networks have; none where one is unknown."""
-        ends = [self.networks[name] for name in way if name in self.networks]
-        both = [f for f in FAMILIES if all(end.prefixes_of_family(f) for end in ends)]
-        return tuple(both) if len(ends) == len(way) else ()
+        having = self.index.families
+        ends = [having[name] for name in way if name in having]
+        return tuple(f for f in FAMILIES if all(f in end for end in ends)) if len(ends) == len(way) else ()
 
     @cached_property
     def ways_let_in(self) -> Mapping[Way, Pair]:

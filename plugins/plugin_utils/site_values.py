@@ -74,7 +74,8 @@ class Value(NamedTuple):
         if not isinstance(self.raw, dict):
             self.wrong("is not a mapping", right)
             return {}
-        return {str(key): self.child(str(key), item) for key, item in self.raw.items()}
+        at, before = self.at, f"{self.key}." if self.key else ""
+        return {str(key): at(f"{before}{key}", item) for key, item in self.raw.items()}
 
     def section(self, *known: str, required: Iterable[str] = ()) -> dict[str, Value]:
         """Read a mapping with fixed keys; every known key is there, an absent one with the raw value None.
@@ -112,11 +113,14 @@ class Value(NamedTuple):
             scalar = self.given and not isinstance(self.raw, dict)
             self.wrong("is not a list", f"write [{render(self.raw)}]" if scalar else "write [VALUE, …]")
             return []
-        values = [self.at(f"{self.key}[{index}]", item) for index, item in enumerate(self.raw)]
-        for value in values:
-            if not value.given:
+        given = []
+        for index, item in enumerate(self.raw):
+            value = self.at(f"{self.key}[{index}]", item)
+            if value.given:
+                given.append(value)
+            else:
                 value.wrong("is empty", "write a value, or leave the item out")
-        return [value for value in values if value.given]
+        return given
 
     def text(self, right: str | None = None) -> str | None:
         """Read a text. `right` says what to write where quotes alone would not make a sound value."""
