@@ -176,3 +176,26 @@ def test_no_other_folder_is_read(tmp_path: Path) -> None:
     assert run.results(0, 0)["fw-1"]["msg"] == (
         f"checked: {tmp_path}: no check of this run has returned it; give what check_only has returned"
     )
+
+
+def test_templates_and_vaults_that_hosts_have_in_common_are_each_hosts_own(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("of a test\n")
+    vault = str(Path(sys.executable).with_name("ansible-vault"))
+    vaulted = subprocess.run(
+        [vault, "encrypt_string", "--vault-password-file", password, "--name", "site_name", "hidden"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "ANSIBLE_HOME": str(tmp_path)},
+    ).stdout
+    resolvers = "192.168.0.{{ {'client': 3}[inventory_hostname] | default(4) }}"
+    variables = tmp_path / "variables.yml"
+    variables.write_text(vaulted + yaml.safe_dump({"node_resolvers": [resolvers]}))
+    arguments = ("-e", f"@{variables}", "--vault-password-file", str(password))
+    run = play(tmp_path, SITE_MODEL, arguments=arguments)
+    assert run.code == 0
+    found = {host: result["ansible_facts"]["site_view"] for host, result in run.results(0, 1).items()}
+    assert {view["site"] for view in found.values()} == {"hidden"}
+    got = {host: view["node_network"]["resolvers"] for host, view in found.items() if "node_network" in view}
+    assert got == {"fw-1": ["192.168.0.4"], "fw-2": ["192.168.0.4"], "client": ["192.168.0.3"]}
