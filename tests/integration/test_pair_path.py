@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -397,6 +397,8 @@ def test_the_holder_announces_its_addresses_when_the_peer_has_given_its_up(
     change = ["dev", "inside"]
     wires.run("right", "ip", "address", "add", "192.168.2.77/32", *change)
     wires.run("right", "ip", "address", "add", holder.with_length, *change, *holder.options)
+    # for it has come there, too
+    time.sleep(3.5)
     holder.mislead()
     logged = left.log.count("announced")
     wires.run("right", "ip", "address", "delete", "192.168.2.77/32", *change)
@@ -405,6 +407,19 @@ def test_the_holder_announces_its_addresses_when_the_peer_has_given_its_up(
     wires.run("right", "ip", "address", "delete", holder.with_length, *change)
     holder.wait_until_announced(1, "the peer has given its up")
     assert "given its up" not in right.log
+
+
+@both_families
+def test_an_address_that_comes_again_on_a_new_card_is_announced(
+    wires: Wires, pair: Pair, holder: Holder
+) -> None:
+    """keepalived may put it there without a word, and neighbours have learnt another node's meanwhile."""
+    wires.run("left", "ip", "link", "delete", "inside")
+    wires.plug("left", "inside", 1)
+    device = json.loads(wires.run("left", "ip", "-j", "link", "show", "inside"))[0]["address"]
+    wires.run("left", "ip", "address", "add", holder.with_length, "dev", "inside", *holder.options)
+    replace(holder, device=device).mislead()
+    replace(holder, device=device).wait_until_announced(4, "they have come here")
 
 
 def claim(node: Node, now: bool = True) -> None:

@@ -32,15 +32,15 @@ from typing import Any
 # the mode -I leaves the folders of scripts out
 sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
 
+from pair_path_announcements import Announcements
 from pair_path_ask import announce, questions
-from pair_path_net import Channel, GivenUp, held, neighbours
+from pair_path_net import Channel, Moves, held, neighbours
 from pair_path_plan import (
     DEAD,
     MAX_BYTES,
     MAX_NEIGHBOURS,
     PEER,
     THIRD,
-    Announcements,
     Judgement,
     Report,
     ReportError,
@@ -211,7 +211,7 @@ class Program:
         self.able = self.claims = False
         self.last = Judgement({}, frozenset(), fault, ())
         self.announcements = Announcements()
-        self.given_up = GivenUp(config.virtual_addresses)
+        self.moves = Moves(config.virtual_addresses)
         self.looked_at = self.asked_kernel_at = -NEIGHBOURS
         self.complaints: dict[str, str | None] = {}
         self.changed_at: dict[str, float] = {}
@@ -306,17 +306,19 @@ class Program:
 
     def announce(self, why: str) -> None:
         """Announce the virtual addresses that are here now, if any."""
+        said, failed = [], None
         try:
-            found = held(self.config.virtual_addresses)
-            for interface, address in found:
-                announce(interface, address)
-            self.complain("announcements", None)
+            for interface, address in held(self.config.virtual_addresses):
+                try:
+                    announce(interface, address)
+                    said.append(f"{address} on {interface}")
+                except OSError as error:
+                    failed = f"{address} on {interface}: {error.strerror or error}"
         except OSError as error:
-            self.complain("announcements", error.strerror or str(error))
-            return
-        if found:
-            said = ", ".join(f"{address} on {interface}" for interface, address in found)
-            log(INFO, f"{why}, announced {said}")
+            failed = error.strerror or str(error)
+        self.complain("announcements", failed)
+        if said:
+            log(INFO, f"{why}, announced {', '.join(said)}")
 
     def tell_pair_state(self) -> None:
         """Messages were lost, and both may have been primary: who is it sends all its flows once more."""
@@ -336,6 +338,7 @@ class Program:
         judgement = self.watch.judge(now)
         self.announcements.note(self.last, judgement, now)
         self.announcements.note_peer(self.watch.peer, now)
+        self.announcements.note_own(self.moves.come(), now)
         self.tell(judgement, now)
         if why := self.announcements.due(now):
             self.announce(why)
@@ -351,7 +354,7 @@ class Program:
             judgement.legs,
             self.known,
             self.claims,
-            self.given_up.count(),
+            self.moves.gone,
         )
         data = encode(report)
         for channel in self.channels.values():

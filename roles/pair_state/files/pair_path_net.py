@@ -139,18 +139,19 @@ def held(addresses: Iterable[str]) -> list[tuple[str, str]]:
     return found
 
 
-class GivenUp:
-    """How many virtual addresses this node has given up so far: the kernel tells of each that goes."""
+class Moves:
+    """How many virtual addresses have come to this node, and gone, so far: the kernel tells of each."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
         self._wanted = set(addresses)
-        self._count = 0
+        self._come = self.gone = 0
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
         )
         self._socket.bind((0, _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
 
-    def count(self) -> int:
+    def come(self) -> int:
+        """How many have come; `gone` is up to date then, too."""
         for _number in range(_MAX_DATAGRAMS):
             try:
                 data = self._socket.recv(65536)
@@ -160,12 +161,14 @@ class GivenUp:
                 if error.errno != errno.ENOBUFS:
                     raise
                 # some were lost, and ours may have been among them
-                self._count += 1
+                self._come += 1
+                self.gone += 1
                 continue
             for kind, entry in _messages(data):
-                if kind == _RTM_DELADDR and _local_address(entry) in self._wanted:
-                    self._count += 1
-        return self._count
+                if _local_address(entry) in self._wanted:
+                    self._come += kind == _RTM_NEWADDR
+                    self.gone += kind == _RTM_DELADDR
+        return self._come
 
 
 def _dump(question: int, answer: int, body: bytes) -> Iterator[bytes]:
