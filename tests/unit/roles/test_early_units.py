@@ -14,7 +14,7 @@ UNITS = {
     f"{path.parents[1].name}/{path.name}": text
     for folder in ("files", "templates")
     for path in sorted(ROLES.glob(f"*/{folder}/*"))
-    if f"={OURS}" in (text := path.read_text())
+    if path.is_file() and f"={OURS}" in (text := path.read_text())
 }
 # a drop-in has its unit's dependencies: Debian's service waits for nothing either
 EARLY = [name for name, text in UNITS.items() if "DefaultDependencies=no" in text or "/nftables." in name]

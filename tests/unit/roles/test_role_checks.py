@@ -132,6 +132,15 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "is a virtual address, whose port forwards would not be replicated; leave it out, "
         "or set conntrackd_filter to userspace",
     ),
+    **{f"lab-{name}": ({"role": "lab", "lab_name": name}, "accepted") for name in ("lab", "my-lab-2", "7")},
+    **{
+        f"no-lab-{number}": (
+            {"role": "lab", "lab_name": name},
+            f"lab_name: {name}: is no name of a lab; "
+            "write up to 32 lower-case letters, digits, and '-' between them",
+        )
+        for number, name in enumerate(["..", "", "Lab", "a/b", "-a", "a-", "a b", "lab\n", "a" * 33])
+    },
     "names": (NAMES, "accepted"),
     "names-of-a-node-that-is-new": ({**NAMES, "names": "/no/such/program"}, "accepted"),
     "names-swapped": (
