@@ -227,11 +227,20 @@ BOTH_FAMILIES = {
     "crash": ("udp_gap_ms",),
     "crash_100k": ("survivors", "resets"),
     "control": ("survivors", "resets"),
+    "burst_100k": ("missing", "dropped", "flaps"),
     "switchover": ("udp_lost", "udp_gap_ms", "resets", "refused", "born_survivors"),
     "two_holders": ("ms",),
     "frozen_holder": ("ms",),
     "established_only": ("survivors",),
     "routed": ("survivors",),
+    "cost": (
+        "conntrackd_cpu_ms",
+        "machine_cpu_ms_with",
+        "machine_cpu_ms_without",
+        "requests_per_s_with",
+        "requests_per_s_without",
+    ),
+    "policy_reload": ("lost",),
 }
 """Figures that are measured in IPv6, too, within the same limits. The manual's system has none to compare."""
 

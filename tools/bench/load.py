@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Load that runs on a host of the lab: a burst of new flows, a stream within one old flow, and its watcher.
 
-    load.py burst COUNT SECONDS     send COUNT TCP SYNs of as many flows (raw sockets), print what was sent
-    load.py stream SECONDS          hold STREAMS TCP connections, send their last acknowledgements at 1 kHz
-    load.py watch SECONDS           print when packets of these connections arrive (seconds since the epoch)
+    load.py burst COUNT SECONDS [FAMILY]    send COUNT TCP SYNs of as many flows (raw sockets)
+    load.py stream SECONDS    hold STREAMS TCP connections, send their last acknowledgements at 1 kHz
+    load.py watch SECONDS     print when packets of these connections arrive (seconds since the epoch)
+
+A burst is of IPv4, or of IPv6 where FAMILY is 6.
 
 An acknowledgement that was sent before is valid in its flow, and changes nothing: so it shows within ms when
 a firewall begins to know the flow, which the flow itself, waiting for its timer (RFC 6298), does not.
@@ -18,7 +20,9 @@ import sys
 import time
 
 SERVER, PORT = "192.168.0.3", 7001
-SOURCES, TARGETS = ("192.168.2.3", "192.168.2.4"), (SERVER, "192.168.0.4")
+SOURCES = {4: ("192.168.2.3", "192.168.2.4"), 6: ("2001:db8:2::3", "2001:db8:2::4")}
+TARGETS = {4: (SERVER, "192.168.0.4"), 6: ("2001:db8::3", "2001:db8::4")}
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 BURST_PORT, PER_PAIR = 80, 25_000
 STREAMS = 10
 SO_TIMESTAMPNS = 35
@@ -34,10 +38,14 @@ def checksum(data: bytes) -> int:
 
 
 def syn(source: str, port: int, target: str, target_port: int) -> bytes:
-    """A TCP segment with SYN, behind an IPv4 header that the kernel completes (raw(7))."""
-    ends = socket.inet_aton(source) + socket.inet_aton(target)
+    """A TCP segment with SYN, behind a header of IPv4, which the kernel completes (raw(7)), or of IPv6."""
+    family = 6 if ":" in target else 4
+    ends = socket.inet_pton(FAMILIES[family], source) + socket.inet_pton(FAMILIES[family], target)
     tcp = struct.pack("!HHIIBBHHH", port, target_port, 1, 0, 5 << 4, 2, 8192, 0, 0)
-    tcp = tcp[:16] + struct.pack("!H", checksum(ends + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)) + tcp[18:]
+    # the words of both pseudo headers add up alike (RFC 9293, section 3.1)
+    tcp = tcp[:16] + struct.pack("!H", checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp)) + tcp[18:]
+    if family == 6:
+        return struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + ends + tcp
     return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + ends + tcp
 
 
@@ -49,18 +57,18 @@ def with_checksum(packet: bytes) -> bytes:
     return header + tcp[:16] + struct.pack("!H", total) + tcp[18:]
 
 
-def flows(count: int) -> list[tuple[str, int, str, int]]:
+def flows(count: int, family: int = 4) -> list[tuple[str, int, str, int]]:
     """The tuples of a burst: source, port, destination, port."""
-    pairs = [(source, target) for source in SOURCES for target in TARGETS]
+    pairs = [(source, target) for source in SOURCES[family] for target in TARGETS[family]]
     made = [
         (source, 1024 + number, target, BURST_PORT) for source, target in pairs for number in range(PER_PAIR)
     ]
     return made[:count]
 
 
-def burst(count: int, seconds: float) -> None:
-    packets = [(syn(*flow), flow[2]) for flow in flows(count)]
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+def burst(count: int, seconds: float, family: int) -> None:
+    packets = [(syn(*flow), flow[2]) for flow in flows(count, family)]
+    with socket.socket(FAMILIES[family], socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         start = time.monotonic()
         for number, (packet, target) in enumerate(packets):
@@ -135,7 +143,7 @@ def watch(seconds: float) -> None:
 
 if __name__ == "__main__":
     {
-        "burst": lambda: burst(int(sys.argv[2]), float(sys.argv[3])),
+        "burst": lambda: burst(int(sys.argv[2]), float(sys.argv[3]), int("".join(sys.argv[4:]) or 4)),
         "stream": lambda: stream(float(sys.argv[2])),
         "watch": lambda: watch(float(sys.argv[2])),
     }[sys.argv[1]]()

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 from cases import UDP, Trial, listener
-from lab import SERVER, Lab, LabError
+from lab import Lab, LabError
 from probe import Probe, flow
+from profiles import families
 
 SPEED = Path(__file__).parent / "policy_speed.py"
 COLLECTIONS = Path(__file__).parents[2] / ".ansible/collections"
@@ -35,13 +36,15 @@ def speed(what: str, lab: Lab, profile: str, primary: str) -> Trial:
 
 
 def reloads(lab: Lab, profile: str, primary: str) -> Trial:
-    """The primary's ruleset is loaded anew RELOADS times while a UDP stream of 1 kHz passes each way."""
-    server = Probe(lab, "server", [], [listener("udp", SERVER, UDP)])
-    client = Probe(lab, "client", [flow("udp", "udp", SERVER, UDP)], [])
+    """The primary's ruleset is loaded anew RELOADS times; UDP of 1 kHz passes each way and family."""
+    ends = families(profile)
+    server = Probe(lab, "server", [], [listener("udp", one.server, UDP) for one in ends])
+    client = Probe(lab, "client", [flow(f"{one.mark}udp", "udp", one.server, UDP) for one in ends], [])
     time.sleep(1)
     reload_ = "systemctl reload ftfw-nftables.service"
     lab.run(primary, f"i=0; while [ $i -lt {RELOADS} ]; do {reload_} || exit 1; i=$((i + 1)); done")
     time.sleep(1)
     seen = client.collect()
     server.collect()
-    return Trial({"policy_reload_lost": max(seen["udp"]["up"]["lost"], seen["udp"]["down"]["lost"])})
+    streams = {f"policy_reload_{one.mark}lost": seen[f"{one.mark}udp"] for one in ends}
+    return Trial({name: max(one["up"]["lost"], one["down"]["lost"]) for name, one in streams.items()})
