@@ -3,7 +3,7 @@
 
     python tools/bench keep PROFILE            keep what the roles have written as PROFILE
     python tools/bench run [--trials N] [--measure NAME]... [--profile NAME]...
-    python tools/bench publish                 keep a run in docs/bench.json, and its table in README.md
+    python tools/bench publish                 keep a run in docs/bench.json, and the tables in README, docs
 
 ./ftfw bench calls both; see docs/bench.md.
 """
@@ -213,7 +213,7 @@ def main() -> int:
     chosen = parser.parse_args()
 
     if chosen.verb == "publish":
-        table.publish(chosen.run, ROOT / "docs/bench.json", ROOT / "README.md")
+        table.publish(chosen.run, ROOT / "docs/bench.json", ROOT / "README.md", ROOT / "docs/bench.md")
         return 0
     lab = Lab(f"ftfw-{chosen.lab}")
     profiles = Profiles(lab, chosen.folder / "profiles", [])
