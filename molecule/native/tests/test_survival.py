@@ -62,7 +62,8 @@ def test_a_crash_stops_neither_family_for_longer(lab: Lab) -> None:
     figures = cases.crash(lab, "default", lab.primary()).figures
     # the bench asks for 300, on a machine that does nothing else; without that address it took 16,000
     assert figures["crash_udp_gap_ms"] <= 1000, figures
-    assert figures["crash_v6_udp_gap_ms"] <= figures["crash_udp_gap_ms"] + 500, figures
+    # an answer that the new primary can't take in costs 200 (net.ipv6.neigh.*.retrans_time_ms)
+    assert figures["crash_v6_udp_gap_ms"] <= figures["crash_udp_gap_ms"] + 150, figures
 
 
 def test_control_without_replication_no_flow_survives(lab: Lab) -> None:

@@ -174,6 +174,29 @@ def test_keepalived_takes_a_pair_with_one_virtual_router(roles: Any, check: Chec
     assert check(roles.value("keepalived", "__keepalived_check"), text).returncode == 0
 
 
+def test_virtual_addresses_of_ipv6_are_not_nodad(roles: Any, check: Check) -> None:
+    """With that flag the kernel makes an address's route a moment later than it sends in its name."""
+    view = copy.deepcopy(roles.site_view["keepalived"])
+    six = {
+        "name": "inside_v6",
+        "family": 6,
+        "source": "2001:db8:2::1",
+        "peers": ["2001:db8:2::2"],
+        "addresses": ["2001:db8:2::100/128"],
+        "excluded": ["2001:db8:2::101/128"],
+    }
+    instances = [*view["instances"], {**view["instances"][0], **six}]
+    text = roles.render("keepalived", "keepalived.conf.j2", keepalived_instances=instances)
+    lines = {line.strip() for line in text.splitlines()}
+    assert {
+        "2001:db8:2::100/128 dev eth1 -nodad",
+        "2001:db8:2::101/128 dev eth1 -nodad",
+        "192.168.2.100/32 dev eth1",
+        "192.168.0.100/32 dev eth0",
+    } <= lines
+    assert check(roles.value("keepalived", "__keepalived_check"), text).returncode == 0
+
+
 def test_keepalived_tracks_the_path_unless_told_not_to(roles: Any, check: Check) -> None:
     command = roles.value("keepalived", "__keepalived_check")
     with_it = roles.render("keepalived", "keepalived.conf.j2")

@@ -26,6 +26,8 @@ class Pair:
     version: int = 3
     interval: str = "0.3"
     settings: Sequence[str] = field(default_factory=tuple)
+    flags_v6: str = ""
+    """What stands behind the virtual addresses of IPv6."""
 
     def with_router(self, router: str, **changed: object) -> Pair:
         """The pair with another value in one router."""
@@ -34,6 +36,9 @@ class Pair:
             for one in self.instances
         )
         return replace(self, instances=made)
+
+    def flags(self, address: str) -> str:
+        return self.flags_v6 if ":" in address else ""
 
     def text(self) -> str:
         lines = ["global_defs {", f"    vrrp_version {self.version}", *self.settings, "}", ""]
@@ -54,7 +59,10 @@ class Pair:
                 f"        {one.peer}",
                 "    }",
                 "    virtual_ipaddress {",
-                *(f"        {address} dev {one.interface}    # listed" for address in one.addresses),
+                *(
+                    f"        {address} dev {one.interface}{self.flags(address)}    # listed"
+                    for address in one.addresses
+                ),
                 "    }",
             ]
             if one.excluded:
@@ -87,6 +95,7 @@ TAKEN_IN = {
     "renamed": BEFORE.with_router("inside", name="lan"),
     "order": Pair((INSIDE_V6, OUTSIDE, INSIDE)),
     "group-renamed": replace(BEFORE, group="other"),
+    "flags-v6": replace(BEFORE, flags_v6=" -nodad"),
 }
 FALLS = {
     "new-router": (Pair((*BEFORE.instances, DMZ)), "the virtual router dmz is new"),
