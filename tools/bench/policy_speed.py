@@ -34,7 +34,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_vi
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
-LAB = Path(__file__).parents[2] / "inventories/lab"
+LAB = Path(__file__).parents[2] / "tests/sites/ipv4"
 HOSTS = ("omarine", "fw-1", "fw-2", "client")
 OUT = {"from": "inside", "to": "outside"}
 FEW, MANY = 500, 5000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's inventory as plain variables, and ways to change it."""
+"""An inventory as plain variables, and ways to change it: the lab, with IPv4 alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-LAB = Path(__file__).parents[4] / "inventories" / "lab"
+LAB = Path(__file__).parents[3] / "sites" / "ipv4"
+"""The lab with IPv4 alone, the smallest site."""
 HOSTS = ("omarine", "fw-1", "fw-2", "client")
 HostVars = dict[str, dict[str, Any]]
 
