@@ -27,7 +27,9 @@ _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 
 def check_groups_of(document: Any, path: Path, problems: Problems) -> None:
     """Find what is no part of a group, and parts that are no mappings."""
-    if not isinstance(document, yaml.MappingNode) or any(key.value == "plugin" for key, _ in document.value):
+    if not isinstance(document, yaml.MappingNode) or any(
+        key.value == "plugin" for key, _value in document.value
+    ):
         # the settings of an inventory plugin
         return
     for _name, group in document.value:
