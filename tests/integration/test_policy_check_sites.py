@@ -454,6 +454,8 @@ BY_HAND: list[dict[str, Any]] = [
 AT_THE_PUBLIC = {**BACK, "destination": VIRTUAL[0]}
 AT_THE_SIXTH = {**BACK, "destination": VIRTUAL[1]}
 TO_CLIENT = ["accept", "dnat to 192.168.2.3", "no snat"]
+TO_ANOTHER = ["accept", "dnat to 192.168.2.9", "no snat"]
+TO_ANOTHER_SIX = ["accept", "dnat to 2001:db8:2::9", "no snat"]
 AT_NIGHT, BY_DAY = "sunday 05:59", "saturday 12:00"
 ASKED_BY_HAND: list[dict[str, Any]] = [
     {**AT_THE_PUBLIC, "service": "game", "source": "192.168.0.4", "at": AT_NIGHT, "expected": "reject"},
@@ -487,8 +489,11 @@ FIRST_BY_HAND: list[dict[str, Any]] = [
 FOR_SOME_BY_HAND: list[dict[str, Any]] = [
     {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.4", "expected": TO_CLIENT},
     {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.127", "expected": TO_CLIENT},
-    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.128", "expected": "drop"},
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.128", "expected": TO_ANOTHER},
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.191", "expected": TO_ANOTHER},
+    {**AT_THE_PUBLIC, "service": "http", "source": "192.168.0.192", "expected": "drop"},
     {**AT_THE_SIXTH, "service": "http", "source": "2001:db8::4", "expected": ["accept", "no snat"]},
+    {**AT_THE_SIXTH, "service": "http", "source": "2001:db8:0:0:41::1", "expected": TO_ANOTHER_SIX},
     {**AT_THE_SIXTH, "service": "http", "source": "2001:db8::5", "expected": "drop"},
 ]
 SIX = {"family": 6}
