@@ -13,6 +13,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[3]
 LAB = os.environ.get("FTFW_NATIVE_LAB", "molecule-native")
 PREFIX = f"ftfw-{LAB}"
+SUITE = os.environ.get("FTFW_SUITE", "bookworm")
+"""The Debian release of the containers; with another one their image would be built anew."""
 METRICS = "/var/lib/metrics/ftfw.prom"
 NODES = ("fw-1", "fw-2")
 VIRTUAL = ("192.168.2.100", "192.168.0.100")
@@ -40,8 +42,10 @@ def command(path: str, *options: str) -> tuple[list[str], dict[str, str]]:
     # molecule's own configuration is for its own runs
     foreign = ("ANSIBLE_", "MOLECULE_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    words = ["ansible-playbook", "-i", "inventories/native", path, "-e", f"lab_name={LAB}"]
-    return [*words, "-e", f"pair_state_textfile={METRICS}", *options], {**environment, "ANSIBLE_NOCOLOR": "1"}
+    site = {"lab_name": LAB, "lab_suite": SUITE, "pair_state_textfile": METRICS}
+    given = [word for name, value in site.items() for word in ("-e", f"{name}={value}")]
+    words = ["ansible-playbook", "-i", "inventories/native", path, *given, *options]
+    return words, {**environment, "ANSIBLE_NOCOLOR": "1"}
 
 
 def playbook(path: str, *options: str) -> subprocess.CompletedProcess[str]:
