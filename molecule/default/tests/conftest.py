@@ -16,7 +16,8 @@ import testinfra
 from kernel import Ansible
 
 PROJECT = Path(__file__).resolve().parents[3]
-INVENTORY = ["-i", str(PROJECT / "inventories" / "lab"), "-e", "lab_name=molecule"]
+SUITE = os.environ.get("FTFW_SUITE", "bookworm")
+INVENTORY = ["-i", str(PROJECT / "inventories/lab"), "-e", "lab_name=molecule", "-e", f"lab_suite={SUITE}"]
 SSH_CONFIG = PROJECT / "build" / "molecule" / "ssh" / "omarine.config"
 BOOT_SECONDS = 240
 
