@@ -117,7 +117,7 @@ def filter_packets(wire: Wire, verdict: str, ports: str) -> None:
         pytest.param({"kind": "ftp", "path": "small"}, "accept", "4096 bytes", id="ftp"),
         pytest.param({"kind": "ssh", "port": 21}, "error", "not ssh: '220 ready'", id="another service"),
         pytest.param(
-            {"kind": "ssh", "port": 80, "timeout": 2}, "error", "no answer on the connection", id="silent"
+            {"kind": "ssh", "port": 80, "timeout": 4}, "error", "no answer on the connection", id="silent"
         ),
         pytest.param({"kind": "tcp", "port": 25}, "reject", "Connection refused", id="tcp without listener"),
         pytest.param({"kind": "udp", "port": 123}, "reject", "Connection refused", id="udp without listener"),
