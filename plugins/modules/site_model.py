@@ -77,7 +77,7 @@ checked:
       Ansible removes it at the end of the run.
   returned: when O(check_only) is true
   type: str
-  sample: /root/.ansible/tmp/ansible-local-4711abcdefgh/site_model-1a2b3c4d
+  sample: /tmp/ansible/ansible-local-4711abcdefgh/site_model-1a2b3c4d
 ansible_facts:
   description: Facts of the host, absent with O(check_only).
   returned: when O(check_only) is false
