@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files import (
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
     ConfigFilesError,
     Wanted,
     argument_spec,

@@ -18,7 +18,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import become_loader
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import unpack
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import unpack
 
 MODULE = "ftfw.pair.conntrack_sync"
 INFO_MODULE = "ftfw.pair.conntrack_sync_info"

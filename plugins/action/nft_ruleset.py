@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import boot_text
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_options import argument_spec
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import boot_text
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import argument_spec
 
 MARK = "-- seen"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_status import MARK, command, parse_status
+from ansible_collections.ftfw.pair.plugins.plugin_utils.health.status import MARK, command, parse_status
 
 SPEC = {"virtual_addresses": {"type": "list", "elements": "str", "required": True}}
 

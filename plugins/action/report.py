@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.ftfw.pair.plugins.plugin_utils.report import (
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.report import (
     CHECK_COLUMNS,
     check_rows,
     table,

@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftfw.pair.plugins.plugin_utils.result_document import DocumentError, load
-from ansible_collections.ftfw.pair.plugins.plugin_utils.result_page import page
-from ansible_collections.ftfw.pair.plugins.plugin_utils.result_words import verdict
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.document import DocumentError, load
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.page import page
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.words import verdict
 
 SPEC = {"document": {"type": "path", "required": True}, "page": {"type": "path", "required": True}}
 

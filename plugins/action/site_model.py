@@ -13,19 +13,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import (
-    check_derived,
-    policy_test_view,
-)
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import (
-    VARIABLE,
-    Otherwise,
-    PolicyTest,
-    read_policy_tests,
-)
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_addresses import ReadFile
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory import Inventory
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory_files import (
+from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.files import (
     Ignored,
     check_files,
     check_hosts,
@@ -34,17 +22,29 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site_inventory_files imp
     inventory_files,
     named_files,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_kept import Kept, Tests, keep, kept_in
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import MODEL, read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import (
+from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.inventory import Inventory
+from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.kept import Kept, Tests, keep, kept_in
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import (
+    VARIABLE,
+    Otherwise,
+    PolicyTest,
+    read_policy_tests,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import (
+    check_derived,
+    policy_test_view,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import (
     INVENTORY,
     Problems,
     SiteError,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_variables import EXTRA
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view, host_views
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import MODEL, read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.variables import EXTRA
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.addresses import ReadFile
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view, host_views
 
 _SHOWN = 20
 _FILE = "site_model_warnings"

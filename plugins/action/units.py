@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftfw.pair.plugins.plugin_utils.units import (
+from ansible_collections.ftfw.pair.plugins.plugin_utils.units.plan import (
     PROPERTIES,
     Call,
     Status,

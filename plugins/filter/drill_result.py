@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import broken
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_facts import result, site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import from_data
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.document import broken
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import result, site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import from_data
 
 DOCUMENTATION = r"""
 name: drill_result

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_facts import site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import virtual_address_of
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import (
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import virtual_address_of
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
     DrillError,
     choose,
     expand,

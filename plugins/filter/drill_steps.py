@@ -7,16 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import not_applicable
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_facts import site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import (
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.document import not_applicable
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
     collect,
     count_announcements,
     missing,
     prepare,
     steps,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import from_data
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import from_data
 
 DOCUMENTATION = r"""
 name: drill_steps

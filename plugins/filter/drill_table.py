@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_document import lines, rows
-from ansible_collections.ftfw.pair.plugins.plugin_utils.result_types import FAILED
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.document import lines, rows
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import FAILED
 
 DOCUMENTATION = r"""
 name: drill_table

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.keepalived_reload import compare
+from ansible_collections.ftfw.pair.plugins.plugin_utils.turns.keepalived_reload import compare
 
 DOCUMENTATION = r"""
 name: keepalived_reload

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_pair import (
+from ansible_collections.ftfw.pair.plugins.module_utils.health.pair import (
     Node,
     Pair,
     look_again,
     may_pass,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_health_report import report
+from ansible_collections.ftfw.pair.plugins.plugin_utils.health.report import report
 
 DOCUMENTATION = r"""
 name: pair_health

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_status import summary
+from ansible_collections.ftfw.pair.plugins.plugin_utils.health.status import summary
 
 DOCUMENTATION = r"""
 name: pair_summary

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.pair_turns import read, turns
+from ansible_collections.ftfw.pair.plugins.plugin_utils.turns.turns import read, turns
 
 DOCUMENTATION = r"""
 name: pair_turns

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_report import report
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.report import report
 
 DOCUMENTATION = r"""
 name: policy_test_table

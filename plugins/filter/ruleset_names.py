@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset_names import ruleset_names
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.names import ruleset_names
 
 DOCUMENTATION = r"""
 name: ruleset_names

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.verify_plan import families_row, services, sessions
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.verify import families_row, services, sessions
 
 DOCUMENTATION = r"""
 name: verify_plan

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
 
 DOCUMENTATION = r"""
 name: without_flowtables

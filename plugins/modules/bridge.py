@@ -173,14 +173,15 @@ devices:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.ftfw.pair.plugins.module_utils import bridge_plan, netlink
-from ansible_collections.ftfw.pair.plugins.module_utils.links import LinkError, missing
-from ansible_collections.ftfw.pair.plugins.module_utils.links_apply import (
+from ansible_collections.ftfw.pair.plugins.module_utils.links import bridge as bridge_plan
+from ansible_collections.ftfw.pair.plugins.module_utils.links import kernel as netlink
+from ansible_collections.ftfw.pair.plugins.module_utils.links.apply import (
     ApplyError,
     MissingError,
     apply_all,
     result,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.links.types import LinkError, missing
 
 VLAN_OPTIONS = {
     "vid": {"type": "int", "required": True},

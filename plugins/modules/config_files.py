@@ -119,7 +119,8 @@ import grp
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files import (
+from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
     ConfigFilesError,
     argument_spec,
     diff,
@@ -127,7 +128,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.config_files import (
     paths_of,
     plan,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files_disk import apply, read
 
 
 def uid(name: str) -> int | None:

@@ -66,7 +66,7 @@ import platform
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import (
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.helper import (
     HelperCheckError,
     helper_after_injection,
 )

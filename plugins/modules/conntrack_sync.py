@@ -187,15 +187,16 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils import conntrack_tuples, conntrackd_plan
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import OutputError, PackedError
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import (
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack import tuples as conntrack_tuples
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import OutputError, PackedError
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import plan as conntrackd_plan
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.client import (
     DEFAULT_CONFIG,
     Conntrackd,
     ConntrackdError,
     await_flows,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd_plan import (
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.plan import (
     RESYNC_OPTIONS,
     Caches,
     Change,

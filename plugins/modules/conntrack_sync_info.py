@@ -235,10 +235,11 @@ flows:
 from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils import conntrack_tuples, conntrackd_stats
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_orphans import ask_masters, orphans
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import Flow, OutputError, PackedError
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import (
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack import tuples as conntrack_tuples
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.orphans import ask_masters, orphans
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import Flow, OutputError, PackedError
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import stats as conntrackd_stats
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.client import (
     DEFAULT_CONFIG,
     Conntrackd,
     ConntrackdError,

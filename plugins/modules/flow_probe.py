@@ -253,18 +253,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.flow_probe import serve
-from ansible_collections.ftfw.pair.plugins.module_utils.flow_probe_spec import (
-    LISTENER_KINDS,
-    complete,
-    problems,
-)
-from ansible_collections.ftfw.pair.plugins.module_utils.probe_process import (
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.flow_probe import serve
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import (
     ProbeError,
     ask,
     running,
     start,
     stop,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.spec import (
+    LISTENER_KINDS,
+    complete,
+    problems,
 )
 
 FLOW_KINDS = ["connect", "ftp", "ping", "tcp", "udp"]

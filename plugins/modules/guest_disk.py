@@ -127,13 +127,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.guest_disk import (
+from ansible_collections.ftfw.pair.plugins.module_utils.guest.disk import (
     DiskError,
     layout,
     make_disk,
     make_host_key,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.guest_seed import (
+from ansible_collections.ftfw.pair.plugins.module_utils.guest.seed import (
     Identity,
     Link,
     Management,

@@ -127,7 +127,11 @@ waits:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper, KeepError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import Nft, NftError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import argument_spec
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.plan import ListingError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.ruleset import (
     Outcome,
     RulesetError,
     absent,
@@ -135,13 +139,9 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
     is_present,
     present,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, KeepError
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_lockout import refusal, session
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft, NftError
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_options import argument_spec
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_plan import ListingError
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, TextError, read
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import SpaceError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, TextError, read
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import SpaceError
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.lockout import refusal, session
 
 
 def main() -> None:

@@ -249,13 +249,13 @@ import signal
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import (
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (
     OutOfTimeError,
     SpaceError,
     TableError,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import SpecError, read
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, mutate, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import SpecError, read
 
 
 def argument_spec() -> dict[str, Any]:

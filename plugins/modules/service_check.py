@@ -120,7 +120,7 @@ ok:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.probe_checks import Check, run_checks
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.checks import Check, run_checks
 
 
 def argument_spec() -> dict[str, Any]:

@@ -106,7 +106,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.probe_listen import (
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.listen import (
     RESET,
     STOP,
     Listener,
@@ -114,7 +114,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.probe_listen import (
     arrival_rows,
     serve,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.probe_process import ProbeError, ask, running, start
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import ProbeError, ask, running, start
 
 TIMEOUT = 10.0
 

@@ -183,7 +183,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.probe_process import (
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import (
     ProbeError,
     Ready,
     ask,
@@ -191,8 +191,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.probe_process import (
     start,
     stop,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.session_flows import PORTS, Target
-from ansible_collections.ftfw.pair.plugins.module_utils.session_run import Sessions
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_flows import PORTS, Target
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_run import Sessions
 
 
 def argument_spec() -> dict[str, Any]:

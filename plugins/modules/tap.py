@@ -134,14 +134,15 @@ import grp
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.ftfw.pair.plugins.module_utils import netlink, tap_plan
-from ansible_collections.ftfw.pair.plugins.module_utils.links import LinkError, missing
-from ansible_collections.ftfw.pair.plugins.module_utils.links_apply import (
+from ansible_collections.ftfw.pair.plugins.module_utils.links import kernel as netlink
+from ansible_collections.ftfw.pair.plugins.module_utils.links import tap as tap_plan
+from ansible_collections.ftfw.pair.plugins.module_utils.links.apply import (
     ApplyError,
     MissingError,
     apply_all,
     result,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.links.types import LinkError, missing
 
 TAP_OPTIONS = {
     "name": {"type": "str", "required": True},

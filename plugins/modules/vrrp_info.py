@@ -212,9 +212,9 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils import keepalived
-from ansible_collections.ftfw.pair.plugins.module_utils.keepalived import DumpError
-from ansible_collections.ftfw.pair.plugins.module_utils.keepalived_dump import (
+from ansible_collections.ftfw.pair.plugins.module_utils.keepalived import dumps as keepalived
+from ansible_collections.ftfw.pair.plugins.module_utils.keepalived.dumps import DumpError
+from ansible_collections.ftfw.pair.plugins.module_utils.keepalived.signal import (
     DEFAULT_PID_FILE,
     Keepalived,
     KeepalivedError,

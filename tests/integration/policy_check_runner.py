@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, open_space
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
 
 
 def rows_of(

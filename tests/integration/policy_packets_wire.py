@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_flowtables import without_flowtables
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import boot_text
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import boot_text
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 
 LAB = Path(__file__).parents[1] / "sites" / "ipv4"
 HELPER = Path(__file__).parent / "policy_packets_peer.py"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils import config_files
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files import Change, ConfigFilesError, State
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files_disk import apply, read
+from ansible_collections.ftfw.pair.plugins.module_utils.files import plan as config_files
+from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Change, ConfigFilesError, State
 
 ROOT = Path(__file__).parents[2]
 
@@ -165,8 +165,8 @@ def test_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
     (tmp_path / "point").touch()
     program = """
 import os, subprocess, sys
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files import Change, State
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files_disk import apply, read
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Change, State
+from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
 below, point = sys.argv[1:]
 subprocess.run(["mount", "--bind", below, point], check=True)
 apply([Change(point, read(point), State(b"new\\n", os.getuid(), os.getgid(), 0o640))])

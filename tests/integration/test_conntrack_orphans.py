@@ -12,8 +12,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_orphans import Key, ask_masters
-from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink import (
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.helper import (
+    CLONE_NEWNET,
+    HelperCheckError,
+    exchange,
+    message,
+    tuple_attribute,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.orphans import Key, ask_masters
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import (
     CTA_PROTOINFO,
     CTA_PROTOINFO_TCP,
     CTA_PROTOINFO_TCP_STATE,
@@ -34,13 +41,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink import (
     NLM_F_REQUEST,
     attribute,
     nested,
-)
-from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import (
-    CLONE_NEWNET,
-    HelperCheckError,
-    exchange,
-    message,
-    tuple_attribute,
 )
 
 CLIENT, SERVER = "192.0.2.3", "198.51.100.3"

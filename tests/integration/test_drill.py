@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_steps import (
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
     Node,
     collect,
     count_announcements,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.flow_probe import decode
-from ansible_collections.ftfw.pair.plugins.module_utils.flow_probe_spec import complete
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.flow_probe import decode
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.spec import complete
 
 CLIENT, SERVER = "192.0.2.1", "198.51.100.1"
 ENGINE = Path(__file__).parents[2] / "plugins" / "module_utils" / "flow_probe.py"

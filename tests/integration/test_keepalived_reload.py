@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keepalived really takes in by a reload, beside what plugin_utils/keepalived_reload.py says of it."""
+"""What keepalived really takes in by a reload, beside what turns/keepalived_reload.py says of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.keepalived_texts import (
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.turns.keepalived_texts import (
     BEFORE,
     FALLS,
     INSIDE,

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import (
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper, Pending
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import Nft, NftError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.ruleset import (
     Outcome,
     RulesetError,
     confirmed,
     present,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper, Pending
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft, NftError
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import Source, read
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, read
 from ansible_collections.ftfw.pair.tests.integration.test_nft_ruleset import FIRST, SECOND, blocks
 from pyroute2 import netns
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils import nft_ruleset_lockout as lockout
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_lockout import Session, refusal
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import read
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check import lockout
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.lockout import Session, refusal
 
 WHO = Session("192.0.2.7", "192.0.2.1", 22, "mgmt0", ("192.0.2.1/24",))
 WHO_6 = Session("2001:db8::7", "2001:db8::1", 22, "mgmt0", ("2001:db8::1/64", "fe80::1/64"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.ftfw.pair.plugins.module_utils.ctnetlink_helper import (
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.helper import (
     HelperCheckError,
     helper_after_injection,
 )

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils import policy_check_space as space
+from ansible_collections.ftfw.pair.plugins.module_utils.packets import space
 from ansible_collections.ftfw.pair.tests.integration.policy_check_runner import rows_of
 
 RULES = """

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ftfw.pair.plugins.module_utils import policy_check_run
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_mutants import Mutant, mutants
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_run import check, mutate, open_space
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_space import TableError
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check_spec import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_services import CATALOGUE
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test_view import policy_test_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_tests import read_policy_tests
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_problems import Problems
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+from ansible_collections.ftfw.pair.plugins.module_utils.mutants.mutants import Mutant, mutants
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import TableError
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check import run as policy_check_run
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, mutate, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import read_policy_tests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import CATALOGUE
 from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import HOSTS, LAB
 
 HostVars = dict[str, dict[str, Any]]

@@ -9,41 +9,45 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_parse import HOST_VARIABLES, SITE_VARIABLES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import HOST_VARIABLES, SITE_VARIABLES
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "plugins" / "plugin_utils"
+ROOMS = ("site", "policy", "sections", "policy_test")
+"""That read sections of an inventory."""
 PLACES = {
-    "site_parse._network": "site_networks.NAME",
-    "site_parse._service": "site_services.NAME",
-    "site_parse._port_forward": "site_port_forwards[]",
-    "site_parse._probes": "site_probes",
-    "site_parse._probes.forward": "site_probes.forward",
-    "site_parse._guest": "guest",
-    "site_parse._bridge": "hypervisor_bridges.NAME",
-    "site_parse._interface": "node_interfaces.NAME",
-    "site_pairs.read_pair": "site_pairs.NAME",
-    "site_pairs._virtual_router": "site_pairs.NAME.virtual_routers.NAME",
-    "site_policy.read_entry": "site_policy[]",
-    "site_policy._log": "site_policy[].log",
-    "site_policy._window": "site_policy[].time",
-    "site_addresses._file": "site_addresses.NAME",
-    "site_fragments._fragment": "site_fragments[]",
-    "policy_tests._test": "site_policy_tests[]",
-    "policy_tests._otherwise": "site_policy_tests[]",
+    "sections.parse._network": "site_networks.NAME",
+    "sections.parse._service": "site_services.NAME",
+    "sections.parse._port_forward": "site_port_forwards[]",
+    "sections.parse._probes": "site_probes",
+    "sections.parse._probes.forward": "site_probes.forward",
+    "sections.parse._guest": "guest",
+    "sections.parse._bridge": "hypervisor_bridges.NAME",
+    "sections.parse._interface": "node_interfaces.NAME",
+    "sections.pairs.read_pair": "site_pairs.NAME",
+    "sections.pairs._virtual_router": "site_pairs.NAME.virtual_routers.NAME",
+    "policy.entry.read_entry": "site_policy[]",
+    "policy.entry._log": "site_policy[].log",
+    "policy.entry._window": "site_policy[].time",
+    "site.addresses._file": "site_addresses.NAME",
+    "sections.fragments._fragment": "site_fragments[]",
+    "policy_test.tests._test": "site_policy_tests[]",
+    "policy_test.tests._otherwise": "site_policy_tests[]",
 }
 
 
 def read() -> Iterator[tuple[str, set[str]]]:
-    for path in [*sorted(CODE.glob("site_*.py")), CODE / "policy_tests.py"]:
+    for path in (file for room in ROOMS for file in sorted((CODE / room).glob("*.py"))):
         # variables of roles and playbooks: their keys are those of an argument specification
-        if path.stem == "site_variable_values":
+        if path.stem == "variable_values":
             continue
         tree = ast.parse(path.read_text())
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef) and function.name != "section":
                 yield from sections(
-                    f"{path.stem}.{function.name}", function, names_in(tree) | names_in(function)
+                    f"{path.parent.name}.{path.stem}.{function.name}",
+                    function,
+                    names_in(tree) | names_in(function),
                 )
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.ftfw.pair.plugins.plugin_utils.drill_table import EXPECT, ROW_KEYS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import EXPECT, ROW_KEYS
 
 ROOT = Path(__file__).parents[2]
+HEALTH = ROOT / "plugins" / "module_utils" / "health"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = (ROOT / "docs" / "playbooks.md").read_text()
 DRILL, STATUS = (TEXT.partition(f"\n## {name}\n")[2].partition("\n## ")[0] for name in ("drill", "status"))
@@ -36,7 +37,7 @@ def findings() -> set[str]:
         *(f"pair-{name}" for name in ("state", "guard", "watch", "path", "preempt")),
     )
     texts: set[str] = set()
-    for path in (ROOT / "plugins" / "module_utils").glob("pair_health_*.py"):
+    for path in HEALTH.glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Finding" and call.args:
                 first = call.args[0]
@@ -64,7 +65,7 @@ def test_findings_that_are_made_are_told() -> None:
 
 
 def test_findings_that_are_told_are_made() -> None:
-    text = "".join(path.read_text() for path in (ROOT / "plugins" / "module_utils").glob("pair_health_*.py"))
+    text = "".join(path.read_text() for path in HEALTH.glob("*.py"))
     shown = told(STATUS, "| id | severity | about | meaning |") - findings()
     assert [name for name in shown if f'"{name}"' not in text] == []
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.action import pair_health
-from ansible_collections.ftfw.pair.plugins.plugin_utils import pair_status
+from ansible_collections.ftfw.pair.plugins.plugin_utils.health import status as pair_status
 
 PROJECT = Path(__file__).parents[2]
 FILES = sorted(

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_generation import generation
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset import is_present, present
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_keep import Keeper
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_node import Nft
-from ansible_collections.ftfw.pair.plugins.module_utils.nft_ruleset_text import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site_view import host_view
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.generation import generation
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import Nft
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.ruleset import is_present, present
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000

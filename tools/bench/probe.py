@@ -10,7 +10,7 @@ from typing import Any
 
 from lab import Lab, LabError
 
-FILE = Path(__file__).parents[2] / "plugins/module_utils/flow_probe.py"
+FILE = Path(__file__).parents[2] / "plugins/module_utils/probe/flow_probe.py"
 BORN = Path(__file__).parent / "born.py"
 DEFAULTS = {"bin_ms": 10, "timeout": 10, "lifetime": 300, "require_reachable": True, "realtime": False}
 RATES = {"udp": 1000, "tcp": 5, "connect": 10, "ping": 10, "ftp": 0}

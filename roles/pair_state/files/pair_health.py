@@ -21,11 +21,13 @@ from typing import Any
 sys.path.insert(0, "/usr/local/lib/ftfw")
 sys.dont_write_bytecode = True
 
-from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_findings as findings  # noqa: E402
-from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_metrics as metrics  # noqa: E402
-from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_peer as peer  # noqa: E402
-from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import content, write  # noqa: E402
-from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_node import Config, Node  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils.health import (  # noqa: E402
+    findings,
+    metrics,
+    peer,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.health.ask import content, write  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils.health.node import Config, Node  # noqa: E402
 
 LEVELS = {"error": 3, "warning": 4}
 NOTICE = 5

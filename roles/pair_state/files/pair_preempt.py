@@ -28,14 +28,14 @@ from typing import Any
 sys.path.insert(0, os.environ.get("PAIR_STATE_LIBRARY", "/usr/local/lib/ftfw"))
 sys.dont_write_bytecode = True
 
-from ansible_collections.ftfw.pair.plugins.module_utils import pair_health_parse as parse  # noqa: E402
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrack_tuples import (  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import (  # noqa: E402
     Flow,
     OutputError,
     is_closing,
     parse_flow,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.pair_health_ask import AskError, ask, lines  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils.health import parse  # noqa: E402
+from ansible_collections.ftfw.pair.plugins.module_utils.health.ask import AskError, ask, lines  # noqa: E402
 from pair_preempt_plan import (  # noqa: E402
     ERROR,
     Comparison,

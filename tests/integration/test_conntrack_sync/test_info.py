@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import Conntrackd, NoAnswerError
+from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.client import Conntrackd, NoAnswerError
 
 SECTIONS = ["general", "network", "cache", "runtime", "link", "queue", "expectations"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.ftfw.pair.plugins.plugin_utils import site_pair_links as links
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site import pair_links as links
 
 FOLDER = Path(__file__).parents[3] / "roles"
 VIEWS = yaml.safe_load((FOLDER.parent / "tests/unit/plugins/plugin_utils/data/lab_views.yml").read_text())

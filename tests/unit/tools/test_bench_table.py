@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils import result_document
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page import document as result_document
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.action import config_files, packages
-from ansible_collections.ftfw.pair.plugins.module_utils.config_files import Wanted
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Wanted
 
 NAMES = ["plain", "with blank", "unit\\x2dname", "it's", "$HOME;`id`", "-rf"]
 

@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Holds what became of a probe against what was expected, as a row of a table."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
+    ACCEPT,
+    OPENING,
+    VERDICTS,
+    Entry,
+    Fate,
+    Probe,
+)
+
+
+def words_of(probe: Probe, fate: Fate, entry: Entry | None) -> list[str]:
+    """Say in the words of an expectation what became of a probe."""
+    words = [fate.verdict]
+    arrived = fate.arrived.packet if fate.arrived else None
+    if arrived is not None and probe.packet == OPENING:
+        source, destination = arrived.source, arrived.destination
+        words.append(f"snat to {source}" if source and source != probe.source else "no snat")
+        changed = destination and destination != probe.destination
+        words.append(f"dnat to {destination}" if changed else "no dnat")
+    words.append(f"helper {entry.helper}" if entry and entry.helper else "no helper")
+    words.append("entry" if entry else "no entry")
+    if fate.reply is not None:
+        words.append("reply" if fate.reply else "no reply")
+    return words
+
+
+def row(probe: Probe, fate: Fate, entry: Entry | None) -> dict[str, Any]:
+    """Make the row. An accepted flow has to come out where it should, and its reply has to get back."""
+    seen = words_of(probe, fate, entry)
+    ok = all(_canonical(word) in seen for word in probe.expected)
+    why = [fate.why] if fate.why else []
+    place = fate.arrived.place if fate.arrived else None
+    if fate.verdict == ACCEPT and ACCEPT in probe.expected:
+        if fate.reply is False and "no reply" not in probe.expected:
+            ok = False
+            why.append("its reply did not get back")
+        if probe.to is not None and place != probe.to and probe.packet == OPENING:
+            ok = False
+            why.append(f"it came out on {place}, not on {probe.to}")
+    return {
+        "name": probe.name,
+        "expected": ", ".join(probe.expected),
+        "seen": ", ".join(_telling(probe, seen)),
+        "ok": ok,
+        "detail": "; ".join(why),
+    }
+
+
+def _canonical(word: str) -> str:
+    kind, to, address = word.partition(" to ")
+    return f"{kind} to {ip_address(address)}" if to else word
+
+
+def _telling(probe: Probe, seen: list[str]) -> list[str]:
+    """Leave out what nobody asked for and is nothing special."""
+    kinds = {_kind(word) for word in probe.expected}
+    return [
+        word
+        for word in seen
+        if word in VERDICTS
+        or _kind(word) in kinds
+        or not (word.startswith("no ") or word in ("entry", "reply"))
+    ]
+
+
+def _kind(word: str) -> str:
+    return word.replace("no ", "", 1).split()[0]

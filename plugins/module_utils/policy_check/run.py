@@ -1,0 +1,125 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends probes through a table, all of a batch at the same time, and judges what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.module_utils.mutants.mutants import mutants
+from ansible_collections.ftfw.pair.plugins.module_utils.mutants.reasons import reason_for
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import at_moment
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import ICMP_OF, parse
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (
+    OutOfTimeError,
+    Space,
+    TableError,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
+    Fate,
+    Heard,
+    Probe,
+    Send,
+    Wire,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.batches import (
+    Batch,
+    batches,
+    with_large_bursts,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.flows import (
+    Conversation,
+    converse,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.judge import row
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered import number_of, opening
+
+Row = dict[str, Any]
+
+
+def needed_protocols(probes: Iterable[Probe]) -> set[tuple[int, int]]:
+    """The (family, protocol) pairs that the firewall has to listen for; errors come by ICMP."""
+    found = {(probe.family, probe.protocol) for probe in probes}
+    return found | {(family, ICMP_OF[family]) for family, _protocol in found}
+
+
+def open_space(wires: Sequence[Wire], probes: Iterable[Probe]) -> Space:
+    return Space(wires, needed_protocols(probes))
+
+
+def check(space: Space, ruleset: str, probes: Sequence[Probe]) -> list[Row]:
+    """Send all probes, and return their rows in the same order."""
+    rows: dict[int, Row] = {}
+    # the short way lets through what the rules have let through, and not every kernel has it
+    rules = without_flowtables(ruleset)
+    if any(probe.at for probe in probes):
+        # nft has to take what is about to be changed, too
+        space.load(rules, fresh=False)
+    for batch in batches(probes):
+        rows.update(check_batch(space, rules, batch))
+    return [rows[probe.number] for probe in probes]
+
+
+def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, Row]:
+    """Load the table, send one batch, and return the rows by number."""
+    text = at_moment(ruleset if batch.limits else with_large_bursts(ruleset), batch.at)
+    space.load(text, fresh=batch.limits, setup=batch.setup)
+    fates = _converse(space, batch.probes)
+    flows = ((probe.number, parse(opening(probe))) for probe in batch.probes)
+    entries = space.conntrack.entries({number: packet for number, packet in flows if packet is not None})
+    return {
+        probe.number: row(probe, fates[probe.number], entries.get(probe.number)) for probe in batch.probes
+    }
+
+
+def _converse(space: Space, probes: Sequence[Probe]) -> dict[int, Fate]:
+    """Hold all conversations in step: everyone sends, then everyone hears."""
+    talking: dict[int, Conversation] = {probe.number: converse(probe) for probe in probes}
+    fates: dict[int, Fate] = {}
+    sends: list[Send] = []
+    for talk in talking.values():
+        sends += next(talk)
+    while talking:
+        heard: dict[int, list[Heard]] = {}
+        for one in space.exchange(sends):
+            heard.setdefault(number_of(one.packet), []).append(one)
+        sends = []
+        for number, talk in list(talking.items()):
+            try:
+                sends += talk.send(heard.get(number, []))
+            except StopIteration as done:
+                fates[number] = done.value
+                del talking[number]
+    return fates
+
+
+def mutate(space: Space, ruleset: str, probes: Sequence[Probe]) -> dict[str, Any]:
+    """Send the probes through each mutant of a ruleset that passes them all, until one of them notices.
+
+    When the time is over, those that are left are counted as `untried`.
+    """
+    made = batches(probes)
+    rules = without_flowtables(ruleset)
+    total = sum(1 for _mutant in mutants(rules))
+    counts = {"mutants": total, "refused": 0, "noticed": 0, "untried": 0}
+    unnoticed = []
+    for number, mutant in enumerate(mutants(rules)):
+        try:
+            noticed = any(_failing(check_batch(space, mutant.text, batch)) for batch in made)
+        except TableError:
+            counts["refused"] += 1
+            continue
+        except OutOfTimeError:
+            counts["untried"] = total - number
+            break
+        counts["noticed"] += noticed
+        if not noticed:
+            told = {"chain": mutant.chain, "line": mutant.line, "rule": mutant.rule, "change": mutant.change}
+            unnoticed.append({**told, "reason": reason_for(mutant)})
+    return {**counts, "unnoticed": unnoticed}
+
+
+def _failing(rows: dict[int, Row]) -> bool:
+    return not all(row["ok"] for row in rows.values())

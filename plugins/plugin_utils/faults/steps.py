@@ -1,0 +1,332 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fault becomes on a site: shell scripts, each for one host of the inventory. Pure code.
+
+Every undo is armed before the fault, on the host where the fault is made, as a timer of systemd
+(systemd-run(1)); on the controller, which need not have systemd, as a process of its own session.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import ADVERTISED
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
+    ANY,
+    BRACES,
+    DrillError,
+    Row,
+    Step,
+)
+
+CONTROLLER = "localhost"
+LEAD_SECONDS = 1.0
+"""What the probe is seen to do before the first fault of a row."""
+SPARE_SECONDS = 60
+"""How much later than its time an undo comes by itself."""
+UNDO_UNIT = "ftfw-drill-undo"
+WATCH = "/var/tmp/ftfw-drill-watch"  # noqa: S108 - on a node, written by root, and it has to outlast a reboot
+WATCH_UNIT = "ftfw-drill-watch"
+ADDRESSES = "ip -oneline address show | awk '{ print $4 }' | tr '\\n' ' '"
+MARK = "@@ "
+TABLE = "ftfw_drill"
+QMP = """
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1]); f = s.makefile("r"); f.readline()
+def ask(command, **arguments):
+    s.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\\n")
+    while True:
+        told = json.loads(f.readline())
+        if "error" in told: sys.exit(command + ": " + told["error"]["desc"])
+        if "return" in told: return
+ask("qmp_capabilities")
+if sys.argv[2] == "set_link": ask("set_link", name=sys.argv[3], up=sys.argv[4] == "on")
+else: ask(sys.argv[2])
+"""
+"""Speaks QMP (qemu's docs/interop/qmp-spec) where no client of the collection is installed."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A firewall with what its variables tell of the means to disturb it."""
+
+    name: str
+    view: Mapping[str, Any]
+    hypervisor: str | None = None
+    container: str | None = None
+    lab: Mapping[str, str] = field(default_factory=dict)
+    kill: str | None = None
+    start: str | None = None
+
+    @property
+    def kind(self) -> str:
+        if self.hypervisor:
+            return "guest"
+        if self.container:
+            return "container"
+        return "command" if self.kill and self.start else "machine"
+
+    def interfaces(self, purpose: str) -> dict[str, str]:
+        """Network and interface of its data legs, or of its replication links."""
+        if purpose == "sync":
+            return {link["network"]: link["interface"] for link in self.view["conntrackd"]["links"]}
+        carried = {item["interface"] for item in self.view["pair_state"]["addresses"]}
+        known = self.view["node_network"]["interfaces"]
+        return {one["network"]: one["name"] for one in known if one["name"] in carried}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The firewalls of a pair in the order of preference, and what opens the probe's ports."""
+
+    nodes: tuple[Node, ...]
+    hosts: tuple[str, ...]
+    open: str = ""
+    is_lab: bool = False
+
+    def legs(self) -> dict[str, list[str]]:
+        return {purpose: list(self.nodes[0].interfaces(purpose)) for purpose in ("data", "sync")}
+
+    def choose(self, role: str, primary: str) -> list[Node]:
+        """The nodes that a role of the table means while `primary` is primary."""
+        by_role = {
+            "primary": [node for node in self.nodes if node.name == primary],
+            "backup": [node for node in self.nodes if node.name != primary],
+            "preferred": list(self.nodes[:1]),
+            "both": list(self.nodes),
+        }
+        return by_role[role]
+
+
+def virtual_address_of(site: Site, host: str) -> str:
+    """The virtual address on the network of this address: what a host there has to reach."""
+    address = ipaddress.ip_address(host)
+    for node in site.nodes:
+        networks = {
+            item["name"]: [ipaddress.ip_interface(one).network for one in item["addresses"]]
+            for item in node.view["node_network"]["interfaces"]
+        }
+        for item in node.view["pair_state"]["addresses"]:
+            virtual = ipaddress.ip_interface(item["address"]).ip
+            if any(address in one and virtual in one for one in networks[item["interface"]]):
+                return str(virtual)
+    raise DrillError(f"{host}: no virtual address is on its network, so a probe from there can't be judged")
+
+
+def missing(row: Row, site: Site) -> str | None:
+    """What the site lacks for this row, as a sentence; None when it can be run."""
+    kinds = {node.kind for node in site.nodes}
+    if "lab" in row.needs and not site.is_lab:
+        return "only in a lab: it fills a disk"
+    if "kernel" in row.needs and "container" in kinds:
+        return "needs nodes with a kernel of their own, and these are containers"
+    if ANY in row.via:
+        return None
+    if not kinds <= set(row.via):
+        lacking = sorted(kinds - set(row.via))
+        return f"needs nodes of kind {' or '.join(row.via)}; {', '.join(lacking)} is what there is"
+    for node in site.nodes:
+        if node.hypervisor and node.hypervisor not in site.hosts:
+            return f"{node.name}: its hypervisor {node.hypervisor} is not in the inventory"
+    return None
+
+
+def steps(row: Row, site: Site, primary: str) -> list[dict[str, Any]]:
+    """Make scripts of a row: `host`, `inject`, `undo`, `targets` (the nodes meant), in their order."""
+    made: list[dict[str, Any]] = []
+    for step in row.via.get(ANY) or row.via[site.choose("primary", primary)[0].kind]:
+        inside = step.at in ("primary", "backup", "preferred", "both")
+        for node in site.choose(step.at if inside else step.of, primary):
+            words = _words(row, site, node)
+            inject, undo = _fill(step.inject, words), _fill(step.undo, words)
+            host = node.name if inside else _host(step, node)
+            wires = node.lab["wires"] if step.at == "wires" else None
+            last = made[-1] if made else None
+            if last and last["host"] == host and last["wires"] == wires:
+                last["inject"] += f"; {inject}"
+                last["undo"] += f"; {undo}"
+                last["targets"].append(node.name)
+            else:
+                made.append(
+                    {
+                        "host": host,
+                        "wires": wires,
+                        "inject": inject,
+                        "undo": undo,
+                        "targets": [node.name],
+                        "wait_down": step.wait_down,
+                        "state": node.lab.get("directory", "/run"),
+                    }
+                )
+    return [_script(row, one, first=index == 0) for index, one in enumerate(made)]
+
+
+def _host(step: Step, node: Node) -> str:
+    return node.hypervisor or CONTROLLER if step.at == "hypervisor" else CONTROLLER
+
+
+def _script(row: Row, step: dict[str, Any], first: bool) -> dict[str, Any]:
+    """Arm, wait, tell the time, do it; and the other way round."""
+    limit = round(row.seconds * max(1, row.repeat) + SPARE_SECONDS)
+    in_shell = step["host"] == CONTROLLER and not step["wires"]
+    file = f"{step['state']}/{UNDO_UNIT}.pid"
+    lead = f"sleep {LEAD_SECONDS:g}; " if first else ""
+    arm, disarm = "", ""
+    if step["undo"] and in_shell:
+        later = f"sleep {limit}; rm -f {shlex.quote(file)}; {step['undo']}"
+        arm = f"setsid sh -c {shlex.quote(later)} >/dev/null 2>&1 </dev/null & echo $! >{shlex.quote(file)}; "
+        kept = shlex.quote(file)
+        disarm = f"; test ! -s {kept} || kill -- -$(cat {kept}); rm -f {kept}"
+    elif step["undo"]:
+        # a file, since systemd would take a dollar sign for a variable of its own
+        script = f"/run/{UNDO_UNIT}"
+        arm = (
+            f"systemctl stop {UNDO_UNIT}.timer 2>/dev/null; "
+            f"printf '%s\\n' {shlex.quote(step['undo'])} >{script} && "
+            f"systemd-run --quiet --collect --unit={UNDO_UNIT} --on-active={limit} "
+            f"--timer-property=AccuracySec=100ms /bin/sh {script} "
+            '|| { echo "the undo can\'t be armed, so nothing was done"; exit 90; }; '
+        )
+        disarm = f"; systemctl stop {UNDO_UNIT}.timer 2>/dev/null"
+    inject = f'{arm}{lead}echo "{MARK}fault $(date +%s.%N)"; {step["inject"]}'
+    act = f"; {step['undo']}" if step["undo"] and row.undo_when == "always" else ""
+    undo = f'echo "{MARK}undo $(date +%s.%N)"{act}{disarm}; true'
+    if step["wires"]:
+        inject, undo = (
+            f"podman exec {shlex.quote(step['wires'])} /bin/sh -c {shlex.quote(text)}"
+            for text in (inject, undo)
+        )
+    return {
+        "host": step["host"],
+        "targets": step["targets"],
+        "inject": inject,
+        "undo": undo,
+        "wait_down": step["wait_down"],
+    }
+
+
+def prepare(site: Site, seconds: float) -> str:
+    """What begins a row on a node: let the probe through, and watch who has which address.
+
+    A node that has come back gets the same, as soon as it has a ruleset.
+    """
+    watch = (
+        f'echo "{MARK}start $(date +%s.%N) $({ADDRESSES})" >>{WATCH}; '
+        f"TZ=UTC exec ip -ts -oneline monitor address >>{WATCH} 2>/dev/null"
+    )
+    return (
+        f"for i in $(seq 60); do {site.open} 2>/dev/null && break; sleep 1; done; "
+        f"systemctl stop {WATCH_UNIT}.service 2>/dev/null; "
+        f"printf '%s\\n' {shlex.quote(watch)} >/run/{WATCH_UNIT} && "
+        f"systemd-run --quiet --collect --unit={WATCH_UNIT} --property=RuntimeMaxSec={seconds:.0f} "
+        f"/bin/sh /run/{WATCH_UNIT}"
+    )
+
+
+def announced(node: Node) -> dict[str, str]:
+    """How a node announces its virtual addresses, in words, and nft's match of such frames.
+
+    By gratuitous ARP, and by advertisements that nobody has solicited: these go to all nodes (RFC 4861,
+    section 7.2.6).
+    """
+    virtual = [item["address"].partition("/")[0] for item in node.view["pair_state"]["addresses"]]
+    four = ", ".join(one for one in virtual if ":" not in one)
+    ways = {}
+    if four:
+        ways["gratuitous ARP"] = f"arp saddr ip {{ {four} }} arp daddr ip {{ {four} }}"
+    if any(":" in one for one in virtual):
+        ways[ADVERTISED] = "ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert"
+    return ways
+
+
+def count_announcements(node: Node) -> str:
+    """Count the frames that announce virtual addresses and leave the node from now on."""
+    table = f"table netdev {TABLE}_arp"
+    # a row that broke off has left its own table, which has counted on
+    lines = [f"add {table}", f"delete {table}", f"add {table}"]
+    for number, interface in enumerate(node.interfaces("data").values()):
+        chain = f"{TABLE}_arp leg_{number}"
+        lines.append(
+            f'add chain netdev {chain} {{ type filter hook egress device "{interface}" priority -400; }}'
+        )
+        lines += [f"add rule netdev {chain} {match} counter" for match in announced(node).values()]
+    return "nft " + shlex.quote("; ".join(lines))
+
+
+def collect() -> str:
+    """What ends a row on a node: what was watched, and the announcements that were counted."""
+    return (
+        f"systemctl stop {WATCH_UNIT}.service 2>/dev/null; cat {WATCH}; "
+        f'echo "{MARK}end $(date +%s.%N) $({ADDRESSES})"; rm -f {WATCH} /run/{WATCH_UNIT}; '
+        f"if nft list table netdev {TABLE}_arp >/dev/null 2>&1; then "
+        f"nft list table netdev {TABLE}_arp | awk '/counter packets/ {{ for (i = 1; i < NF; i++) "
+        f'if ($i == "packets") n[/icmpv6/] += $(i + 1) }} '
+        f'END {{ print "{MARK}arp " n[0] + 0; print "{MARK}advert " n[1] + 0 }}\'; '
+        f"nft delete table netdev {TABLE}_arp; fi; true"
+    )
+
+
+def stamp(text: str, what: str) -> float | None:
+    """The time after a mark in what a script has printed."""
+    for line in text.splitlines():
+        words = line.split()
+        if words[:2] == [MARK.strip(), what]:
+            return float(words[2])
+    return None
+
+
+def _fill(text: str, words: Mapping[str, str]) -> str:
+    return BRACES.sub(lambda found: words[found[1]], text)
+
+
+def _drop(interfaces: Sequence[str], rule: str = "") -> str:
+    """Drop frames of the interfaces in both directions, all of them or those that a rule matches."""
+    policy = "accept" if rule else "drop"
+    lines = [f"add table netdev {TABLE}"]
+    for number, interface in enumerate(interfaces):
+        for hook in ("ingress", "egress"):
+            chain = f"{TABLE} {hook}_{number}"
+            lines.append(
+                f'add chain netdev {chain} {{ type filter hook {hook} device "{interface}" priority -500; '
+                f"policy {policy}; }}"
+            )
+            lines += [f"add rule netdev {chain} {rule} drop"] if rule else []
+    return "nft " + shlex.quote("; ".join(lines))
+
+
+def _words(row: Row, site: Site, node: Node) -> dict[str, str]:
+    """What the words in braces mean for this node."""
+    data, sync = node.interfaces("data"), node.interfaces("sync")
+    leg = {**data, **sync}.get(row.leg or "", "")
+    socket = f"/run/ftfw-{node.name}/qmp.sock"
+    start = node.start or ""
+    if node.container:
+        ends = [
+            f"{node.name}/{one['name']}/{one['mac']}/{one['network']}"
+            for one in node.view["node_network"]["interfaces"]
+        ]
+        wire = [node.lab["script"], node.lab["prefix"], node.lab["wires_name"], *ends]
+        start = f"podman start {shlex.quote(node.container)} >/dev/null && sh {shlex.join(wire)} >/dev/null"
+    return {
+        "container": shlex.quote(node.container or ""),
+        "unit": f"guest-{node.name}.service",
+        "qmp": f"python3 -c {shlex.quote(QMP)} {socket}",
+        "kill": node.kill or "",
+        "start": start,
+        "open": site.open,
+        "leg": leg,
+        "network": row.leg or "",
+        "wire": f"{node.name}-{leg}",
+        "cut_leg": _drop([leg]),
+        "cut_data": _drop(list(data.values())),
+        "cut_sync": _drop(list(sync.values())),
+        "cut_vrrp": _drop(list(data.values()), "meta l4proto vrrp"),
+        "thin_sync": _drop(list(sync.values()), "numgen random mod 100 < 30"),
+        "uncut": f"nft delete table netdev {TABLE} 2>/dev/null; true",
+        "keepalived_parent": "$(systemctl show --property=MainPID --value keepalived.service)",
+        "keepalived_child": "$(cat /run/vrrp.pid)",
+    }

@@ -1,0 +1,249 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads hosts' variables as Ansible has them: templates resolved, types plain, and whose each one is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.template import Templar
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import UNREADABLE, Value
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.variable_values import check_variable
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import (
+    CONNECTION_VARIABLES,
+    MODEL,
+    meant,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.variables import (
+    EXTRA,
+    OWN,
+    Found,
+    check_variables,
+    specifications,
+)
+from jinja2 import TemplateSyntaxError
+
+ROOT = Path(__file__).parents[3]
+"""Of the collection."""
+# what it asks for may not be there yet, and may be made by asking
+_ASKS = re.compile(r"\b(lookup|query|q)\s*\(")
+_STARTS = ("{{", "{%", "{#")
+"""Of Jinja's expressions, statements and comments."""
+_SYNTAX = re.compile("template error while templating string")
+"""So says ansible-core 2.18 and older."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The variables of all hosts."""
+
+    hostvars: Any
+    """Ansible's own: host → variables, resolved when they are asked for."""
+    extra: Mapping[str, object]
+    """What was given on the command line."""
+    loader: Any = None
+    _asked: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    _literals: dict[int, tuple[object, object]] = field(default_factory=dict)
+    """What needs no resolving, by its identity, plain; the first of each two keeps that identity taken."""
+
+    def resolved(self, host: str) -> Mapping[str, object]:
+        """A host's variables. Ansible puts them together anew each time, which takes milliseconds."""
+        if host not in self._asked:
+            self._asked[host] = self.hostvars[host]
+        return self._asked[host]
+
+    def raw(self, host: str) -> Mapping[str, object]:
+        """A host's variables as they are written."""
+        resolved = self.resolved(host)
+        found: Mapping[str, object] | None = getattr(resolved, "_vars", None)
+        return resolved if found is None else found
+
+    def directory(self) -> str | None:
+        """Find the directory that paths of files start from: that of the first host which has some."""
+        for host in map(str, self.hostvars):
+            if any(key in self.raw(host) for key in ("site_addresses", "site_fragments")):
+                found = self.resolved(host).get("inventory_dir")
+                return str(found) if found else None
+        return None
+
+    def model(self, problems: Problems, connections: bool = True) -> dict[str, dict[str, object]]:
+        """Resolve what the model reads. What fails is told by its inner key, and is UNREADABLE.
+
+        How hosts are reached matters to warnings only; to resolve it for each of 300 hosts takes a while.
+        """
+        values: dict[str, dict[str, object]] = {}
+        for name in self.hostvars:
+            host = str(name)
+            variables = self.resolved(host)
+            values[host] = {}
+            for key in (str(one) for one in variables):
+                if key in MODEL or ((about := meant(key)) and about not in variables):
+                    label = SITE if key.startswith("site_") else host
+                    values[host][key] = self._value(host, label, key, problems)
+                elif connections and key in CONNECTION_VARIABLES:
+                    # where its template fails, Ansible says so itself when it connects
+                    with suppress(AnsibleError):
+                        values[host][key] = plain(variables[key])
+            if connections and "ansible_host" not in variables:
+                # Ansible goes by the host's name then
+                values[host]["ansible_host"] = host
+        return values
+
+    def _value(self, host: str, label: str, key: str, problems: Problems) -> object:
+        """Resolve a value. What hosts have of a group is one object: without a template it is read once."""
+        raw = self.raw(host)[key]
+        if id(raw) not in self._literals:
+            if not is_literal(raw):
+                return self._reader(host, label, problems).value(key, self.resolved(host))
+            self._literals[id(raw)] = raw, plain(raw)
+        return self._literals[id(raw)][1]
+
+    def _reader(self, host: str, label: str, problems: Problems) -> _Reader:
+        return _Reader(self.hostvars, self.raw(host), label, problems, self.loader)
+
+    def check(self, problems: Problems, warnings: Problems) -> None:
+        """Hold the names and the values of all variables against those that the collection has."""
+        specs = specifications(ROOT)
+        found = list(self._found())
+        check_variables(found, len(self.hostvars), specs, self._own(), problems, warnings)
+        for one in found:
+            if one.name in specs and one.name not in MODEL:
+                for label, value in self._values(one, problems):
+                    check_variable(Value(label, one.name, value, problems), specs[one.name])
+
+    def _own(self) -> list[str]:
+        for name in self.hostvars:
+            if OWN in self.raw(str(name)):
+                own = plain(self.resolved(str(name))[OWN])
+                return [one for one in own if isinstance(one, str)] if isinstance(own, list) else []
+        return []
+
+    def _found(self) -> Iterator[Found]:
+        """Each variable once, with its hosts, but for what plays have set while they ran."""
+        hosts: dict[str, list[str]] = {}
+        for name in self.hostvars:
+            facts = self._facts(str(name))
+            for key in self.raw(str(name)):
+                if str(key) not in self.extra and str(key) not in facts:
+                    hosts.setdefault(str(key), []).append(str(name))
+        for key, value in self.extra.items():
+            yield Found(str(key), (EXTRA,), plain(value))
+        for key, names in hosts.items():
+            first = self.raw(names[0])[key]
+            others = (self.raw(name)[key] for name in names[1:])
+            same = all(other is first or other == first for other in others)
+            yield Found(key, tuple(names), plain(first) if same else None)
+
+    def _facts(self, host: str) -> Mapping[str, object]:
+        manager = getattr(self.hostvars, "_variable_manager", None)
+        found: Mapping[str, object] = getattr(manager, "_nonpersistent_fact_cache", {}).get(host, {})
+        return found
+
+    def _values(self, one: Found, problems: Problems) -> Iterator[tuple[str, object]]:
+        """Resolve a variable; the same words on several hosts are told once."""
+        hosts = [str(name) for name in self.hostvars][:1] if one.hosts == (EXTRA,) else one.hosts
+        literal: dict[str, tuple[list[str], object]] = {}
+        texts: dict[int, str] = {}
+        for host in hosts:
+            raw = self.raw(host).get(one.name)
+            # what hosts have of a group is one object
+            text = texts.get(id(raw)) or texts.setdefault(id(raw), json.dumps(plain(raw), default=str))
+            if _ASKS.search(text):
+                continue
+            if "{{" not in text and "{%" not in text:
+                literal.setdefault(text, ([], plain(raw)))[0].append(host)
+                continue
+            label = EXTRA if one.hosts == (EXTRA,) else host
+            try:
+                yield label, plain(self.resolved(host)[one.name])
+            except AnsibleError as error:
+                # what is not there yet, such as a fact, may come: only what can never be read is wrong
+                if any(isinstance(e, TemplateSyntaxError) or _SYNTAX.search(str(e)) for e in _causes(error)):
+                    self._reader(host, label, problems).tell(one.name, raw, error)
+        for names, value in literal.values():
+            yield EXTRA if one.hosts == (EXTRA,) else Found("", tuple(names)).label(len(self.hostvars)), value
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Resolves the values of one host, and tells what fails by its innermost key."""
+
+    hostvars: Any
+    raw: Mapping[str, object]
+    """The host's variables as they are written."""
+    label: str
+    problems: Problems
+    loader: Any
+
+    def value(self, key: str, variables: Mapping[str, object]) -> object:
+        try:
+            return plain(variables[key])
+        except AnsibleError as error:
+            return self._below(key, self.raw[key], error)
+
+    def tell(self, key: str, raw: object, error: AnsibleError) -> None:
+        why = reason(error)
+        right = "define what it refers to" if "undefined" in why else "mend the template"
+        self.problems.add(self.label, key, plain(raw), f"its template fails: {why}", right)
+
+    def _below(self, key: str, raw: object, error: AnsibleError) -> object:
+        """Look for what failed in the parts of a value, as they are written."""
+        if isinstance(raw, Mapping):
+            return {str(name): self._part(f"{key}.{name}", item) for name, item in raw.items()}
+        if isinstance(raw, (list, tuple)):
+            return [self._part(f"{key}[{index}]", item) for index, item in enumerate(raw)]
+        self.tell(key, raw, error)
+        return UNREADABLE
+
+    def _part(self, key: str, raw: object) -> object:
+        variables = {**self.raw, "hostvars": self.hostvars}
+        try:
+            return plain(Templar(loader=self.loader, variables=variables).template(raw))
+        except AnsibleError as error:
+            return self._below(key, raw, error)
+
+
+def reason(error: BaseException) -> str:
+    """Take the innermost reason of an error, without where it was found and what led there."""
+    error = list(_causes(error))[-1]
+    text = str(getattr(error, "message", "") or error)
+    return " ".join(text.split()).rstrip(". ")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def is_literal(raw: object) -> bool:
+    """Whether a value is what is written. Others are templates, or such as a vault has."""
+    if isinstance(raw, Mapping):
+        return all(isinstance(key, str) and is_literal(item) for key, item in raw.items())
+    if isinstance(raw, (list, tuple)):
+        return all(map(is_literal, raw))
+    if isinstance(raw, str):
+        return not any(start in raw for start in _STARTS)
+    return raw is None or isinstance(raw, (bool, int, float))
+
+
+def plain(value: object) -> object:
+    """Strip Ansible's own types (tagged and unsafe ones) down to those of JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, str):
+        return "".join(value)
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

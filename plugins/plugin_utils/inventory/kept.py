@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps a checked site for the tasks that follow: Ansible runs each host's in a process of its own.
+
+A folder that only this user can enter, in Ansible's own folder of the run, which it removes at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import Otherwise, PolicyTest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.firewall import View
+
+Tests = tuple["PolicyTest | Otherwise", ...]
+_PREFIX = "site_model-"
+_SITE = "site"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where a site lies, and the view of each host beside it, so that no host has to read all of them."""
+
+    folder: Path
+
+    def view(self, host: str) -> View | None:
+        """None for a host that was not there, or not played, when the site was checked."""
+        try:
+            text = self._place(host).read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        found: View = json.loads(text)
+        return found
+
+    def site(self) -> tuple[Site, Tests]:
+        # nobody else can have written there
+        found: tuple[Site, Tests] = pickle.loads((self.folder / _SITE).read_bytes())  # noqa: S301
+        return found
+
+    def _place(self, host: str) -> Path:
+        # a host's name may have any characters, and be longer than a file's
+        return self.folder / f"{hashlib.sha256(host.encode()).hexdigest()}.json"
+
+    def write(self, site: Site, tests: Tests, views: Mapping[str, View]) -> None:
+        (self.folder / _SITE).write_bytes(pickle.dumps((site, tests)))
+        for host, view in views.items():
+            self._place(host).write_text(json.dumps(view), "utf-8")
+
+
+def keep(run: str, site: Site, tests: Sequence[PolicyTest | Otherwise], views: Mapping[str, View]) -> Kept:
+    """Write a site and its views down. `run` is the folder that Ansible has for this run alone."""
+    kept = Kept(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run)))
+    kept.write(site, tuple(tests), views)
+    return kept
+
+
+def kept_in(run: str, path: str) -> Kept | None:
+    """Find what keep() has written in this run: nothing else is read."""
+    folder = Path(path)
+    own = os.path.realpath(folder.parent) == os.path.realpath(run) and folder.name.startswith(_PREFIX)
+    return Kept(folder) if own and (folder / _SITE).is_file() else None

@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is verified of a site: between which hosts, in which families, and why not in the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, Way
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Pair, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.firewall import View
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
+    FAMILIES,
+    Address,
+    of_family,
+)
+
+
+@dataclass(frozen=True)
+class _End:
+    """A host, and its addresses on the network at this end of the way."""
+
+    host: Host
+    addresses: tuple[Address, ...]
+
+    def address(self, family: int | None = None) -> Address | None:
+        return next(iter(of_family(self.addresses, family) if family else self.addresses), None)
+
+
+def verify_ends(site: Site, pair: Pair) -> View:
+    """Probes go where the first policy entry lets something in, through the pair if it can be.
+
+    A family is wanted when both networks of the way have virtual addresses of it and the policy lets it in.
+    It is measured when both hosts have an address of it, too; one that is wanted and not measured is no
+    success.
+    """
+    ways = site.ways_let_in
+    way = next((way for way, between in ways.items() if between is pair), next(iter(ways), None))
+    if way is None:
+        return {"client": None, "server": None, "families": [], "left_out": []}
+    client, server = _client(site, way[0]), _server(site, way[1])
+    measured, left_out = [], []
+    for family in FAMILIES:
+        unwanted = _unwanted(site, pair, way, family)
+        lacking = unwanted or _lacking(client, server, way, family)
+        if lacking or client is None or server is None:
+            left_out.append({"family": family, "wanted": not unwanted, "reason": lacking})
+        else:
+            measured.append(
+                {
+                    "family": family,
+                    # what the name of a row ends in
+                    "name": "" if family == FAMILIES[0] else f" (IPv{family})",
+                    "client": str(client.address(family)),
+                    "server": str(server.address(family)),
+                    "inside": str(_gateway(site, pair, client, way[0], family)),
+                    "outside": str(of_family(pair.virtual_addresses(way[1]), family)[0]),
+                }
+            )
+    return {"client": _shown(client), "server": _shown(server), "families": measured, "left_out": left_out}
+
+
+def _unwanted(site: Site, pair: Pair, way: Way, family: int) -> str:
+    """Why nothing of this family passes the pair, as the site has it; empty where it does."""
+    for network in way:
+        if not of_family(pair.virtual_addresses(network), family):
+            return f"the pair has no virtual address of IPv{family} on network {network}"
+    entries = [entry for entry in site.policy if entry.accepts and way in entry.ways()]
+    if not any(_has(entry.sources, family) and _has(entry.destinations, family) for entry in entries):
+        return f"the policy lets in no IPv{family} from {way[0]} to {way[1]}"
+    return ""
+
+
+def _has(addresses: Addresses | None, family: int) -> bool:
+    return addresses is None or bool(addresses.of_family(family))
+
+
+def _lacking(client: _End | None, server: _End | None, way: Way, family: int) -> str:
+    for end, network in zip((client, server), way):
+        if end is None:
+            return f"no host but the firewalls has an address on network {network}"
+        if end.address(family) is None:
+            return f"{end.host.name} has no address of IPv{family} on network {network}"
+    return ""
+
+
+def _gateway(site: Site, pair: Pair, client: _End, network: str, family: int) -> Address:
+    """The client's own gateway, or else the pair's virtual address there."""
+    interface = client.host.interface_on(network)
+    own = gateways(site, interface) if interface else ()
+    return (*of_family(own, family), *of_family(pair.virtual_addresses(network), family))[0]
+
+
+def _shown(end: _End | None) -> View | None:
+    return {"host": end.host.name, "address": str(end.address())} if end else None
+
+
+def _client(site: Site, network: str) -> _End | None:
+    """A node that is no firewall, preferably one with addresses of all families there."""
+    found = [
+        _End(host, interface.addresses)
+        for host, interface in site.index.interfaces_on.get(network, ())
+        if site.pair_of(host.name) is None and interface.addresses
+    ]
+    return max(found, key=lambda end: len({one.version for one in end.addresses}), default=None)
+
+
+def _server(site: Site, network: str) -> _End | None:
+    """A grounded hypervisor, or else a node."""
+    for host, bridge in site.index.bridges_on.get(network, ()):
+        if bridge.addresses:
+            return _End(host, tuple(address.ip for address in bridge.addresses))
+    return _client(site, network)

@@ -1,0 +1,340 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of faults itself, its schema, and what its rows become on a site."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.ftfw.pair.plugins.filter.drill_result import drill_result
+from ansible_collections.ftfw.pair.plugins.filter.drill_rows import drill_rows
+from ansible_collections.ftfw.pair.plugins.filter.drill_steps import drill_steps
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.document import lines, not_applicable, rows
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import for_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import collect, prepare, stamp
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
+    DrillError,
+    choose,
+    expand,
+    from_data,
+    load,
+    to_data,
+)
+
+PLAYBOOKS = Path(__file__).parents[5] / "playbooks"
+TABLE = yaml.safe_load((PLAYBOOKS / "vars" / "faults.yml").read_text())
+FAULTS, DEFAULTS = TABLE["drill_table"], TABLE["drill_defaults"]
+LEGS = {"data": ["outside", "inside"], "sync": ["sync"]}
+ROWS = expand(load(FAULTS, DEFAULTS), LEGS)
+NAMES = [row.name for row in ROWS]
+ADDRESSES = {"eth0": "192.168.0", "eth1": "192.168.2", "eth2": "192.168.100"}
+
+
+def view(number: int) -> dict[str, Any]:
+    networks = {"eth0": "outside", "eth1": "inside", "eth2": "sync"}
+    return {
+        "pair": {"preferred": number == 1},
+        "node_network": {
+            "interfaces": [
+                {"name": name, "mac": f"12:34:56:78:9a:{number}{name[-1]}", "network": network}
+                | {"addresses": [f"{ADDRESSES[name]}.{number}/24"]}
+                for name, network in networks.items()
+            ]
+        },
+        "conntrackd": {"links": [{"network": "sync", "interface": "eth2"}]},
+        "pair_state": {
+            "addresses": [
+                {"interface": "eth1", "address": "192.168.2.100/32"},
+                {"interface": "eth0", "address": "192.168.0.100/32"},
+            ]
+        },
+        "verify": {
+            "pair": {"guests": {}},
+            "probes": {
+                "client": {"host": "client", "address": "192.168.2.3"},
+                "server": {"host": "server", "address": "192.168.0.3"},
+                "families": [{"client": "192.168.2.3", "server": "192.168.0.3"}],
+            },
+        },
+    }
+
+
+def facts(kind: str = "container") -> dict[str, Any]:
+    lab = {"prefix": "ftfw-native", "wires_name": "wires", "wires": "ftfw-native-wires"}
+    lab |= {"directory": "/srv/native", "script": "/srv/wire-nodes"}
+    nodes = []
+    for number in (1, 2):
+        name = f"fw-{number}"
+        seen = copy.deepcopy(view(number))
+        if kind == "guest":
+            seen["verify"]["pair"]["guests"] = {"fw-1": "omarine", "fw-2": "omarine"}
+        container = f"ftfw-native-{name}" if kind == "container" else ""
+        kill, start = (f"power off {name}", f"power on {name}") if kind == "command" else ("", "")
+        nodes.append(
+            {"name": name, "view": seen, "container": container, "kill": kill, "start": start, "lab": lab}
+        )
+    hosts = ["fw-1", "fw-2", "client", "server", "omarine"]
+    return {
+        "nodes": nodes,
+        "hosts": hosts,
+        "open": "nft 'add element x'",
+        "lab": kind in ("container", "guest"),
+    }
+
+
+def test_priorities_say_which_node_is_preferred() -> None:
+    known = facts()
+    for node, preferred in zip(known["nodes"], (False, True)):
+        node["view"]["pair"]["preferred"] = preferred
+    plan = drill_steps(to_data(ROWS[NAMES.index("reboot")]), known, "fw-1")
+    assert [step["targets"] for step in plan["steps"]] == [["fw-2"]]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
+def test_every_row_says_what_it_expects(row: Any) -> None:
+    assert {"primary", "flows", "healthy_s", "reachable"} <= set(row.expect)
+    assert row.expect["flows"] == "all" or row.name == "power_loss_both"
+    assert any(step.inject for steps in row.via.values() for step in steps)
+
+
+@pytest.mark.parametrize("interval", [0.03, 0.07, 0.3, 1.0])
+def test_after_a_fault_two_may_be_primary_for_as_long_as_one_goes_unheard(interval: float) -> None:
+    """RFC 9568, section 6.1: three intervals, and a skew by the priority, 250 at first."""
+    expect = for_site(ROWS[0].expect, interval=interval, usual=0.07)
+    assert expect["overlap_after_ms"] >= 1000 * interval * (3 + (256 - 250) / 256)
+    assert ROWS[0].expect["overlap_after_ms"] == 212
+
+
+def test_names_are_there_once_and_the_short_set_is_short() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert [row.name for row in choose(ROWS, [], "short")] == [
+        *("power_loss", "freeze", "keepalived_kill", "keepalived_stop", "sync_healed", "split_brain"),
+        "vrrp_lost",
+    ]
+    assert "reboot_ten" in [row.name for row in choose(ROWS, [], "all")]
+    assert "reboot_ten" not in [row.name for row in choose(ROWS, [], "long")]
+
+
+@pytest.mark.parametrize("name", ["silence_outside", "silence_inside", "silence_sync", "carrier_sync"])
+def test_a_fault_of_legs_is_a_row_of_each(name: str) -> None:
+    assert name in NAMES
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"name": "Kill it"}, "name: Kill it: use small letters"),
+        ({"title": ""}, "title: is missing"),
+        ({"secnds": 3}, "secnds: is no key of a fault; did you mean seconds?"),
+        ({"set": "shrt"}, "set: shrt: use short or long or all"),
+        ({"seconds": 0}, "seconds: 0: use 1 to 600"),
+        ({"at": "nowhere"}, "at: nowhere: use one of primary"),
+        ({"at": "hypervisor"}, "undo: is missing: what is done from outside"),
+        ({"inject": "kill {pid}"}, "inject: {pid}: is unknown"),
+        ({"steps": []}, "at and steps: a fault has one of at, steps and via"),
+        ({"expect": {}}, "expect: is missing"),
+        ({"expect": {"gap": 3}}, "expect.gap: is unknown; did you mean gap_ms?"),
+        ({"expect": {"gap_ms": "3"}}, "expect.gap_ms: 3: use a number"),
+        ({"expect": {"gap_ms": True}}, "expect.gap_ms: True: use a number"),
+        ({"expect": {"primary": "both"}}, "expect.primary: both: use any or changed"),
+        ({"needs": ["luck"]}, "needs: luck: use lab or kernel"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told_with_its_place(changed: dict[str, Any], message: str) -> None:
+    good = {"name": "x", "title": "X", "at": "primary", "inject": "true", "expect": {"primary": "any"}}
+    assert load([good], DEFAULTS)
+    with pytest.raises(DrillError) as error:
+        load([{**good, **changed}], DEFAULTS)
+    assert message in str(error.value)
+    assert str(error.value).startswith("faults[0]")
+
+
+def test_a_fault_that_nobody_knows() -> None:
+    told = drill_rows(FAULTS, DEFAULTS, facts(), ["power_los"])
+    assert told["rows"] == []
+    assert told["problem"].startswith(
+        "drill_faults: power_los: is no fault of this site; known are: power_loss, freeze"
+    )
+    assert (
+        "no set of faults; use one of short, long, all"
+        in drill_rows(FAULTS, DEFAULTS, facts(), [], "some")["problem"]
+    )
+
+
+def test_what_the_hosts_of_the_probe_have_to_reach() -> None:
+    told = drill_rows(FAULTS, DEFAULTS, facts(), ["power_loss"])
+    assert (told["client_virtual"], told["server_virtual"]) == ("192.168.2.100", "192.168.0.100")
+    lost = facts()
+    lost["nodes"][0]["view"]["verify"]["probes"]["client"]["address"] = "10.0.0.1"
+    assert "10.0.0.1: no virtual address is on its network" in drill_rows(FAULTS, DEFAULTS, lost)["problem"]
+
+
+def test_a_row_outlasts_the_way_through_a_playbook() -> None:
+    assert [from_data(to_data(row)) for row in ROWS] == ROWS
+
+
+@pytest.mark.parametrize("kind", ["container", "guest", "machine", "command"])
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
+def test_every_command_is_shell_and_arms_its_undo_first(row: Any, kind: str) -> None:
+    plan = drill_steps(to_data(row), facts(kind), "fw-1")
+    assert bool(plan["steps"]) == (plan["refused"] is None)
+    for step in plan["steps"]:
+        for key in ("inject", "undo"):
+            subprocess.run(["/bin/sh", "-n", "-c", step[key]], check=True)
+            assert "{leg}" not in step[key]
+        armed = step["inject"].find("ftfw-drill-undo")
+        if "systemd-run" in step["inject"] or "setsid" in step["inject"]:
+            assert -1 < armed < step["inject"].index("@@ fault")
+    for command in (plan["prepare"], plan["collect"], *plan["count_announcements"].values()):
+        subprocess.run(["/bin/sh", "-n", "-c", command], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "why"),
+    [
+        ("carrier_outside", "machine", "needs nodes of kind guest or container"),
+        ("freeze_process", "container", "needs nodes of kind guest"),
+        ("full_table", "container", "kernel of their own"),
+        ("full_disk", "machine", "only in a lab"),
+    ],
+)
+def test_what_a_site_lacks_is_told_and_counted(name: str, kind: str, why: str) -> None:
+    plan = drill_steps(to_data(ROWS[NAMES.index(name)]), facts(kind), "fw-1")
+    assert plan["refused"]["result"] == "not applicable"
+    assert why in plan["refused"]["note"]
+
+
+def test_a_hypervisor_that_is_not_in_the_inventory() -> None:
+    without = {**facts("guest"), "hosts": ["fw-1", "fw-2"]}
+    plan = drill_steps(to_data(ROWS[NAMES.index("power_loss")]), without, "fw-1")
+    assert plan["refused"]["note"] == "fw-1: its hypervisor omarine is not in the inventory"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "primary", "expected"),
+    [
+        ("power_loss", "container", "fw-2", [("localhost", ["fw-2"], "podman kill ftfw-native-fw-2")]),
+        ("power_loss", "guest", "fw-1", [("omarine", ["fw-1"], "--signal=SIGKILL guest-fw-1.service")]),
+        ("power_loss_both", "guest", "fw-1", [("omarine", ["fw-1", "fw-2"], "guest-fw-2.service")]),
+        ("power_loss_both", "command", "fw-1", [("localhost", ["fw-1", "fw-2"], "power off fw-2")]),
+        ("power_loss", "command", "fw-2", [("localhost", ["fw-2"], "power off fw-2")]),
+        ("reboot", "command", "fw-2", [("fw-1", ["fw-1"], "systemctl reboot")]),
+        ("reboot", "guest", "fw-2", [("fw-1", ["fw-1"], "systemctl reboot")]),
+        ("conntrackd_kill_backup", "machine", "fw-1", [("fw-2", ["fw-2"], "conntrackd.service")]),
+        ("carrier_inside", "container", "fw-2", [("localhost", ["fw-2"], "podman exec ftfw-native-wires")]),
+        ("silence_inside", "container", "fw-1", [("fw-1", ["fw-1"], 'hook egress device "eth1"')]),
+        ("full_disk", "container", "fw-1", [("fw-2", ["fw-2"], "/run"), ("fw-1", ["fw-1"], "keepalived")]),
+    ],
+)
+def test_where_a_fault_is_made(
+    name: str, kind: str, primary: str, expected: list[tuple[str, list[str], str]]
+) -> None:
+    steps = drill_steps(to_data(ROWS[NAMES.index(name)]), facts(kind), primary)["steps"]
+    assert [(step["host"], step["targets"]) for step in steps] == [one[:2] for one in expected]
+    assert all(one[2] in step["inject"] for one, step in zip(expected, steps))
+
+
+def test_what_a_script_prints_is_read_again(tmp_path: Path) -> None:
+    told = subprocess.run(
+        ["/bin/sh", "-c", 'echo "@@ fault $(date +%s.%N)"'], check=True, capture_output=True, text=True
+    ).stdout
+    assert (stamp(told, "fault") or 0) > 1.7e9
+    assert stamp(told, "undo") is None
+    assert "ftfw-drill-watch" in collect()
+    assert prepare.__doc__
+
+
+def test_a_pair_that_was_ill_in_between_fails_a_row_that_is_repeated() -> None:
+    known = facts()
+    probes = {"rate": 1000, "slack": 1, **view(1)["verify"]["probes"]}
+    for node in known["nodes"]:
+        node["view"]["verify"]["probes"] = probes
+        node["view"]["pair_state"]["preempt"] = "never"
+        node["view"]["keepalived"] = {"advert_interval": 0.07}
+    ill = {"id": "conntrackd-down", "node": "fw-1", "message": "conntrackd does not run"}
+    nodes = [
+        {"node": name, "virtual_addresses": [], "boot": "1", "counters": {}} for name in ("fw-1", "fw-2")
+    ]
+    seen = {
+        "before": "fw-1",
+        "warned": [],
+        "nodes_before": nodes,
+        "health": {"primary": "fw-2", "nodes": nodes, "findings": []},
+        "healthy": [{"after": None, "findings": [ill]}, {"after": 5.0, "findings": []}],
+        "client": {},
+        "server": {},
+        "late": {},
+        "late_count": 20,
+        "watches": {"fw-1": "@@ start 1000 192.168.2.100/32\n@@ arp 3\n", "fw-2": "@@ start 1000\n"},
+        "injected": [],
+        "undone": [],
+        "seconds": 60.0,
+    }
+    entry = drill_result(to_data(ROWS[NAMES.index("reboot_ten")]), known, seen)
+    checks = {one["name"]: (one["seen"], one["ok"]) for one in entry["checks"]}
+    assert checks["nothing is wrong with the pair"] == ("fw-1: conntrackd does not run (time 1 of 2)", False)
+    assert entry["result"] == "failed"
+
+
+PROBE = {
+    "tcp": 1,
+    "udp": 2,
+    "ftp": 3,
+    "forward": {"tcp": 4, "udp": 5},
+    "rate": 1000,
+    "slack": 1,
+    "client": {"host": "client"},
+    "server": {"host": "server"},
+    "families": [
+        {"name": "", "client": "192.168.2.3", "server": "192.168.0.3", "forward": "192.168.0.100"},
+        {"name": " (IPv6)", "client": "2001:db8:2::3", "server": "2001:db8::3", "forward": "2001:db8::100"},
+    ],
+}
+
+
+def ends(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The loop of a task, with its templates filled in."""
+    variables = {"__probe": PROBE, "drill_sessions": 20, "__few": 10, "__some": 10, "__download": 11}
+    filled: list[dict[str, Any]] = Templar(DataLoader(), variables=variables).template(
+        [{key: trust_as_template(value) for key, value in end.items()} for end in task["loop"]]
+    )
+    return filled
+
+
+def test_every_port_that_a_site_opens_for_its_probe_is_used() -> None:
+    """`site_probes` opens tcp, udp and ftp of the server, and tcp and udp of the virtual address."""
+    before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_before.yml").read_text())
+    (listen,) = (task for task in before if task["name"] == "Listen at both ends")
+    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_send.yml").read_text())
+    server, client = (
+        {(one["kind"], one["address"], one["port"]) for one in end["listeners"]} for end in ends(listen)
+    )
+    out, back = (
+        {(one["kind"], one["target"], one.get("port")) for one in end["flows"]} for end in ends(send)
+    )
+    for each in PROBE["families"]:
+        assert {(kind, each["server"], PROBE[kind]) for kind in ("tcp", "udp", "ftp")} <= out & server
+        assert ("ping", each["server"], None) in out
+        for kind, port in PROBE["forward"].items():
+            assert (kind, each["client"], port) in client
+            assert (kind, each["forward"], port) in back
+
+
+def test_each_flow_of_a_drill_has_a_name_of_its_own() -> None:
+    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_send.yml").read_text())
+    for end in ends(send):
+        names = [one["name"] for one in end["flows"]]
+        assert len(names) == len(set(names)) and sum("(IPv6)" in name for name in names) == len(names) / 2
+
+
+def test_the_table_of_results_counts_what_is_not_applicable() -> None:
+    faults = [not_applicable("a", "A", "no hypervisor"), {**not_applicable("b", "B", ""), "result": "ok"}]
+    assert lines(faults) == ["NOT APPLICABLE  a: no hypervisor", "2 faults: 1 ok, 0 failed, 1 not applicable"]
+    assert [row["result"] for row in rows(faults)] == ["not applicable", "ok"]

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables and documents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.report import (
+    CHECK_COLUMNS,
+    check_rows,
+    table,
+    verification,
+    write,
+)
+
+CHECKS = [
+    {"name": "http", "expected": "accept", "seen": "accept", "ok": True, "detail": "4096 bytes"},
+    {"name": "TCP 25", "expected": "drop", "seen": "reject", "ok": False},
+]
+
+
+def test_table() -> None:
+    assert table(CHECK_COLUMNS, check_rows(CHECKS)) == [
+        "check   expected  seen            detail",
+        "------  --------  ------  ------  ----------",
+        "http    accept    accept  ok      4096 bytes",
+        "TCP 25  drop      reject  FAILED",
+    ]
+
+
+def test_document_has_what_is_promised_and_no_more() -> None:
+    assert verification("lab", CHECKS) == {
+        "site": "lab",
+        "checks": [
+            {"name": "http", "expected": "accept", "seen": "accept", "ok": True},
+            {"name": "TCP 25", "expected": "drop", "seen": "reject", "ok": False},
+        ],
+    }
+
+
+def test_write_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "verify.json"
+    for document in ({"checks": [1, 2, 3]}, {"checks": []}):
+        write(path, document)
+        assert json.loads(path.read_text()) == document
+    assert [file.name for file in path.parent.iterdir()] == ["verify.json"]

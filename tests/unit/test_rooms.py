@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may import whom: each room imports only those before it, and no code of the controller is on a node."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+COLLECTION = "ansible_collections.ftfw.pair."
+ON_NODES = (
+    "files",
+    "netlink",
+    "links",
+    "conntrack",
+    "conntrackd",
+    "keepalived",
+    "nft",
+    "packets",
+    "mutants",
+    "policy_check",
+    "probe",
+    "health",
+    "guest",
+)
+"""The rooms of module_utils, in their order."""
+ON_THE_CONTROLLER = (
+    "vocabulary",
+    "reading",
+    "site",
+    "policy",
+    "sections",
+    "ruleset",
+    "view",
+    "page",
+    "policy_test",
+    "inventory",
+    "faults",
+    "health",
+    "turns",
+    "units",
+)
+"""The rooms of plugin_utils, in their order. All of them may import those of module_utils."""
+ROOMS = [
+    *(("module_utils", room) for room in ON_NODES),
+    *(("plugin_utils", room) for room in ON_THE_CONTROLLER),
+]
+NOT_ON_NODES = {"netaddr", "jinja2", "yaml"}
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The modules that a file names in its imports, those of a block for type checks included."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module and not node.level, f"{file}: a relative import"
+            yield node.module
+
+
+def folders(kind: str) -> set[str]:
+    return {path.parent.name for path in (PLUGINS / kind).rglob("*.py") if path.name != "__init__.py"}
+
+
+def test_every_room_has_its_place() -> None:
+    assert folders("module_utils") == set(ON_NODES)
+    assert folders("plugin_utils") == set(ON_THE_CONTROLLER)
+    assert not [path for kind in ("module_utils", "plugin_utils") for path in (PLUGINS / kind).glob("*.py")]
+
+
+@pytest.mark.parametrize(("kind", "room"), ROOMS, ids="/".join)
+def test_a_room_imports_only_those_before_it(kind: str, room: str) -> None:
+    before = ROOMS[: ROOMS.index((kind, room)) + 1]
+    for file in sorted((PLUGINS / kind / room).glob("*.py")):
+        for module in imported(file):
+            if not module.startswith(COLLECTION):
+                continue
+            _plugins, other, place, *_rest = module.removeprefix(COLLECTION).split(".")
+            assert (other, place) in before, f"{file.relative_to(PLUGINS)} imports {module}"
+
+
+@pytest.mark.parametrize("room", ON_NODES)
+def test_nodes_need_nothing_of_the_controllers(room: str) -> None:
+    for file in sorted((PLUGINS / "module_utils" / room).glob("*.py")):
+        for module in imported(file):
+            assert not module.startswith(f"{COLLECTION}plugins.plugin_utils"), file
+            assert module.split(".")[0] not in NOT_ON_NODES, f"{file}: {module} is not on every node"
+
+
+def test_no_room_is_crowded() -> None:
+    for kind, room in ROOMS:
+        assert len(list((PLUGINS / kind / room).glob("*.py"))) <= 25, f"{kind}/{room}"
