@@ -43,6 +43,7 @@ ON_THE_CONTROLLER = (
     "health",
     "turns",
     "units",
+    "packing",
 )
 """The rooms of plugin_utils, in their order. All of them may import those of module_utils."""
 ROOMS = [
