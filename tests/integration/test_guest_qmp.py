@@ -87,7 +87,8 @@ def guest(tmp_path: Path) -> Iterator[Guest]:
 def test_status_follows_the_machine(guest: Guest) -> None:
     assert guest.status()["running"] is False
     assert guest.run("cont").returncode == 0
-    assert guest.status() == {"running": True, "singlestep": False, "status": "running"}
+    # qemu before 9.0 adds "singlestep"
+    assert guest.status().items() >= {"running": True, "status": "running"}.items()
     assert guest.run("stop").returncode == 0
     assert guest.status()["status"] == "paused"
 
