@@ -81,7 +81,8 @@ class Lab:
         commands += [
             f"cd {folder}",
             "ip monitor address >monitor & echo $! >watcher",
-            f"exec {keepalived} --pid=pid --vrrp_pid=vrrp",
+            # one for each process it may have, or nodes share what is in /run: keepalived 2.3 locks them
+            f"exec {keepalived} --pid=pid --vrrp_pid=vrrp --checkers_pid=checkers --bfd_pid=bfd",
         ]
         enter = ["ip", "netns", "exec", namespace] if namespace else ["unshare", "--net"]
         with (folder / "log").open("wb") as log:
@@ -112,11 +113,13 @@ def addresses(pair: Pair) -> set[str]:
 
 
 def wait_for(*nodes: Node, pair: Pair = BEFORE) -> None:
-    """Until all of them have the addresses."""
+    """Until all of them have the addresses; fails at once for one whose keepalived has ended."""
     end = time.monotonic() + 20
-    while not all(addresses(pair) <= one.taken() for one in nodes):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    for one in nodes:
+        while missing := addresses(pair) - one.taken():
+            alive = one.process.poll() is None and time.monotonic() < end
+            assert alive, (one.folder, missing, (one.folder / "log").read_text())
+            time.sleep(0.1)
 
 
 CHANGES = {**TAKEN_IN, **{name: pair for name, (pair, _reason) in FALLS.items()}}

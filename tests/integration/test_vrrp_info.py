@@ -93,7 +93,9 @@ class Router:
         (self.directory / "keepalived.conf").write_text(config, encoding="utf-8")
         command = ["ip", "netns", "exec", self.namespace, *prefix, "keepalived", "-n", "-l", "-P"]
         command += ["-f", str(self.directory / "keepalived.conf"), "-p", str(self.pid_file)]
-        command += ["-r", str(self.directory / "vrrp.pid")]
+        # one for each process it may have, or both share what is in /run: keepalived 2.3 locks them
+        for option, process in {"-r": "vrrp", "-c": "checkers", "-b": "bfd"}.items():
+            command += [option, str(self.directory / f"{process}.pid")]
         environment = {**os.environ, "TMPDIR": str(self.directory / "tmp")}
         with (self.directory / "log").open("ab") as log:
             self.daemon = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
