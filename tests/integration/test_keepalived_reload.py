@@ -18,6 +18,7 @@ from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.turns.keepali
     BEFORE,
     FALLS,
     INSIDE,
+    OUTSIDE,
     TAKEN_IN,
     Pair,
 )
@@ -182,6 +183,22 @@ def test_a_changed_backup_stays_backup_and_takes_all_over(tmp_path: Path, lab: L
             primaries[name].process.terminate()
         for name in names:
             wait_for(backups[name], pair=CHANGES[name])
+        lab.end(tmp_path / "none")
+
+
+def test_two_versions_of_vrrp_do_not_hear_each_other(tmp_path: Path, lab: Lab) -> None:
+    """So it counts as a disturbance, though the primary itself takes another version in."""
+    before = Pair((INSIDE, OUTSIDE))
+    after = replace(before, version=2, interval="1")
+    with wires() as names:
+        primary = lab.node(tmp_path / "primary", before, 1, names[0])
+        wait_for(primary, pair=before)
+        backup = lab.node(tmp_path / "backup", facing(before), 2, names[1])
+        time.sleep(START_SECONDS)
+        assert not addresses(before) & backup.taken()
+        primary.reload(after)
+        wait_for(backup, pair=before)
+        assert not addresses(before) & primary.given_up()
         lab.end(tmp_path / "none")
 
 

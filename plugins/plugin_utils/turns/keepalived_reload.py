@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a reload of keepalived would do to a pair that runs, from the old and the new configuration. No I/O.
 
-Seen with keepalived 2.2.7, whose sync groups are the reason for most of it:
+Seen with keepalived 2.2.7 and 2.3.3, whose sync groups are the reason for most of it:
 
-- A router that is new, or has another VRID, interface, source or version of VRRP, makes its whole group
-  begin anew as BACKUP. Addresses, priorities, intervals, peers, names and routers that are gone don't.
+- A router that is new, or has another VRID, interface or source, makes its whole group begin anew as
+  BACKUP. Addresses, priorities, intervals, peers, names and routers that are gone don't.
+- A reload takes in another version of VRRP. But nodes with two versions don't hear each other, and in any
+  order of reloads both become primary. So a new version counts as what falls.
 - A node takes the addresses of a group only when it hears the other one by none of the group's routers. So
   two nodes with different routers are one pair as long as one router is the same on both.
 """
