@@ -18,6 +18,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import UNREADABLE, Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.variable_values import check_variable
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import (
+    CONNECTION_OPTIONS,
     CONNECTION_VARIABLES,
     MODEL,
     meant,
@@ -92,6 +93,8 @@ class Inventory:
                     # where its template fails, Ansible says so itself when it connects
                     with suppress(AnsibleError):
                         values[host][key] = plain(variables[key])
+                elif connections and key in CONNECTION_OPTIONS:
+                    values[host][key] = plain(self.raw(host)[key])
             if connections and "ansible_host" not in variables:
                 # Ansible goes by the host's name then
                 values[host]["ansible_host"] = host

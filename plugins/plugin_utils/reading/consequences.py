@@ -33,6 +33,8 @@ _AGAINST: dict[str, tuple[str, ...]] = {
     "hypervisor_bridges": ("site_networks", "site_pairs"),
     "node_interfaces": (*_WIRES, "hypervisor_bridges"),
     "guest": ("hypervisor_bridges", "node_interfaces"),
+    "node_resolvers": ("node_interfaces",),
+    "ansible_host": (*_WIRES, *_HOSTS),
 }
 # Nothing else is checked against these.
 _ALONE = re.compile(

@@ -200,9 +200,18 @@ class Value(NamedTuple):
             return float(number)
         return None
 
-    def address(self) -> Address | None:
+    def _without_zone(self, text: str) -> bool:
+        """See that an address names no interface (RFC 4007, section 11): its place in the inventory does."""
+        plain, percent, rest = text.partition("%")
+        if percent:
+            length = rest.partition("/")
+            self.wrong("names a zone", f"write {plain}{length[1]}{length[2]}: the interface is known here")
+        return not percent
+
+    def address(self, zone: bool = False) -> Address | None:
+        """An address; with `zone` one that may name its interface, such as fe80::1%eth0."""
         text = self.text("write one address such as 192.168.2.1 or 2001:db8::1")
-        if text is None:
+        if text is None or not (zone or self._without_zone(text)):
             return None
         try:
             return ip_address(text)
@@ -213,12 +222,12 @@ class Value(NamedTuple):
                 self.wrong("is not an IP address", "write one such as 192.168.2.1 or 2001:db8::1")
             return None
 
-    def addresses(self) -> tuple[Address, ...]:
-        return present(item.address() for item in self.items())
+    def addresses(self, zone: bool = False) -> tuple[Address, ...]:
+        return present(item.address(zone) for item in self.items())
 
     def interface_address(self) -> InterfaceAddress | None:
         text = self.text("write one such as 192.168.0.3/24")
-        if text is None:
+        if text is None or not self._without_zone(text):
             return None
         try:
             if "/" in text:
@@ -230,7 +239,7 @@ class Value(NamedTuple):
 
     def prefix(self) -> Prefix | None:
         text = self.text("write one such as 192.168.2.0/24")
-        if text is None:
+        if text is None or not self._without_zone(text):
             return None
         try:
             if "/" in text:

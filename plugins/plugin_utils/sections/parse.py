@@ -63,8 +63,16 @@ SITE_VARIABLES = (
 HOST_VARIABLES = ("hypervisor_bridges", "guest", "node_interfaces", "node_resolvers")
 CONNECTION_VARIABLES = ("ansible_host", "ansible_connection")
 """Ansible's own: they say which way it comes."""
+CONNECTION_OPTIONS = (
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_ssh_args",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+)
+"""Where these differ, one address may be two machines."""
 MODEL = (*SITE_VARIABLES, *HOST_VARIABLES)
-_READ = frozenset((*MODEL, *CONNECTION_VARIABLES))
+_READ = frozenset((*MODEL, *CONNECTION_VARIABLES, *CONNECTION_OPTIONS))
 
 _FORWARD = ("to", "address", "service", "host", "hairpin", "sources")
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -268,8 +276,9 @@ def _host(name: str, variables: Mapping[str, object], problems: Problems) -> Hos
         bridges=tuple(_bridge(key, value) for key, value in top("hypervisor_bridges").entries().items()),
         guest=guest,
         interfaces=tuple(_interface(key, value, guest is not None) for key, value in interfaces.items()),
-        resolvers=top("node_resolvers").addresses(),
+        resolvers=top("node_resolvers").addresses(zone=True),
         reached_at=_reached_at(variables),
+        reached_by=_reached_by(variables),
     )
 
 
@@ -344,3 +353,9 @@ def _reached_at(variables: Mapping[str, object]) -> str:
     if connection.rpartition(".")[2] not in ("ssh", "smart", "paramiko", "paramiko_ssh", "libssh"):
         return ""
     return str(variables.get("ansible_host") or "")
+
+
+def _reached_by(variables: Mapping[str, object]) -> tuple[str, ...] | None:
+    """How ssh gets there, as far as it is written out; None where a template says it."""
+    found = tuple(str(variables.get(name) or "") for name in CONNECTION_OPTIONS)
+    return None if any(start in one for one in found for start in ("{{", "{%")) else found

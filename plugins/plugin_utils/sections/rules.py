@@ -21,6 +21,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
     nearest,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.fragments import check_fragments
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.machines import check_machines
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.pairs import check_shared
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import SITE_VARIABLES, meant, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.port_forwards import (
@@ -30,6 +31,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.port_forwards i
     warn_of_ways,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.reach import warn_of_reach
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.resolvers import check_resolvers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.source_nat import check_source_nat
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.unreplicated import warn_of_unreplicated
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.variables import check_variables, named
@@ -89,6 +91,8 @@ def load_site(
         _check_routers(site, pair, addresses, problems)
     _check_vrids(site, problems)
     check_gateways(site, problems, warnings)
+    check_resolvers(site, problems, warnings)
+    check_machines(site, problems)
     check_policy(site, problems, warnings)
     _check_port_forwards(site, problems)
     check_source_nat(site, problems, warnings)

@@ -251,6 +251,8 @@ class Host:
     resolvers: tuple[Address, ...] = ()
     reached_at: str = ""
     """Where Ansible connects to by ssh; empty where it uses another way, or none is said."""
+    reached_by: tuple[str, ...] | None = ()
+    """The port and the arguments of ssh; None where they are not known before each connection."""
 
     def interface_on(self, network: str) -> Interface | None:
         for interface in self.interfaces:
