@@ -254,7 +254,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (
     SpaceError,
     TableError,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, mutate, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.mutation import mutate
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import SpecError, read
 
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.mutants.mutants import Mutant, mutants
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import TableError
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check import run as policy_check_run
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, mutate, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check import mutation as policy_check_mutation
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.mutation import mutate
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import read_policy_tests
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
@@ -374,7 +375,7 @@ def mutated(
     def chosen(rules: str) -> list[Mutant]:
         return [one for one in mutants(rules) if re.fullmatch(chains, one.chain) and words in one.rule]
 
-    monkeypatch.setattr(policy_check_run, "mutants", chosen)
+    monkeypatch.setattr(policy_check_mutation, "mutants", chosen)
     site = built(hostvars)
     view = policy_test_view(site, "fw-1", ())
     assert view is not None

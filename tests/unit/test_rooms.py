@@ -92,6 +92,31 @@ def test_nodes_need_nothing_of_the_controllers(room: str) -> None:
             assert module.split(".")[0] not in NOT_ON_NODES, f"{file}: {module} is not on every node"
 
 
+def shipped(module: str) -> set[str]:
+    """What Ansible packs beside a module: all of module_utils that it imports, and what these import."""
+    found: set[str] = set()
+    waiting = [PLUGINS / "modules" / f"{module}.py"]
+    while waiting:
+        for name in imported(waiting.pop()):
+            path = PLUGINS.parent.joinpath(*name.removeprefix(COLLECTION).split(".")).with_suffix(".py")
+            if name.startswith(f"{COLLECTION}plugins.module_utils.") and name not in found:
+                found.add(name)
+                # a package has its name as well, and nothing in it
+                waiting += [path] if path.is_file() else []
+    return {name.removeprefix(f"{COLLECTION}plugins.module_utils.") for name in found}
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (PLUGINS / "modules").glob("*.py")))
+def test_only_policy_check_ships_mutants(module: str) -> None:
+    files = shipped(module)
+    assert any(name.startswith("mutants.") for name in files) == (module == "policy_check")
+    assert ("policy_check.mutation" in files) == (module == "policy_check")
+
+
+def test_a_new_ruleset_is_tried_on_the_node() -> None:
+    assert {"policy_check.lockout", "policy_check.run", "packets.space"} <= shipped("nft_ruleset")
+
+
 def test_no_room_is_crowded() -> None:
     for kind, room in ROOMS:
         assert len(list((PLUGINS / kind / room).glob("*.py"))) <= 25, f"{kind}/{room}"

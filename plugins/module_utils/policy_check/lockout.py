@@ -3,7 +3,7 @@
 """Whether a table would let the controller in again: a new connection like its present one is tried with it.
 
 The table is loaded in a network namespace of its own, a SYN as the controller would send it comes in by the
-same device, and what becomes of it is seen (policy_check_run.py); then the handshake is gone through with a
+same device, and what becomes of it is seen (run.py); then the handshake is gone through with a
 server there. The connection that is open now proves nothing: it belongs to a known flow.
 """
 
