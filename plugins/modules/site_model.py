@@ -162,6 +162,7 @@ ansible_facts:
             addresses: [{interface: eth1, address: 192.168.2.100/32}]
             replication: direct
             gate: []
+            names: {eth0: outside, 192.168.0.1: own outside 0, 192.168.0.2: peer outside 4}
             paths:
               - network: inside
                 interface: eth1

@@ -4,22 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 
 
-def ruleset_names(view: Mapping[str, Any]) -> dict[str, str]:
+def ruleset_names(firewall: Firewall) -> dict[str, str]:
     """What is a node's own in its ruleset, and what to call it so that both nodes call it the same.
 
-    From the fact site_view: names of interfaces by their network, own addresses, and the peer's.
+    Names of interfaces by their network, own addresses, and the peer's.
     """
-    networks = {item["name"]: item["network"] for item in view["node_network"]["interfaces"]}
-    names = dict(networks)
-    for item in view["node_network"]["interfaces"]:
-        for index, address in enumerate(item["addresses"]):
-            names[address.partition("/")[0]] = f"own {item['network']} {index}"
-    for instance in view["keepalived"]["instances"]:
-        network = networks[instance["interface"]]
-        names.update((peer, f"peer {network} {instance['family']}") for peer in instance["peers"])
-    names.update((link["peer"], f"peer {link['network']}") for link in view["conntrackd"]["links"])
+    names = {interface.name: interface.network for interface in firewall.host.interfaces}
+    for interface in firewall.host.interfaces:
+        for index, address in enumerate(interface.addresses):
+            names[str(address)] = f"own {interface.network} {index}"
+    for router, family in firewall.instances():
+        peer = firewall.peer_address(router.network, family)
+        names[str(peer)] = f"peer {router.network} {family}"
+    for network in firewall.pair.sync:
+        peer = firewall.peer_address(network, firewall.site.networks[network].first_family)
+        names[str(peer)] = f"peer {network}"
     return names

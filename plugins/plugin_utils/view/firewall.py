@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.compiled import nftables_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.gate import gate_interfaces
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import render_ruleset
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.names import ruleset_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.offload import offload_interfaces
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.own import management
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.rules import compile_policy
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import LINK_LOCAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import PairLink
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
@@ -23,7 +22,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
     VirtualRouter,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import helper_modules
 
 SYNC_PORT = 3780
 """The UDP port of conntrackd's channel, as in its own examples."""
@@ -42,7 +40,6 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
         for family in router.families()
     ]
     firewall = Firewall(site, pair, host, peer, SYNC_PORT)
-    policy = compile_policy(firewall)
     return {
         "pair": {
             "name": pair.name,
@@ -77,18 +74,14 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "preempt": pair.preempt,
             "gate": gate_interfaces(firewall),
             "offload": offload_interfaces(firewall),
+            "names": ruleset_names(firewall),
             "paths": [_path(link) for link in firewall.links],
         },
         "firewall_kernel": {
             "rp_filter": REVERSE_PATHS[site.reverse_path],
             "ipv6_forwarding": bool(set(firewall.data) & set(firewall.with_family(6))),
         },
-        "nftables": {
-            "helpers": sorted(policy.helpers),
-            "management": management(firewall),
-            "modules": sorted({module for helper in policy.helpers for module in helper_modules(helper)}),
-            "ruleset": render_ruleset(policy),
-        },
+        "nftables": nftables_view(firewall),
     }
 
 

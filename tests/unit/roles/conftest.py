@@ -93,6 +93,7 @@ SITE_VIEW: dict[str, Any] = {
         "replication": "direct",
         "gate": [],
         "offload": [],
+        "names": {"eth0": "outside", "192.168.0.1": "own outside 0"},
         "paths": [
             {
                 "network": "inside",

@@ -13,7 +13,6 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ftfw.pair.plugins.action.pair_health import clock_offset, parse_health
 from ansible_collections.ftfw.pair.plugins.filter.pair_health import pair_health
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.digest import Digest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.names import ruleset_names
 
 VIRTUAL = ["192.168.2.100", "192.168.0.100"]
 STILL = {"pending": None, "left": None}
@@ -350,33 +349,6 @@ def test_answer_without_health(text: str, error: str) -> None:
     told = parse_health(text, "")
     assert told["health"] is None
     assert error in told["health_error"]
-
-
-def test_names_of_both_nodes_mean_the_same() -> None:
-    def node(interface: str, own: str, peer: str, sync: str, other: str) -> dict[str, Any]:
-        return {
-            "node_network": {
-                "interfaces": [
-                    {"name": interface, "network": "inside", "addresses": [f"{own}/24"]},
-                    {"name": "eth2", "network": "sync", "addresses": [f"{sync}/24"]},
-                ]
-            },
-            "keepalived": {"instances": [{"interface": interface, "family": 4, "peers": [peer]}]},
-            "conntrackd": {"links": [{"network": "sync", "peer": other}]},
-        }
-
-    one = ruleset_names(node("eth1", "192.168.2.1", "192.168.2.2", "10.0.0.1", "10.0.0.2"))
-    two = ruleset_names(node("lan0", "192.168.2.2", "192.168.2.1", "10.0.0.2", "10.0.0.1"))
-    assert one == {
-        "eth1": "inside",
-        "eth2": "sync",
-        "192.168.2.1": "own inside 0",
-        "10.0.0.1": "own sync 0",
-        "192.168.2.2": "peer inside 4",
-        "10.0.0.2": "peer sync",
-    }
-    assert sorted(one.values()) == sorted(two.values())
-    assert two["lan0"] == one["eth1"]
 
 
 def test_every_key_of_the_document_is_documented() -> None:
