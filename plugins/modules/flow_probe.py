@@ -253,7 +253,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.flow_probe import serve
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import (
     ProbeError,
     ask,
@@ -266,6 +265,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.probe.spec import (
     complete,
     problems,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.serve import serve
 
 FLOW_KINDS = ["connect", "ftp", "ping", "tcp", "udp"]
 OPTIONS = ("bin_ms", "lifetime", "listeners", "realtime", "require_reachable", "timeout")

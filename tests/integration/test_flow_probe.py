@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.flow_probe import decode
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.spec import complete
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
+from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import Program, build
 
 CLIENT, SERVER = "192.0.2.1", "198.51.100.1"
-ENGINE = Path(__file__).parents[2] / "plugins" / "module_utils" / "flow_probe.py"
+ENGINE = Program("ansible_collections.ftfw.pair.plugins.module_utils.traffic.program")
 Run = Callable[..., dict[str, Any]]
 LISTENERS = [
     {"kind": "tcp", "address": SERVER, "port": 7001},
@@ -314,8 +315,10 @@ def test_the_engine_runs_by_itself(net: Net, tmp_path: Path) -> None:
     spec = {"bin_ms": 10, "lifetime": 30, "timeout": 5, "require_reachable": True, "realtime": False}
     path = tmp_path / "spec.json"
     path.write_text(json.dumps({**spec, "listeners": [], "flows": [complete(UDP)]}))
+    engine = tmp_path / "flow_probe.pyz"
+    engine.write_bytes(build(ENGINE).content)
     # -S and -E: without site packages and PYTHONPATH
-    command = ["ip", "netns", "exec", net.name("client"), sys.executable, "-S", "-E", str(ENGINE), str(path)]
+    command = ["ip", "netns", "exec", net.name("client"), sys.executable, "-S", "-E", str(engine), str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "started_at" in json.loads(process.stdout.readline())

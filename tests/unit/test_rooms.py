@@ -23,6 +23,7 @@ ON_NODES = (
     "packets",
     "mutants",
     "policy_check",
+    "traffic",
     "probe",
     "health",
     "guest",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""flow_probe with TCP flows that open one after the other, on a host of the lab.
+"""The probe with TCP flows that open one after the other, on a host of the lab.
 
-    born.py SPECIFICATION.json      beside flow_probe.py, and the same but for what is said here
+    born.py SPECIFICATION.json      in place of the program, and the same but for what is said here
 
 It waits for a line, and begins each flow `delay` seconds later. When it did, in seconds since the epoch, is
 with the flow's result as `begun`.
@@ -13,15 +13,18 @@ import sys
 import time
 from typing import Any
 
-import flow_probe
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.loop import NANO
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.probe import KINDS
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.program import main
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.tcp_flows import TcpFlows
 
 
-class BornFlows(flow_probe.TcpFlows):
+class BornFlows(TcpFlows):
     begun: float | None = None
 
     def open(self) -> None:
         self.members = []
-        self.loop.later(int(self.spec["delay"] * flow_probe.NANO), self.begin)
+        self.loop.later(int(self.spec["delay"] * NANO), self.begin)
 
     def begin(self) -> None:
         self.begun = time.time()
@@ -32,6 +35,6 @@ class BornFlows(flow_probe.TcpFlows):
 
 
 if __name__ == "__main__":
-    flow_probe.KINDS["tcp"] = BornFlows
+    KINDS["tcp"] = BornFlows
     sys.stdin.readline()
-    flow_probe.main()
+    main()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,7 +15,6 @@ from probe import Probe, flow
 from profiles import families
 
 SPEED = Path(__file__).parent / "policy_speed.py"
-COLLECTIONS = Path(__file__).parents[2] / ".ansible/collections"
 RELOADS = 50
 
 
@@ -25,7 +23,6 @@ def speed(what: str, lab: Lab, profile: str, primary: str) -> Trial:
     namespace = [] if what == "compile" else ["unshare", "--net"]
     done = subprocess.run(
         [*namespace, sys.executable, str(SPEED), what],
-        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
         capture_output=True,
         text=True,
         check=False,

@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import collection  # noqa: F401
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.generation import generation
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper

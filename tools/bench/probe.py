@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the file behind the module flow_probe in the foreground on a host of the lab."""
+"""Runs the probe behind the module flow_probe in the foreground on a host of the lab, as one file."""
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import collection  # noqa: F401
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode as decode
+from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.imports import closure
+from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import Program, archive, build
 from lab import Lab, LabError
 
-FILE = Path(__file__).parents[2] / "plugins/module_utils/probe/flow_probe.py"
+PROGRAM = Program("ansible_collections.ftfw.pair.plugins.module_utils.traffic.program")
 BORN = Path(__file__).parent / "born.py"
 DEFAULTS = {"bin_ms": 10, "timeout": 10, "lifetime": 300, "require_reachable": True, "realtime": False}
 RATES = {"udp": 1000, "tcp": 5, "connect": 10, "ping": 10, "ftp": 0}
@@ -35,6 +41,14 @@ def flow(name: str, kind: str, target: str, port: int = 0, **options: Any) -> Sp
     }
 
 
+@functools.cache
+def packed(held: bool) -> bytes:
+    """The program as one file that any Python runs."""
+    if not held:
+        return build(PROGRAM).content
+    return archive({**closure(PROGRAM.module), "__main__.py": BORN.read_bytes()})
+
+
 class Probe:
     """A running probe; `collect` ends it.
 
@@ -47,12 +61,14 @@ class Probe:
     ) -> None:
         self.host = host
         spec = {**DEFAULTS, "require_reachable": not held, "flows": flows, "listeners": listeners}
-        program = BORN if held else FILE
-        for file in sorted({FILE, program}):
-            lab.copy(host, file, f"/root/{file.name}")
-        name = f"/root/probe-{len(lab._children)}.json"
-        lab.run(host, f"cat > {name}", text=json.dumps(spec))
-        self.process: subprocess.Popen[str] = lab.start(host, "python3", f"/root/{program.name}", name)
+        # of its own: another probe may be loading from its file
+        name = f"/root/probe-{len(lab._children)}"
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(packed(held))
+            file.flush()
+            lab.copy(host, Path(file.name), f"{name}.pyz")
+        lab.run(host, f"cat > {name}.json", text=json.dumps(spec))
+        self.process: subprocess.Popen[str] = lab.start(host, "python3", f"{name}.pyz", f"{name}.json")
         if not held:
             self._line()
 
@@ -84,12 +100,3 @@ class Probe:
             "listeners": {"all": result["listeners"]},
             "probe": {key: result[key] for key in ("cpu_percent", "started_at", "ended_at", "notes")},
         }
-
-
-def decode(text: str) -> list[int]:
-    """Read the counts of a series: `9`, or `9*4` for four bins in a row of 9 each."""
-    counts: list[int] = []
-    for word in text.split():
-        count, _rest, times = word.partition("*")
-        counts += [int(count)] * int(times or 1)
-    return counts

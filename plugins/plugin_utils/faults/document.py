@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.flow_probe import decode
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import Check, Seen, passed
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import FAILED, NOT_APPLICABLE, OK
 

@@ -270,7 +270,7 @@ def test_born_flows_open_one_after_the_other(bench: dict[str, Any], tmp_path: Pa
     probe = importlib.import_module("probe")
 
     def copy(host: str, file: Path, target: str) -> None:
-        shutil.copy(file, tmp_path)
+        shutil.copy(file, tmp_path / Path(target).name)
 
     def run(host: str, script: str, text: str) -> None:
         (tmp_path / Path(script.removeprefix("cat > ")).name).write_text(text)

@@ -86,7 +86,7 @@ def imported(file: Path) -> Iterator[str]:
 def test_playbooks_and_the_bench_import_what_the_lab_installs(folder: str) -> None:
     names = {line.split("==")[0].lower() for line in requirements("requirements.txt")}
     names |= {"ansible", "ansible_collections", "yaml"} | ON_HOSTS_ONLY | set(sys.stdlib_module_names)
-    own = {file.stem for file in (ROOT / "tools/bench").glob("*.py")} | {"flow_probe"}
+    own = {file.stem for file in (ROOT / "tools/bench").glob("*.py")}
     for file in (ROOT / folder).rglob("*.py"):
         assert set(imported(file)) <= names | own, file
 
