@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.messages import 
     SHORT,
     CorruptError,
     content,
+    new_key,
     pack,
     split,
     unpack,
@@ -68,7 +68,7 @@ class Attempt:
 
 class ConnectFlows(Flows):
     def open(self) -> None:
-        self.key = secrets.randbits(32)
+        self.key = new_key()
         self.padding = content(0, max(0, self.size - OVERHEAD))
         self.track, self.sender = Track(time.monotonic_ns()), Sender()
         self.tracks, self.senders = [self.track], [self.sender]

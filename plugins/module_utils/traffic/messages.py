@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,11 @@ class Message(NamedTuple):
 
 class CorruptError(Exception):
     """The stream holds something else than messages."""
+
+
+def new_key() -> int:
+    """What tells a flow from all others, 32 random bits. The module secrets has them, but loads long."""
+    return int.from_bytes(os.urandom(4), "big")
 
 
 def pack(kind: int, key: int, number: int = 0, due: int = 0, sent: int = 0, body: bytes = b"") -> bytes:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import struct
 import time
@@ -17,6 +16,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.messages import 
     HELLO,
     OVERHEAD,
     content,
+    new_key,
     pack,
     unpack,
 )
@@ -30,8 +30,8 @@ class PingFlow:
 
     def __init__(self, flows: PingFlows, index: int) -> None:
         self.flows, self.index = flows, index
-        self.key = secrets.randbits(32)
-        self.id = secrets.randbits(16)
+        self.key = new_key()
+        self.id = new_key() & 0xFFFF
         self.track, self.sender = Track(time.monotonic_ns()), Sender()
         self.six = ":" in flows.address[0]
         protocol = socket.IPPROTO_ICMPV6 if self.six else socket.IPPROTO_ICMP

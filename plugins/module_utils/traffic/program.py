@@ -12,7 +12,6 @@ import json
 import select
 import signal
 import sys
-from pathlib import Path
 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.probe import Probe
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.run import Result
@@ -26,7 +25,9 @@ def say(result: Result) -> None:
 
 def main() -> None:
     """Run in the foreground: a line on standard input collects, and so does the end of the lifetime."""
-    spec = json.loads(Path(sys.argv[1]).read_text())
+    # pathlib is a fifth of the time until the first packet
+    with open(sys.argv[1]) as file:  # noqa: PTH123
+        spec = json.load(file)
     probe = Probe(spec)
     probe.open()
     say({"notes": probe.notes, "started_at": probe.run.started_at})

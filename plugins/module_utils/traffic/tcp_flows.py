@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import Sender, Track
@@ -14,6 +13,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.messages import 
     STREAM,
     CorruptError,
     content,
+    new_key,
     pack,
     split,
     unpack,
@@ -73,7 +73,7 @@ class TcpFlow:
 
 class TcpFlows(Flows):
     def open(self) -> None:
-        self.key = secrets.randbits(32)
+        self.key = new_key()
         self.padding = content(0, max(0, self.size - OVERHEAD))
         self.members = [TcpFlow(self, index) for index in range(self.count)]
         self.tracks = [member.track for member in self.members]

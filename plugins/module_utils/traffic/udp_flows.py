@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import json
-import secrets
 import socket
 import time
 from contextlib import suppress
@@ -23,6 +22,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.messages import 
     HELLO_ACK,
     OVERHEAD,
     content,
+    new_key,
     pack,
     unpack,
 )
@@ -36,7 +36,7 @@ class UdpFlow:
 
     def __init__(self, flows: UdpFlows, index: int) -> None:
         self.flows, self.index = flows, index
-        self.key = secrets.randbits(32)
+        self.key = new_key()
         self.track, self.sender = Track(time.monotonic_ns()), Sender()
         self.greeted = self.counting = False
         self.told: dict[str, Any] | None = None
