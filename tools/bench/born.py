@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The probe with TCP flows that open one after the other, on a host of the lab.
 
-    born.py SPECIFICATION.json      in place of the program, and the same but for what is said here
-
-It waits for a line, and begins each flow `delay` seconds later. When it did, in seconds since the epoch, is
-with the flow's result as `begun`.
+The program is the probe's but for this: it waits for a line, and begins each flow `delay` seconds later. When
+it did, in seconds since the epoch, is with the flow's result as `begun`.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.loop import NANO
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.probe import KINDS
-from ansible_collections.ftfw.pair.plugins.module_utils.traffic.program import main
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.program import main as probe
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.tcp_flows import TcpFlows
 
 
@@ -34,7 +32,7 @@ class BornFlows(TcpFlows):
         return {**super().result(), "begun": self.begun}
 
 
-if __name__ == "__main__":
+def main() -> None:
     KINDS["tcp"] = BornFlows
     sys.stdin.readline()
-    main()
+    probe()

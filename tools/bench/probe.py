@@ -13,7 +13,12 @@ from typing import Any
 import collection  # noqa: F401
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode as decode
 from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.imports import closure
-from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import Program, archive, build
+from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import (
+    Program,
+    archive,
+    build,
+    launcher,
+)
 from lab import Lab, LabError
 
 PROGRAM = Program("ansible_collections.ftfw.pair.plugins.module_utils.traffic.program")
@@ -46,7 +51,8 @@ def packed(held: bool) -> bytes:
     """The program as one file that any Python runs."""
     if not held:
         return build(PROGRAM).content
-    return archive({**closure(PROGRAM.module), "__main__.py": BORN.read_bytes()})
+    main = {"born.py": BORN.read_bytes(), "__main__.py": launcher(Program("born"))}
+    return archive({**closure(PROGRAM.module), **main})
 
 
 class Probe:

@@ -28,6 +28,18 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _VERSION = re.compile(r"^version:\s*['\"]?([^\s'\"]+)", re.MULTILINE)
 _MAIN = """\
 import sys
+import zipimport
+
+
+class Importer(zipimport.zipimporter):
+    # its parent compiles a module to learn its file's name, and then once more to run it
+    def get_filename(self, fullname):
+        path = self.archive + "/" + self.prefix + fullname.rpartition(".")[2]
+        return path + ("/__init__.py" if self.is_package(fullname) else ".py")
+
+
+sys.path_hooks.insert(0, Importer)
+sys.path_importer_cache.pop(sys.path[0], None)
 
 from {module} import {function}
 
@@ -56,11 +68,15 @@ class Built:
 def build(program: Program, root: Path = ROOT) -> Built:
     """Build it from the sources below `root`. Raises PackingError."""
     files = closure(program.module, root)
-    main = _MAIN.format(module=program.module, function=program.function).encode()
-    files["__main__.py"] = main
+    files["__main__.py"] = launcher(program)
     version, digest = collection_version(root), digest_of(files)
     files[f"{BUILD}.py"] = f'VERSION = "{version}"\nDIGEST = "{digest}"\n'.encode()
     return Built(version, digest, f"#!{INTERPRETER}\n".encode() + archive(files))
+
+
+def launcher(program: Program) -> bytes:
+    """The file that Python runs in an archive."""
+    return _MAIN.format(module=program.module, function=program.function).encode()
 
 
 def digest_of(files: dict[str, bytes]) -> str:

@@ -202,3 +202,28 @@ def test_without_a_version_there_is_no_program(tmp_path: Path, text: str | None)
         (tmp_path / "galaxy.yml").write_text(text)
     with pytest.raises(PackingError, match="version"):
         collection_version(tmp_path)
+
+
+def test_each_module_is_compiled_once(tmp_path: Path) -> None:
+    """What zipimport alone does not do, and compiling is most of the time until a program begins."""
+    file = tmp_path / "program"
+    file.write_bytes(build(Program(f"{ON_NODES}.room.cli"), make(tmp_path, SOURCES)).content)
+    code = f"""
+import builtins, runpy, sys
+compiled, real = [], compile
+def counting(source, name, *rest, **more):
+    compiled.append(name)
+    return real(source, name, *rest, **more)
+builtins.compile = counting
+try:
+    runpy.run_path({str(file)!r}, run_name="__main__")
+except SystemExit:
+    pass
+own = [name for name in compiled if "/ansible_collections/" in name]
+print(len(own), len(set(own)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, counted = done.stdout.splitlines()
+    assert said == "said"
+    number, different = counted.split()
+    assert number == different and int(different) > 2
