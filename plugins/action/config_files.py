@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
@@ -19,6 +20,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
     argument_spec,
     parse,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.rendering.collected import Collected, collect
 
 MARK = "-- sums"
 
@@ -37,6 +39,14 @@ class ActionModule(ActionBase):
             wanted = parse(arguments["files"])
         except ConfigFilesError as error:
             raise AnsibleActionFail(str(error)) from error
+        if arguments["collect"]:
+            files = [
+                Collected(item.path, item.content, item.owner, item.group, item.mode, item.sensitive)
+                for item in wanted
+                if item.content is not None
+            ]
+            collect(constants.DEFAULT_LOCAL_TMP, str((task_vars or {})["inventory_hostname"]), files)
+            return {**result, "changed": False, "changed_paths": []}
         said = self._low_level_execute_command(survey([item.path for item in wanted]))
         if said["rc"] == 0 and same(wanted, said["stdout"], said["stderr"]):
             return {**result, "changed": False, "changed_paths": []}

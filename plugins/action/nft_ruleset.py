@@ -8,10 +8,12 @@ import hashlib
 import shlex
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import boot_text
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import BOOT_MODE, boot_text
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import argument_spec
+from ansible_collections.ftfw.pair.plugins.plugin_utils.rendering.collected import Collected, collect
 
 MARK = "-- seen"
 
@@ -26,6 +28,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _spec, given = self.validate_argument_spec(**argument_spec())
+        if given["collect"]:
+            text = boot_text(given["family"], given["table"], given["text"])
+            kept = Collected(given["path"], text.encode(), "root", "root", BOOT_MODE)
+            collect(constants.DEFAULT_LOCAL_TMP, str((task_vars or {})["inventory_hostname"]), [kept])
+            return {**result, "changed": False, "changes": [], "waits": False}
         # what came in by an old connection would prove nothing; not all kinds of connection last
         if given["state"] == "confirmed" and type(self._connection).reset is not ConnectionBase.reset:
             self._connection.reset()

@@ -81,8 +81,19 @@ options:
     type: list
     elements: str
     required: true
+  collect:
+    description:
+      - Whether to only keep what would be written, for M(ftfw.pair.collected_files). The host is not asked,
+        and nothing counts as changed.
+      - For C(module_defaults) of a play that shows files, and writes none to a host.
+    type: bool
+    default: false
+    version_added: 0.2.0
 extends_documentation_fragment: [ftfw.pair.attributes]
 attributes:
+  action:
+    description: With O(collect) it runs on the controller, as an action plugin.
+    support: full
   check_mode:
     support: full
   diff_mode:
@@ -129,45 +140,17 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.guest.disk import (
     DiskError,
+    argument_spec,
     layout,
     make_disk,
     make_host_key,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.guest.seed import (
-    Identity,
-    Link,
-    Management,
+    identity,
     seed_files,
 )
 
 PUBLIC_KEY = "ssh_host_ed25519_key.pub"
-
-
-def argument_spec() -> dict[str, Any]:
-    interface = {
-        "name": {"type": "str", "required": True},
-        "mac": {"type": "str", "required": True},
-        "tap": {"type": "str"},
-    }
-    management = {
-        "interface": {"type": "str", "required": True},
-        "mac": {"type": "str"},
-        "address": {"type": "str", "required": True},
-    }
-    disk = {
-        "name": {"type": "str", "required": True},
-        "path": {"type": "path", "required": True},
-        "owner": {"type": "str", "required": True},
-        "disk_mib": {"type": "int", "required": True},
-        "swap_mib": {"type": "int", "default": 0},
-        "interfaces": {"type": "list", "elements": "dict", "default": [], "options": interface},
-        "management": {"type": "dict", "options": management},
-    }
-    return {
-        "disks": {"type": "list", "elements": "dict", "required": True, "options": disk},
-        "image": {"type": "path", "required": True},
-        "authorized_keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
-    }
 
 
 def missing(disks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -198,20 +181,11 @@ def make(disk: dict[str, Any], image: Path, authorized_keys: list[str]) -> None:
     except KeyError as error:
         raise DiskError(f"guest {disk['name']}: unknown user {disk['owner']}") from error
     private, public = make_host_key(disk["name"])
-    management = disk["management"]
-    identity = Identity(
-        hostname=disk["name"],
-        machine_id=uuid.uuid4().hex,
-        links=[Link(card["name"], card["mac"]) for card in disk["interfaces"]],
-        management=Management(management["interface"], management["address"]) if management else None,
-        authorized_keys=authorized_keys,
-        host_key=private,
-        host_key_public=public,
-    )
+    guest = identity(disk, authorized_keys, uuid.uuid4().hex, private, public)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / PUBLIC_KEY).write_text(public)
     try:
-        make_disk(folder / "disk.raw", image, parts, seed_files(identity))
+        make_disk(folder / "disk.raw", image, parts, seed_files(guest))
     except BaseException:
         (folder / PUBLIC_KEY).unlink()
         raise

@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import boot_tex
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 
-LAB = Path(__file__).parents[1] / "sites" / "ipv4"
+LAB = Path(__file__).parents[1] / "sites" / "ipv4" / "inventory"
 HELPER = Path(__file__).parent / "policy_packets_peer.py"
 HOSTS = ("omarine", "fw-1", "fw-2", "client")
 CLIENT, SERVER = "192.168.2.3", "192.168.0.3"

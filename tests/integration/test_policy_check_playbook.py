@@ -22,7 +22,7 @@ def play(tmp_path: Path) -> Any:
         """Run it; return the exit code, what it printed and the document."""
         document = tmp_path / "tests.json"
         playbook = variables.pop("playbook", "policy_test")
-        inventory = variables.pop("inventory", "tests/sites/ipv4")
+        inventory = variables.pop("inventory", "tests/sites/ipv4/inventory")
         given = {"policy_test_json": str(document), **variables}
         done = subprocess.run(
             [

@@ -45,6 +45,7 @@ ON_THE_CONTROLLER = (
     "turns",
     "units",
     "packing",
+    "rendering",
 )
 """The rooms of plugin_utils, in their order. All of them may import those of module_utils."""
 ROOMS = [

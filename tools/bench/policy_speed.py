@@ -35,7 +35,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_v
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
-LAB = Path(__file__).parents[2] / "tests/sites/ipv4"
+LAB = Path(__file__).parents[2] / "tests/sites/ipv4/inventory"
 HOSTS = ("omarine", "fw-1", "fw-2", "client")
 OUT = {"from": "inside", "to": "outside"}
 FEW, MANY = 500, 5000

@@ -98,7 +98,10 @@ def argument_spec() -> dict[str, Any]:
         "validate": {"type": "str"},
         "sensitive": {"type": "bool", "default": False},
     }
-    return {"files": {"type": "list", "elements": "dict", "required": True, "options": file}}
+    return {
+        "files": {"type": "list", "elements": "dict", "required": True, "options": file},
+        "collect": {"type": "bool", "default": False},
+    }
 
 
 def parse(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:

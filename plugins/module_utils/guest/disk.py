@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.guest.seed import SeedFile, debugfs_commands
 
@@ -19,6 +20,35 @@ SMALLEST_ROOT_MIB = 64
 
 class DiskError(Exception):
     """A disk that can't be made; the text names the guest, what is wrong and what would be right."""
+
+
+def argument_spec() -> dict[str, Any]:
+    """The options of action and module."""
+    interface = {
+        "name": {"type": "str", "required": True},
+        "mac": {"type": "str", "required": True},
+        "tap": {"type": "str"},
+    }
+    management = {
+        "interface": {"type": "str", "required": True},
+        "mac": {"type": "str"},
+        "address": {"type": "str", "required": True},
+    }
+    disk = {
+        "name": {"type": "str", "required": True},
+        "path": {"type": "path", "required": True},
+        "owner": {"type": "str", "required": True},
+        "disk_mib": {"type": "int", "required": True},
+        "swap_mib": {"type": "int", "default": 0},
+        "interfaces": {"type": "list", "elements": "dict", "default": [], "options": interface},
+        "management": {"type": "dict", "options": management},
+    }
+    return {
+        "disks": {"type": "list", "elements": "dict", "required": True, "options": disk},
+        "image": {"type": "path", "required": True},
+        "authorized_keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
+        "collect": {"type": "bool", "default": False},
+    }
 
 
 @dataclass(frozen=True)

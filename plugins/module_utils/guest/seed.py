@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
@@ -51,6 +52,26 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"Identity({self.hostname})"
+
+
+def identity(
+    disk: Mapping[str, Any],
+    authorized_keys: Sequence[str],
+    machine_id: str,
+    host_key: str,
+    host_key_public: str,
+) -> Identity:
+    """Of one of the module's `disks`, with what is made for it."""
+    management = disk["management"]
+    return Identity(
+        hostname=disk["name"],
+        machine_id=machine_id,
+        links=[Link(card["name"], card["mac"]) for card in disk["interfaces"]],
+        management=Management(management["interface"], management["address"]) if management else None,
+        authorized_keys=authorized_keys,
+        host_key=host_key,
+        host_key_public=host_key_public,
+    )
 
 
 def seed_files(identity: Identity) -> list[SeedFile]:

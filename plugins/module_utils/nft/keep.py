@@ -23,6 +23,8 @@ from typing import Any
 
 SYSTEMD = Path("/run/systemd/system")
 """There when systemd is the one that runs the node (sd_booted(3))."""
+BOOT_MODE = 0o640
+"""Of the file that the node loads at boot."""
 
 
 class KeepError(Exception):
@@ -106,7 +108,7 @@ class Keeper:
 
     def keep(self, text: str) -> None:
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _write(self.path, self.boot_text(text), 0o640)
+        _write(self.path, self.boot_text(text), BOOT_MODE)
 
     # --- what was loaded ------------------------------------------------------------------------------------
 

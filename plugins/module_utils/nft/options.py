@@ -22,6 +22,7 @@ def argument_spec() -> dict[str, Any]:
             "after": {"type": "str", "default": ""},
             "path": {"type": "path", "default": "/etc/ftfw/ruleset.nft"},
             "runtime": {"type": "path", "default": "/run/nft-ruleset"},
+            "collect": {"type": "bool", "default": False},
         },
         "required_if": [("state", "present", ["text"]), ("state", "confirmed", ["text"])],
     }

@@ -21,8 +21,9 @@ PLAY = """\
   tasks:
     - ansible.builtin.include_role:
         name: ftfw.pair.node_network
-        tasks_from: configure
+        tasks_from: "{{ item }}"
         public: true
+      loop: [there, configure]
     - ansible.builtin.debug:
         msg: "{{ __node_network_old_files | to_json }}"
     - ansible.builtin.include_role:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-LAB = Path(__file__).parents[3] / "sites" / "ipv4"
+LAB = Path(__file__).parents[3] / "sites" / "ipv4" / "inventory"
 """The lab with IPv4 alone, the smallest site."""
 HOSTS = ("omarine", "fw-1", "fw-2", "client")
 HostVars = dict[str, dict[str, Any]]
