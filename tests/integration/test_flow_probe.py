@@ -306,7 +306,8 @@ def test_realtime(net: Net, permitted: bool) -> None:
         assert policy == os.SCHED_FIFO
     else:
         assert answer["notes"] == ["no real-time priority: Operation not permitted"]
-        assert policy == os.SCHED_OTHER
+        # that of the tests, which may run with less than the usual one
+        assert policy == os.sched_getscheduler(0)
 
 
 def test_the_engine_runs_by_itself(net: Net, tmp_path: Path) -> None:
