@@ -8,14 +8,15 @@ Made from what entries mean, not from the rules that they become: tests hold one
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import Moment
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, PolicyEntry, Way
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import covers
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, Address
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import Range, covers, merge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.spans import ICMP_KINDS, service_spans
 
 USUAL = Moment(0, 12 * 60)
@@ -38,14 +39,69 @@ class Decision:
 
 @dataclass(frozen=True)
 class Stretches:
-    """Ports, cut where some entry begins or ends: the first of each stretch, and the entries about it."""
+    """Numbers, cut where something begins or ends: the first of each stretch, and a bit for all about it."""
 
     firsts: tuple[int, ...] = ()
-    entries: tuple[tuple[PolicyEntry, ...], ...] = ()
+    bits: tuple[int, ...] = ()
 
     def at(self, number: int) -> int:
-        """The place of a port's stretch; -1 for one below all of them."""
+        """The place of a number's stretch; -1 for one below all of them."""
         return bisect_right(self.firsts, number) - 1
+
+    def about(self, number: int) -> int:
+        place = self.at(number)
+        return self.bits[place] if place >= 0 else 0
+
+
+def stretches(spans: Iterable[tuple[int, int, int]], cuts: Iterable[int] = ()) -> Stretches:
+    """Cut at spans (first, last, number of a bit), of which those of one bit don't overlap, and elsewhere."""
+    turns = dict.fromkeys(cuts, 0)
+    for first, last, bit in spans:
+        for border in (first, last + 1):
+            turns[border] = turns.get(border, 0) ^ (1 << bit)
+    now, bits = 0, []
+    # long lists come and go: few of these numbers differ
+    known: dict[int, int] = {}
+    firsts = sorted(turns)
+    for border in firsts:
+        now ^= turns[border]
+        bits.append(known.setdefault(now, now))
+    return Stretches(tuple(firsts), tuple(bits))
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Which entries of a way are about an address at one end of it: a bit for each."""
+
+    anybody: int
+    """Those without a list."""
+    listed: Mapping[int, Stretches]
+    """The others, by family."""
+
+    def about(self, address: Address) -> int:
+        return self.anybody | self.listed[address.version].about(int(address))
+
+
+def ends(lists: Sequence[Addresses | None]) -> Ends:
+    """Look into the lists of entries, each by its number."""
+    anybody = sum(1 << number for number, one in enumerate(lists) if one is None)
+    listed = [(number, one) for number, one in enumerate(lists) if one is not None]
+    return Ends(
+        anybody,
+        {
+            family: stretches((*span, number) for number, one in listed for span in one.of_family(family))
+            for family in FAMILIES
+        },
+    )
+
+
+@dataclass(frozen=True)
+class OfWay:
+    """The entries of one way in their order, and which of them are about whom."""
+
+    entries: tuple[PolicyEntry, ...]
+    sources: Ends
+    destinations: Ends
 
 
 @dataclass(frozen=True)
@@ -68,14 +124,16 @@ class Decisions:
 
         `asked` is the virtual address that was asked for, where a port forward leads to the receiver.
         """
-        if sender.version in self.firewall.site.families(way):
-            for entry in self._entries(way, protocol, number):
-                if entry.window and not entry.window.holds(moment):
-                    continue
-                meant = within(entry.destinations, receiver)
-                meant = meant or (asked is not None and within(entry.destinations, asked))
-                if meant and within(entry.sources, sender):
+        of = self._ways.get(way)
+        if of is not None and sender.version in self.firewall.site.families(way):
+            about = of.destinations.about(receiver) | (of.destinations.about(asked) if asked else 0)
+            about &= self._of(way, protocol).about(number) & of.sources.about(sender)
+            while about:
+                first = about & -about
+                entry = of.entries[first.bit_length() - 1]
+                if not entry.window or entry.window.holds(moment):
                     return Decision(entry, entry.action)
+                about ^= first
         return Decision(None, "drop")
 
     def following(self, way: Way, protocol: str, number: int) -> int | None:
@@ -90,39 +148,37 @@ class Decisions:
         place = stretches.at(number)
         return stretches.firsts[place] - 1 if place >= 0 else None
 
-    def _entries(self, way: Way, protocol: str, number: int) -> tuple[PolicyEntry, ...]:
-        stretches = self._of(way, protocol)
-        place = stretches.at(number)
-        return stretches.entries[place] if place >= 0 else ()
-
     def _of(self, way: Way, protocol: str) -> Stretches:
         return self._stretches.get((way, protocol), Stretches())
 
     @cached_property
+    def _ways(self) -> dict[Way, OfWay]:
+        return {
+            way: OfWay(
+                tuple(entries),
+                ends([entry.sources for entry in entries]),
+                ends([entry.destinations for entry in entries]),
+            )
+            for way, entries in self.firewall.ways.items()
+        }
+
+    @cached_property
     def _stretches(self) -> dict[tuple[Way, str], Stretches]:
-        spans: dict[tuple[Way, str], list[tuple[int, int, PolicyEntry]]] = {}
-        for way, entries in self.firewall.ways.items():
-            for entry in entries:
+        """The ports that the entries of a way are about, by the protocol; an entry has its number there."""
+        spans: dict[tuple[Way, str], list[tuple[int, int, int]]] = {}
+        # a service may be cut where no entry begins or ends
+        cuts: dict[tuple[Way, str], set[int]] = {}
+        for way, of in self._ways.items():
+            for number, entry in enumerate(of.entries):
+                own: dict[str, list[Range]] = {}
                 services = None if entry.any_service else self.firewall.services(entry)
                 for protocol, first, last in service_spans(services):
-                    spans.setdefault((way, protocol), []).append((first, last, entry))
-        return {key: _stretches(found) for key, found in spans.items()}
-
-
-def _stretches(spans: list[tuple[int, int, PolicyEntry]]) -> Stretches:
-    borders = sorted({border for first, last, _entry in spans for border in (first, last + 1)})
-    found: list[list[PolicyEntry]] = [[] for _border in borders]
-    places = {border: place for place, border in enumerate(borders)}
-    for first, last, entry in spans:
-        for place in range(places[first], places[last + 1]):
-            # nothing comes after an entry about all that there is
-            if not (found[place] and _decides_all(found[place][-1])):
-                found[place].append(entry)
-    return Stretches(tuple(borders), tuple(map(tuple, found)))
-
-
-def _decides_all(entry: PolicyEntry) -> bool:
-    return entry.sources is None and entry.destinations is None and entry.window is None
+                    own.setdefault(protocol, []).append((first, last))
+                    cuts.setdefault((way, protocol), set()).update((first, last + 1))
+                for protocol, ranges in own.items():
+                    of_entry = ((*one, number) for one in merge(ranges)[0])
+                    spans.setdefault((way, protocol), []).extend(of_entry)
+        return {key: stretches(found, cuts[key]) for key, found in spans.items()}
 
 
 def within(addresses: Addresses | None, address: Address) -> bool:

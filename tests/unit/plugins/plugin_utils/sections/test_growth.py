@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_views
 
 Inventory = dict[str, dict[str, Any]]
@@ -73,7 +75,22 @@ def entries(count: int) -> Inventory:
     return {name: {**variables, **site} for name, variables in hosts.items()}
 
 
-def calls(inventory: Inventory, views: bool) -> int:
+def nothing(site: Site) -> None:
+    """The check alone."""
+
+
+def all_views(site: Site) -> None:
+    host_views(site, site.hosts)
+
+
+def all_tests(site: Site) -> None:
+    """What playbooks/policy_test.yml sends through the rules of each firewall."""
+    for pair in site.pairs:
+        for node in pair.nodes:
+            policy_test_view(site, node, [])
+
+
+def calls(inventory: Inventory, more: Callable[[Site], None]) -> int:
     counted = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -83,19 +100,17 @@ def calls(inventory: Inventory, views: bool) -> int:
 
     sys.setprofile(count)
     try:
-        site = load_site(inventory)
-        if views:
-            host_views(site, site.hosts)
+        more(load_site(inventory))
     finally:
         sys.setprofile(None)
     return counted
 
 
-@pytest.mark.parametrize("views", [False, True], ids=["the check", "and all views"])
+@pytest.mark.parametrize("more", [nothing, all_views, all_tests])
 @pytest.mark.parametrize(("make", "count"), [(pairs, 10), (entries, 20)])
 def test_four_times_the_site_is_four_times_the_work(
-    make: Callable[[int], Inventory], count: int, views: bool
+    make: Callable[[int], Inventory], count: int, more: Callable[[Site], None]
 ) -> None:
-    calls(make(4), views)  # what is read once, such as patterns
-    small, large = calls(make(count), views), calls(make(4 * count), views)
+    calls(make(4), more)  # what is read once, such as patterns
+    small, large = calls(make(count), more), calls(make(4 * count), more)
     assert large < 4.8 * small
