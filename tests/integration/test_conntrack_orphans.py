@@ -16,10 +16,19 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.helper import 
     CLONE_NEWNET,
     HelperCheckError,
     exchange,
-    message,
+    request_of,
     tuple_attribute,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.orphans import Key, ask_masters
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.codec import (
+    NETLINK_NETFILTER,
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REQUEST,
+    attribute,
+    nested,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import (
     CTA_PROTOINFO,
     CTA_PROTOINFO_TCP,
@@ -34,13 +43,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import
     IPS_SEEN_REPLY,
     MSG_CT_DELETE,
     MSG_CT_NEW,
-    NETLINK_NETFILTER,
-    NLM_F_ACK,
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    NLM_F_REQUEST,
-    attribute,
-    nested,
 )
 
 CLIENT, SERVER = "192.0.2.3", "198.51.100.3"
@@ -67,7 +69,7 @@ def tell(kind: int, flags: int, attributes: bytes) -> None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as channel:
         channel.settimeout(10)
         channel.bind((0, 0))
-        exchange(channel, message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, attributes), "do so")
+        exchange(channel, request_of(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, attributes), "do so")
 
 
 def begin(ports: tuple[int, int], master: tuple[int, int] | None = None) -> None:

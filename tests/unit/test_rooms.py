@@ -13,6 +13,7 @@ import pytest
 PLUGINS = Path(__file__).parents[2] / "plugins"
 COLLECTION = "ansible_collections.ftfw.pair."
 ON_NODES = (
+    "system",
     "files",
     "netlink",
     "links",

@@ -10,6 +10,21 @@ import socket
 import struct
 import threading
 
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.codec import (
+    NETLINK_NETFILTER,
+    NFGENMSG,
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REQUEST,
+    NLMSG_ERROR,
+    attribute,
+    error_number,
+    message,
+    messages,
+    nested,
+    parse_attributes,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import (
     CTA_HELP,
     CTA_HELP_NAME,
@@ -35,15 +50,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import
     IPS_SEEN_REPLY,
     MSG_CT_GET,
     MSG_CT_NEW,
-    NETLINK_NETFILTER,
-    NLM_F_ACK,
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    NLM_F_REQUEST,
-    NLMSG_ERROR,
-    attribute,
-    nested,
-    parse_attributes,
 )
 
 CLONE_NEWNET = 0x40000000
@@ -63,10 +69,9 @@ class HelperCheckError(Exception):
         super().__init__(f"cannot {step}: {os.strerror(number)}")
 
 
-def message(kind: int, flags: int, sequence: int, attributes: bytes) -> bytes:
-    """Pack a netlink message of nfnetlink, for IPv4."""
-    body = struct.pack("=BBH", socket.AF_INET, 0, 0) + attributes
-    return struct.pack("=LHHLL", 16 + len(body), kind, flags, sequence, 0) + body
+def request_of(kind: int, flags: int, sequence: int, attributes: bytes) -> bytes:
+    """Pack a message of nfnetlink, for IPv4."""
+    return message(kind, flags, NFGENMSG.pack(socket.AF_INET, 0, 0) + attributes, sequence)
 
 
 def tuple_attribute(
@@ -133,12 +138,10 @@ def is_translated(answer: bytes) -> bool:
 def exchange(channel: socket.socket, request: bytes, step: str) -> bytes:
     """Send a request and return the attributes of the answer, empty for an acknowledgement."""
     channel.send(request)
-    answer = channel.recv(65536)
-    kind = struct.unpack_from("=H", answer, 4)[0]
+    kind, _sequence, answer = next(messages(channel.recv(65536)))
     if kind != NLMSG_ERROR:
-        return answer[20:]
-    number = -struct.unpack_from("=i", answer, 16)[0]
-    if number:
+        return answer[NFGENMSG.size :]
+    if number := error_number(answer):
         raise HelperCheckError(step, number)
     return b""
 
@@ -151,10 +154,12 @@ def ask_kernel(helper: str) -> str | None:
         flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
         exchange(
             channel,
-            message(MSG_CT_NEW, flags, 1, injection(helper)),
+            request_of(MSG_CT_NEW, flags, 1, injection(helper)),
             f"inject an entry with the helper {helper}",
         )
-        answer = exchange(channel, message(MSG_CT_GET, NLM_F_REQUEST, 2, ORIGINAL), "read the injected entry")
+        answer = exchange(
+            channel, request_of(MSG_CT_GET, NLM_F_REQUEST, 2, ORIGINAL), "read the injected entry"
+        )
     if not is_translated(answer):
         raise HelperCheckError("inject an entry with NAT", 95)
     return helper_of(answer)

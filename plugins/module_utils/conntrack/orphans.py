@@ -16,6 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import Flow
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.codec import (
+    NETLINK_NETFILTER,
+    NFGENMSG,
+    attribute,
+    dump,
+    parse_attributes,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import (
     CTA_IP_V4_DST,
     CTA_IP_V4_SRC,
@@ -33,13 +40,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import
     CTA_ZONE,
     IPS_EXPECTED,
     MSG_CT_GET,
-    NETLINK_NETFILTER,
-    NLM_F_DUMP,
-    NLM_F_REQUEST,
-    NLMSG_DONE,
-    NLMSG_ERROR,
-    attribute,
-    parse_attributes,
+    MSG_CT_NEW,
 )
 
 Key = tuple[str, str, str]
@@ -60,34 +61,15 @@ def orphans(flows: Iterable[Flow], masters: Mapping[Key, Key]) -> set[Key]:
 
 def ask_masters() -> dict[Key, Key]:
     """Ask the kernel for the flows that helpers expected, in the thread's namespace. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as channel:
-        channel.settimeout(SECONDS)
-        channel.bind((0, 0))
-        channel.send(request())
-        return dict(pair for part in _answers(channel) for pair in read_masters(part))
+    entries = dump(NETLINK_NETFILTER, MSG_CT_GET, MSG_CT_NEW, question(), SECONDS)
+    return dict(pair for entry in entries for pair in read_masters(entry[NFGENMSG.size :]))
 
 
-def request() -> bytes:
-    """A dump of expected flows only (Linux 5.18; an older kernel sends all), both families."""
+def question() -> bytes:
+    """For expected flows only (Linux 5.18; an older kernel sends all), both families."""
     status = struct.pack("!L", IPS_EXPECTED)
-    body = struct.pack("=BBH", socket.AF_UNSPEC, 0, 0)
-    body += attribute(CTA_STATUS, status) + attribute(CTA_STATUS_MASK, status)
-    return struct.pack("=LHHLL", 16 + len(body), MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 1, 0) + body
-
-
-def _answers(channel: socket.socket) -> Iterator[bytes]:
-    """The attributes of each entry of a dump."""
-    while True:
-        data = channel.recv(1 << 17)
-        while len(data) >= 16:
-            length, kind = struct.unpack_from("=LH", data)
-            if kind == NLMSG_DONE:
-                return
-            if kind == NLMSG_ERROR:
-                number = -struct.unpack_from("=i", data, 16)[0]
-                raise OSError(number, "the kernel does not list expected flows")
-            yield data[20:length]
-            data = data[length + (-length % 4) :]
+    wanted = attribute(CTA_STATUS, status) + attribute(CTA_STATUS_MASK, status)
+    return NFGENMSG.pack(socket.AF_UNSPEC, 0, 0) + wanted
 
 
 def read_masters(entry: bytes) -> Iterator[tuple[Key, Key]]:

@@ -27,17 +27,14 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import 
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import stats
 from ansible_collections.ftfw.pair.plugins.module_utils.health import parse
-from ansible_collections.ftfw.pair.plugins.module_utils.health.ask import (
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import devices
+from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import (
     DUMP_SECONDS,
     AskError,
     ask,
-    content,
-    digest,
     lines,
-    number,
-    write,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import devices
+from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, number, write
 
 DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-watch", "pair-path", "pair-preempt")
 OPTIONAL = frozenset(("pair-path", "pair-preempt"))
@@ -222,7 +219,7 @@ class Node:
         """Whether the kernel has the file's table, and a fingerprint of the file's policy."""
         text, policy = content(Path(self.config.ruleset)), self.policy()
         try:
-            listed = digest(parse.stable_listing(ask(LISTING)))
+            listed = parse.digest(parse.stable_listing(ask(LISTING)))
         except AskError as error:
             return {"loaded": False, "same": None, "why": str(error), "policy": policy}
         try:
@@ -233,7 +230,7 @@ class Node:
     def policy(self) -> str | None:
         """A fingerprint of the ruleset file that both nodes share when their policy is the same."""
         text = content(Path(self.config.ruleset))
-        return None if text is None else digest(parse.normalised(text, self.config.names))
+        return None if text is None else parse.digest(parse.normalised(text, self.config.names))
 
     def expected(self, text: str | None) -> str:
         """The digest of the listing that the kernel gives of the file's table.
@@ -245,7 +242,7 @@ class Node:
         if text is None:
             raise AskError(f"{self.config.ruleset}: can't be read")
         cache = Path(self.config.memory) / "ruleset.json"
-        key = digest(text + ask(["nft", "--version"]))
+        key = parse.digest(text + ask(["nft", "--version"]))
         try:
             known = json.loads(content(cache) or "{}")
             if known["key"] == key:
@@ -264,7 +261,7 @@ class Node:
             listed = ask(["unshare", "--net", *shell], DUMP_SECONDS)
         except AskError:
             listed = ask(["unshare", "--user", "--map-root-user", "--net", *shell], DUMP_SECONDS)
-        listing = digest(parse.stable_listing(listed))
+        listing = parse.digest(parse.stable_listing(listed))
         # where there is no place for it, it is made anew the next time
         with contextlib.suppress(OSError):
             if cache.parent.is_dir():
@@ -395,4 +392,7 @@ def versions() -> dict[str, str | None]:
         except AskError:
             found[name] = None
     programs = [content(path) for path in (*OURS, *sorted(OURS_LIBRARY.rglob("*.py")))]
-    return {**found, "pair-state": digest("".join(text or "" for text in programs)) if programs[0] else None}
+    return {
+        **found,
+        "pair-state": parse.digest("".join(text or "" for text in programs)) if programs[0] else None,
+    }

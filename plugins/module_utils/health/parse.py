@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -228,3 +229,8 @@ def parse_watch(text: str | None, what: str) -> list[str]:
     except (ValueError, AttributeError):
         return []
     return [sentence for sentence in said if isinstance(sentence, str)] if isinstance(said, list) else []
+
+
+def digest(text: str) -> str:
+    """What two texts are compared by."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -18,9 +18,9 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.digest import DigestError
 from ansible_collections.ftfw.pair.plugins.module_utils.health import pair as together
-from ansible_collections.ftfw.pair.plugins.module_utils.health.ask import DUMP_SECONDS
 from ansible_collections.ftfw.pair.plugins.module_utils.health.findings import ERROR, WARNING, Finding
 from ansible_collections.ftfw.pair.plugins.module_utils.health.node import Config, Node
+from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import DUMP_SECONDS
 
 FACTS, FLOWS = "facts", "flows"
 CONNECT_SECONDS = 5.0

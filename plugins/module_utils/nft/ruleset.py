@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.generation import generation, table_handle
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import generation, table_handle
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper, Loaded, Pending
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import (
     LARGE,

@@ -14,6 +14,18 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.helper import helper_of
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.codec import (
+    NETLINK_NETFILTER,
+    NFGENMSG,
+    NLM_F_ACK,
+    NLM_F_REQUEST,
+    NLMSG_ERROR,
+    attribute,
+    message,
+    messages,
+    nested,
+    parse_attributes,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import (
     CTA_PROTO_DST_PORT,
     CTA_PROTO_NUM,
@@ -23,13 +35,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import
     CTA_TUPLE_PROTO,
     MSG_CT_DELETE,
     MSG_CT_GET,
-    NETLINK_NETFILTER,
-    NLM_F_ACK,
-    NLM_F_REQUEST,
-    NLMSG_ERROR,
-    attribute,
-    nested,
-    parse_attributes,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import ICMP, ICMPV6, Packet
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import Entry
@@ -69,14 +74,11 @@ class Conntrack:
             self.socket.send(b"".join(_request(kind, number, packet) for number, packet in part))
             waiting = {number for number, _packet in part}
             while waiting:
-                data = self.socket.recv(1 << 17)
-                while len(data) >= 16:
-                    length, answer, _flags, number = struct.unpack_from("=LHHL", data)
+                for answer, number, body in messages(self.socket.recv(1 << 17)):
                     if answer == NLMSG_ERROR:
                         waiting.discard(number)
                     else:
-                        found[number] = data[20:length]
-                    data = data[length + (-length % 4) :]
+                        found[number] = body[NFGENMSG.size :]
         return found
 
 
@@ -94,13 +96,13 @@ def _request(kind: int, number: int, packet: Packet) -> bytes:
     else:
         protocol.append(attribute(CTA_PROTO_SRC_PORT, struct.pack("!H", packet.source_port)))
         protocol.append(attribute(CTA_PROTO_DST_PORT, struct.pack("!H", packet.port)))
-    body = struct.pack("=BBH", socket.AF_INET if family == 4 else socket.AF_INET6, 0, 0)
+    body = NFGENMSG.pack(socket.AF_INET if family == 4 else socket.AF_INET6, 0, 0)
     body += nested(
         CTA_TUPLE_ORIG,
         nested(CTA_TUPLE_IP, *(attribute(key, address) for key, address in ends)),
         nested(CTA_TUPLE_PROTO, *protocol),
     )
-    return struct.pack("=LHHLL", 16 + len(body), kind, NLM_F_REQUEST | NLM_F_ACK, number, 0) + body
+    return message(kind, NLM_F_REQUEST | NLM_F_ACK, body, number)
 
 
 def entry_of(attributes: bytes) -> Entry | None:

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.netlink.neighbours import link_addresses
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.route import link_addresses
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import ProbeError, Ready, answer_one
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import Row, compare
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_flows import BROKEN, KINDS, Flow, Target

@@ -11,13 +11,15 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.helper import 
     is_translated,
     tuple_attribute,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.codec import (
+    attribute,
+    nested,
+    parse_attributes,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import (
     CTA_HELP,
     CTA_HELP_NAME,
     CTA_TUPLE_REPLY,
-    attribute,
-    nested,
-    parse_attributes,
 )
 
 

@@ -11,14 +11,16 @@ from ipaddress import ip_address
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.orphans import orphans, read_masters
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import Flow, parse_flow
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.codec import (
+    attribute,
+    nested,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.ctnetlink import (
     CTA_TUPLE_IP,
     CTA_TUPLE_MASTER,
     CTA_TUPLE_ORIG,
     CTA_TUPLE_PROTO,
     CTA_ZONE,
-    attribute,
-    nested,
 )
 
 CONTROL, DATA = (

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the health check asks: programs that fail or hang, the peer's silence, files replaced at once."""
+"""How the health check asks its node: the peer's silence, stopped processes, the ruleset that is expected."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.health import ask as asking
 from ansible_collections.ftfw.pair.plugins.module_utils.health import node
+from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import AskError
+from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content
 
 NETWORK = """\
 network statistics:
@@ -39,26 +40,6 @@ UDP traffic (active device=eth2):
  0 Error send  0 Error recv
 """
 CONFIG = node.Config("ftfw", "fw-1", "fw-2", ["192.168.2.100"], {})
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        pytest.param(["no-such-program"], "no-such-program: No such file", id="missing"),
-        pytest.param(["sh", "-c", "echo first; echo why >&2; exit 3"], "ended with 3: why", id="failed"),
-        pytest.param(["sh", "-c", "exit 3"], "ended with 3: says nothing", id="failed-silently"),
-        pytest.param(["sleep", "5"], "no answer to 'sleep 5' within 0.2 s", id="hangs"),
-    ],
-)
-def test_a_program_that_does_not_answer(command: Sequence[str], words: str) -> None:
-    with pytest.raises(asking.AskError, match=words):
-        asking.ask(command, 0.2)
-
-
-def test_what_a_program_says_aside_is_no_answer() -> None:
-    both = ["sh", "-c", "echo answer; echo aside >&2"]
-    assert asking.ask(both) == "answer\n"
-    assert asking.ask(both, complaints=True) == "answer\naside\n"
 
 
 class Time:
@@ -99,27 +80,11 @@ def test_a_stopped_process_and_its_stopped_child() -> None:
         os.waitpid(child.pid, os.WUNTRACED)
         assert node.is_stopped(child.pid) is True
     finally:
-        children = (asking.content(Path(f"/proc/{child.pid}/task/{child.pid}/children")) or "").split()
+        children = (content(Path(f"/proc/{child.pid}/task/{child.pid}/children")) or "").split()
         child.kill()
         child.wait()
         for each in children:
             os.kill(int(each), signal.SIGKILL)
-
-
-def test_a_file_is_replaced_at_once(tmp_path: Path) -> None:
-    file = tmp_path / "ftfw.prom"
-    asking.write(file, "one\n")
-    asking.write(file, "two\n")
-    assert file.read_text() == "two\n"
-    assert file.stat().st_mode & 0o777 == 0o644
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "ftfw.prom").mkdir()
-    with pytest.raises(OSError):
-        asking.write(tmp_path / "ftfw.prom", "one\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["ftfw.prom"]
 
 
 def test_expected_ruleset_is_listed_in_a_namespace_and_remembered(tmp_path: Path) -> None:
@@ -136,7 +101,7 @@ def test_expected_ruleset_is_listed_in_a_namespace_and_remembered(tmp_path: Path
         assert node.Node(config).expected(ruleset.read_text()) == listings[-1]
     assert listings[0] == listings[1] != listings[2]
     ruleset.write_text("table inet ftfw { nonsense }\n")
-    with pytest.raises(asking.AskError, match="ended with 1"):
+    with pytest.raises(AskError, match="ended with 1"):
         node.Node(config).expected(ruleset.read_text())
 
 

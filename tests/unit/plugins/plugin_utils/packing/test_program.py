@@ -169,7 +169,7 @@ runpy.run_path(file, run_name="__main__")
 
 
 def test_it_is_an_executable_of_the_nodes_python() -> None:
-    built = build(Program(f"{ON_NODES}.health.ask", "content"))
+    built = build(Program(f"{ON_NODES}.system.files", "content"))
     assert built.content.startswith(b"#!/usr/bin/python3 -I\n")
     assert built.version == collection_version()
 
