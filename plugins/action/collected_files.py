@@ -90,6 +90,9 @@ def changes_of(
         if index.name.removesuffix(INDEX) not in others
         for path in indexed(index.name.removesuffix(INDEX), index.read_text("utf-8", errors="replace"))
     }
+    for path in had:
+        if os.path.normpath(path) != path:
+            raise ConfigFilesError(path, "leads out of the folder; mend or remove the list that names it")
     gone = sorted(had.keys() - {item.path for item in wanted})
     current = {path: read(path) for path in [*(item.path for item in wanted), *gone]}
     changes = plan(wanted, current, lambda name: None, lambda name: None)

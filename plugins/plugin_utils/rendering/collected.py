@@ -108,5 +108,5 @@ def indexed(host: str, index: str) -> list[str]:
     """The paths in the folder that an index names, with its own. Anything else there is somebody else's."""
     if not index.startswith(_HEAD):
         return []
-    lines = [line for line in index.removeprefix(_HEAD).splitlines() if _NOTE not in line]
-    return [host + INDEX, *(host + line.split(" ", 3)[3] for line in lines)]
+    lines = [line.split(" ", 3) for line in index.removeprefix(_HEAD).splitlines() if _NOTE not in line]
+    return [host + INDEX, *(host + fields[3] for fields in lines if len(fields) == 4)]
