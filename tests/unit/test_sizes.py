@@ -1,0 +1,152 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a reader can take in: 400 lines of a file, 60 lines of a function, 25 files of a folder.
+
+What is still over that stands below with its size. It may shrink, but not grow. What is within the limit
+leaves the list.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("inventories", "meta", "molecule", "playbooks", "plugins", "roles", "tests", "tools")
+CODE = {".py", ".yml", ".yaml", ".sh", ".j2"}
+LINES, FUNCTION_LINES, FILES = 400, 60, 25
+
+LONG_FILES = {
+    "plugins/plugin_utils/policy_test/cases.py": 501,
+    "plugins/plugin_utils/view/contract.py": 411,
+    "tests/integration/test_flow_probe.py": 430,
+    "tests/integration/test_pair_path.py": 569,
+    "tests/integration/test_policy_check_sites.py": 662,
+    "tests/unit/plugins/plugin_utils/data/lab_views.yml": 638,
+    "tests/unit/plugins/plugin_utils/faults/test_judge.py": 421,
+    "tests/unit/plugins/plugin_utils/policy_test/test_derived.py": 405,
+    "tests/unit/plugins/plugin_utils/ruleset/test_entries.py": 598,
+    "tests/unit/plugins/plugin_utils/ruleset/test_rules.py": 686,
+    "tests/unit/plugins/plugin_utils/sections/test_meaning.py": 593,
+    "tests/unit/plugins/plugin_utils/sections/test_rules.py": 719,
+    "tests/unit/roles/test_pair_path_plan.py": 516,
+    "tests/unit/roles/test_templates.py": 562,
+    "tests/unit/tools/test_bench.py": 508,
+}
+LONG_FUNCTIONS = {
+    "plugins/module_utils/health/metrics.py: _metrics": 119,
+    "plugins/module_utils/policy_check/spec.py: _probe": 61,
+    "plugins/plugin_utils/policy_test/derived.py: _flow": 67,
+    "plugins/plugin_utils/ruleset/own.py: own_input": 65,
+    "plugins/plugin_utils/ruleset/rules.py: compile_policy": 89,
+    "tests/integration/test_conntrack_sync/test_action.py: play": 61,
+    "tests/unit/plugins/plugin_utils/ruleset/test_properties.py: sites": 90,
+    "tools/bench/cases.py: survival": 70,
+    "tools/bench/load_cases.py: switchover": 64,
+}
+FULL_FOLDERS = {"playbooks/tasks": 34, "tests/integration": 36}
+NAMED_BY_ANSIBLE = {"plugins/modules"}
+"""A module lies where its name says."""
+
+
+@cache
+def code() -> dict[str, str]:
+    """All files of code by their paths, those without an ending that name their interpreter among them."""
+    found = {}
+    for path in [*ROOT.iterdir(), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))]:
+        if not path.is_file() or path.is_symlink() or "__pycache__" in path.parts:
+            continue
+        if path.suffix in CODE or (not path.suffix and path.read_bytes().startswith(b"#!")):
+            found[path.relative_to(ROOT).as_posix()] = path.read_text()
+    return found
+
+
+def functions(text: str, language: str) -> Iterator[tuple[str, int]]:
+    """The functions of a program with their lines; a method has its class before its name."""
+    if language == "shell":
+        for match in re.finditer(r"^(\w+)\(\) *[{(].*?^[})]", text, re.MULTILINE | re.DOTALL):
+            yield match[1], match[0].count("\n") + 1
+        return
+    waiting: list[tuple[str, ast.AST]] = [("", ast.parse(text))]
+    while waiting:
+        place, parent = waiting.pop()
+        for node in ast.iter_child_nodes(parent):
+            name = place
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                name = f"{place}.{node.name}".lstrip(".")
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield name, (node.end_lineno or 0) - node.lineno + 1
+            waiting.append((name, node))
+
+
+def language(path: str, text: str) -> str:
+    if path.endswith(".py") or "python" in text.partition("\n")[0]:
+        return "python"
+    return "shell" if path.endswith(".sh") or text.startswith("#!/bin/sh") else ""
+
+
+def compare(found: Mapping[str, int], limit: int, known: Mapping[str, int]) -> None:
+    over = {name: size for name, size in found.items() if size > limit}
+    grown = {name: size for name, size in over.items() if size > known.get(name, limit)}
+    assert not grown, f"more than {limit}: split them"
+    assert not known.keys() - over.keys(), f"within {limit}, or gone: take them from the list"
+
+
+def test_files_are_short() -> None:
+    compare({path: len(text.splitlines()) for path, text in code().items()}, LINES, LONG_FILES)
+
+
+def test_functions_are_short() -> None:
+    found: dict[str, int] = {}
+    for path, text in code().items():
+        if language(path, text):
+            for name, lines in functions(text, language(path, text)):
+                found[f"{path}: {name}"] = max(lines, found.get(f"{path}: {name}", 0))
+    compare(found, FUNCTION_LINES, LONG_FUNCTIONS)
+
+
+def test_folders_are_not_crowded() -> None:
+    found = Counter(Path(path).parent.as_posix() for path in code())
+    compare(
+        {name: count for name, count in found.items() if name not in NAMED_BY_ANSIBLE}, FILES, FULL_FOLDERS
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        pytest.param("a.py", "def f():\n    pass\n\n\nx = 1\n", [("f", 2)], id="function"),
+        pytest.param(
+            "a.py", "class C:\n    @cache\n    def f(self):\n        pass\n", [("C.f", 2)], id="method"
+        ),
+        pytest.param("a.sh", "f() { # NAME\n    true\n}\ng() {\n}\n", [("f", 3), ("g", 2)], id="shell"),
+        pytest.param("a", "#!/bin/sh\nf() (\n    true\n)\n", [("f", 3)], id="program in the shell"),
+        pytest.param("a", "#!/usr/bin/python3\nif a:\n    def f():\n        b\n", [("f", 2)], id="program"),
+    ],
+)
+def test_what_counts_as_a_function(path: str, text: str, expected: list[tuple[str, int]]) -> None:
+    assert list(functions(text, language(path, text))) == expected
+
+
+def test_what_is_looked_at() -> None:
+    some = {"ftfw", "site.yml", "tools/test.sh", "plugins/modules/tap.py", "playbooks/site.yml"}
+    assert some < code().keys()
+    assert {Path(path).parts[0] for path in code()} >= {*FOLDERS, "site.yml"}
+
+
+@pytest.mark.parametrize(
+    ("size", "known", "fine"),
+    [(9, {}, True), (11, {}, False), (11, {"f": 11}, True), (12, {"f": 11}, False), (9, {"f": 11}, False)],
+)
+def test_the_list_only_shrinks(size: int, known: dict[str, int], fine: bool) -> None:
+    if fine:
+        compare({"f": size}, 10, known)
+    else:
+        with pytest.raises(AssertionError):
+            compare({"f": size}, 10, known)
