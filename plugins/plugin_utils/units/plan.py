@@ -135,11 +135,12 @@ def _status(block: Mapping[str, str]) -> Status:
 def plan(units: Sequence[Unit], status: Mapping[str, Status]) -> list[Call]:
     """The calls that make the units as wanted, in the order of what each needs of the ones before.
 
-    To unmask comes first, since nothing else can be done to a masked unit, to mask last.
+    To unmask comes first, since nothing else can be done to a masked unit, to mask last. A unit is stopped
+    before another one is started, which may want its port.
     """
     wanted: dict[str, list[str]] = {
         verb: []
-        for verb in ("unmask", "enable", "disable", "reset-failed", "start", *AGAIN.values(), "stop", "mask")
+        for verb in ("unmask", "enable", "disable", "stop", "reset-failed", "start", *AGAIN.values(), "mask")
     }
     for unit in units:
         now = status[unit.name]

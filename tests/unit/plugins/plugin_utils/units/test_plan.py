@@ -76,6 +76,16 @@ def test_one_call_for_many() -> None:
     ]
 
 
+def test_what_stops_makes_room_for_what_starts() -> None:
+    """As a server that is replaced by a socket on its port."""
+    units = parse_units([item("new", state="restarted"), item("old", enabled=False, state="stopped")])
+    assert plan(units, {"new.service": NEW, "old.service": replace(RUNNING, enabled="enabled")}) == [
+        Call("disable", ("old.service",)),
+        Call("stop", ("old.service",)),
+        Call("restart", ("new.service",)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("items", "message"),
     [
