@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -61,7 +62,9 @@ class Run:
         return self.plays[play][task]
 
 
-def play(folder: Path, *plays: object, arguments: tuple[str, ...] = ()) -> Run:
+def play(
+    folder: Path, *plays: object, arguments: tuple[str, ...] = (), inventory: Path = ROOT / "inventories/lab"
+) -> Run:
     (folder / "sitecustomize.py").write_text(COUNT)
     (folder / "counts").touch()
     path = folder / "play.yml"
@@ -71,7 +74,7 @@ def play(folder: Path, *plays: object, arguments: tuple[str, ...] = ()) -> Run:
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(ROOT / "inventories" / "lab"), *arguments, str(path)),
+            *("-i", str(inventory), *arguments, str(path)),
         ],
         cwd=ROOT,
         env={
@@ -168,6 +171,38 @@ def test_a_site_that_has_changed_is_read_again(tmp_path: Path) -> None:
     late = [task["late"] for tasks in run.plays for task in tasks if "late" in task]
     found = [one["ansible_facts"]["site_view"]["node_network"] for one in late if "ansible_facts" in one]
     assert [one["interfaces"][0]["addresses"] for one in found] == [["192.168.2.44/24"]] * 2
+
+
+def test_an_inventory_that_is_refreshed_is_read_again_by_the_next_check(tmp_path: Path) -> None:
+    """What was checked before stays as it was checked; a host that was not there is read with the rest."""
+    inventory = tmp_path / "lab"
+    shutil.copytree(ROOT / "inventories/lab", inventory)
+    late = tmp_path / "late.yml"
+    interfaces = {"eth0": {"network": "inside", "addresses": ["192.168.2.44"]}}
+    more = {"late": {"node_interfaces": interfaces}, "fw-1": {"node_resolvers": ["192.0.2.9"]}}
+    late.write_text(yaml.safe_dump({"all": {"hosts": more}}))
+    # Ansible itself reads files of group_vars and host_vars once
+    edit = {"ansible.builtin.debug": {"msg": f"{{{{ lookup('pipe', 'cp {late} {inventory}') }}}}"}}
+    refresh = {"ansible.builtin.meta": "refresh_inventory"}
+    before = views(checked=KEPT.replace("__site", "hostvars['omarine'].__site"))
+    run = play(
+        tmp_path,
+        SITE_MODEL,
+        hosts({**edit, "run_once": True}, refresh, before, pattern="fw-1"),
+        hosts(before, pattern="late"),
+        SITE_MODEL,
+        inventory=inventory,
+    )
+    assert run.code == 0
+    found = [
+        (host, view["node_network"]["resolvers"], view["node_network"]["interfaces"][0]["name"])
+        for tasks in run.plays
+        for task in tasks
+        for host, result in task.items()
+        if host in ("fw-1", "late") and (view := result.get("ansible_facts", {}).get("site_view"))
+    ]
+    first, second = ("fw-1", [], "eth0"), ("fw-1", ["192.0.2.9"], "eth0")
+    assert found == [first, first, ("late", [], "eth0"), second, ("late", [], "eth0")]
 
 
 def test_no_other_folder_is_read(tmp_path: Path) -> None:
