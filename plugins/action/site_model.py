@@ -53,6 +53,7 @@ SPEC = {
     "check_only": {"type": "bool", "default": False},
     "policy_tests": {"type": "bool", "default": False},
     "checked": {"type": "str"},
+    "extra_only": {"type": "bool", "default": False},
 }
 
 
@@ -70,6 +71,8 @@ class ActionModule(ActionBase):
         _spec, arguments = self.validate_argument_spec(SPEC)
         host = str(variables["inventory_hostname"])
         result["changed"] = False
+        if arguments["extra_only"]:
+            return {**result, **self._check_extra(variables)}
         kept = self._kept(arguments["checked"])
         view = kept.view(host) if kept else None
         if view and not (arguments["check_only"] or arguments["policy_tests"]):
@@ -104,6 +107,16 @@ class ActionModule(ActionBase):
         if arguments["policy_tests"]:
             view["policy_test"] = policy_test_view(site, host, tests)
         return {**result, "ansible_facts": {"site_view": view}}
+
+    def _check_extra(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Look at what was given by -e, and at nothing else."""
+        problems, warnings = Problems(), Problems()
+        extra = load_extra_vars(self._loader)
+        Inventory(variables["hostvars"], extra, self._loader).check(problems, warnings, extra_only=True)
+        if problems:
+            lines = "\n".join(problems.lines())
+            raise AnsibleActionFail(f"{EXTRA} have {len(problems)} error(s):\n{lines}")
+        return {"warnings": told(warnings.lines())}
 
     def _kept(self, path: str | None) -> Kept | None:
         if not path:

@@ -39,6 +39,13 @@ options:
         check, such as M(ansible.builtin.add_host), needs another check.
     type: str
     version_added: 0.2.0
+  extra_only:
+    description:
+      - Only check the names and the values of variables that were given on the command line. For a playbook
+        that has to do its work with any inventory, also with one that has errors.
+    type: bool
+    default: false
+    version_added: 0.2.0
 extends_documentation_fragment: [ftfw.pair.attributes]
 attributes:
   action:
@@ -75,12 +82,12 @@ checked:
   description:
     - Where the site that was checked is kept for the tasks that follow. Only this user can read it, and
       Ansible removes it at the end of the run.
-  returned: when O(check_only) is true
+  returned: when O(check_only) is true, without O(extra_only)
   type: str
   sample: /tmp/ansible/ansible-local-4711abcdefgh/site_model-1a2b3c4d
 ansible_facts:
-  description: Facts of the host, absent with O(check_only).
-  returned: when O(check_only) is false
+  description: Facts of the host, absent with O(check_only) and O(extra_only).
+  returned: when O(check_only) and O(extra_only) are false
   type: dict
   contains:
     site_view:

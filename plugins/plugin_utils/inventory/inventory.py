@@ -14,7 +14,12 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.template import Templar
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import (
+    SITE,
+    Problems,
+    closest,
+    nearest,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import UNREADABLE, Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.variable_values import check_variable
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import (
@@ -34,6 +39,7 @@ from jinja2 import TemplateSyntaxError
 
 ROOT = Path(__file__).parents[3]
 """Of the collection."""
+_TESTER = "policy_test_host"
 # what it asks for may not be there yet, and may be made by asking
 _ASKS = re.compile(r"\b(lookup|query|q)\s*\(")
 _STARTS = ("{{", "{%", "{#")
@@ -112,15 +118,26 @@ class Inventory:
     def _reader(self, host: str, label: str, problems: Problems) -> _Reader:
         return _Reader(self.hostvars, self.raw(host), label, problems, self.loader)
 
-    def check(self, problems: Problems, warnings: Problems) -> None:
-        """Hold the names and the values of all variables against those that the collection has."""
+    def check(self, problems: Problems, warnings: Problems, extra_only: bool = False) -> None:
+        """Hold the names and the values of all variables, or of those behind -e, against the collection's."""
         specs = specifications(ROOT)
-        found = list(self._found())
+        found = [one for one in self._found() if not extra_only or one.hosts == (EXTRA,)]
         check_variables(found, len(self.hostvars), specs, self._own(), problems, warnings)
         for one in found:
             if one.name in specs and one.name not in MODEL:
                 for label, value in self._values(one, problems):
                     check_variable(Value(label, one.name, value, problems), specs[one.name])
+                    if one.name == _TESTER:
+                        self._check_host(label, one.name, value, problems, warnings)
+
+    def _check_host(
+        self, label: str, key: str, value: object, problems: Problems, warnings: Problems
+    ) -> None:
+        """A host that nobody knows is asked by its name, which a misspelt one is not meant to be."""
+        known = {"localhost", *map(str, self.hostvars)}
+        if isinstance(value, str) and value not in known:
+            where = problems if closest(value, known) else warnings
+            where.add(label, key, value, "is not in the inventory", nearest(value, known))
 
     def _own(self) -> list[str]:
         for name in self.hostvars:

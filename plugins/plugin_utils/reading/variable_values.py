@@ -9,11 +9,10 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import BOOLEANS, Value
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.variable_bounds import BOUNDS, MOST, ON_NODES
 
 _TRUTHS = {*BOOLEANS, "on", "off", "t", "f", "y", "n", "1", "0", "1.0", "0.0"}
 """What Ansible's filter bool knows."""
-_MOST = 2**31 - 1
-"""The kernel's settings and the daemons' numbers are of 32 bits, and none of ours is negative."""
 
 
 def check_variable(value: Value, spec: Mapping[str, Any]) -> None:
@@ -63,10 +62,25 @@ def _check_scalar(value: Value, kind: str, choices: list[str]) -> None:
         value.wrong(f"is a {what}, and {wrong[3:]}", known)
     elif not _is(value.raw, kind):
         value.wrong(wrong, known)
-    elif kind == "int" and not 0 <= float(str(value.raw)) <= _MOST:
-        value.wrong("is out of range", f"write a whole number of 0 to {_MOST}")
+    elif (
+        kind in ("int", "float") and not choices and not _low(value) <= float(str(value.raw)) <= _high(value)
+    ):
+        number = "whole number" if kind == "int" else "number"
+        value.wrong("is out of range", f"write a {number} of {_low(value):.12g} to {_high(value):.12g}")
+    elif kind == "path" and not str(value.raw).strip():
+        value.wrong("is empty", "write a path, or leave the variable out")
+    elif value.key in ON_NODES and str(value.raw) and not str(value.raw).startswith("/"):
+        value.wrong("is no absolute path", f"begin with a slash, such as /{value.raw}")
     elif choices and str(value.raw) not in choices:
         value.wrong("is unknown", nearest(str(value.raw), choices))
+
+
+def _low(value: Value) -> float:
+    return BOUNDS.get(value.key, (0, MOST))[0]
+
+
+def _high(value: Value) -> float:
+    return BOUNDS.get(value.key, (0, MOST))[1]
 
 
 def _is(raw: object, kind: str) -> bool:

@@ -39,7 +39,7 @@ _COMMON = re.compile(
     r"(guest|lab|nftables|conntrackd|keepalived|hypervisor|node|policy|status|verify|native|pair|nft)_"
 )
 # Of playbooks' own variables. In an inventory they may be anybody's; behind -e they are meant for ours.
-_BY_HAND = re.compile(r"(bench|remove|render|ruleset)_")
+_BY_HAND = re.compile(r"(bench|clean|failover|remove|render|ruleset|switchover)_")
 # What somebody may look for who does not know in which variable it stands.
 _ELSEWHERE = {
     f"guest_{option}": f"{option} of guest, as in guest: {{{option}: …}}"

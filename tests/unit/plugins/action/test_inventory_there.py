@@ -114,3 +114,19 @@ def test_variables_of_another_inventory_in_the_same_folder_are_no_mistake(tmp_pa
     (tmp_path / "sites" / "west.yml").write_text("all: {hosts: {fw-west: }}\n")
     code, printed = run(tmp_path, "site_model.yml", "-i", f"{folder}/hosts.yml")
     assert code == 0 and "there is no host of this name" not in printed
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["a sound inventory", "one with errors"])
+def test_a_misspelt_variable_removes_no_other_lab(tmp_path: Path, broken: bool) -> None:
+    """Of what else is wrong the removal says nothing: it is for any inventory."""
+    shutil.copytree(ROOT / "inventories" / "lab", tmp_path / "lab")
+    if broken:
+        (tmp_path / "lab/group_vars/all/more.yml").write_text("site_netwoks: {}\nsite_reverse_path: no\n")
+    lab = ("-i", str(tmp_path / "lab"), "--check")
+    code, printed = run(tmp_path, "clean.yml", *lab, "-e", "lab_nam=other", "-e", "clean_all=yes")
+    assert code == 2
+    assert "extra variables: lab_nam: other: " in printed and "did you mean lab_name?" in printed
+    assert "site_netwoks" not in printed and "Remove the container" not in printed
+    code, printed = run(tmp_path, "clean.yml", *lab, "-e", "lab_name=nobodys", "-e", "clean_all=yes")
+    assert code == 0, printed
+    assert "extra variables: clean_all: yes: " in printed

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.inventory import ROOT, Inventory
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.variable_bounds import BOUNDS, ON_NODES
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.variables import FACTS, MODEL, specifications
 from jinja2 import Environment, meta
 
@@ -90,11 +91,36 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a number below zero": (
         {"site_conntrack_max": -1},
-        "site_conntrack_max: -1: is out of range; write a whole number of 0 to 2147483647",
+        "site_conntrack_max: -1: is out of range; write a whole number of 1 to 2147483647",
     ),
     "a number of more than 31 bits": (
         {"conntrackd_hash_limit": "2147483648"},
-        "conntrackd_hash_limit: 2147483648: is out of range; write a whole number of 0 to 2147483647",
+        "conntrackd_hash_limit: 2147483648: is out of range; write a whole number of 1 to 2147483647",
+    ),
+    "no seconds": (
+        {"pair_state_health_interval": "9"},
+        "pair_state_health_interval: 9: is out of range; write a whole number of 10 to 2147483647",
+    ),
+    "seconds below zero": (
+        {"verify_window": -5},
+        "verify_window: -5: is out of range; write a number of 0.1 to 2147483647",
+    ),
+    "more than a priority may be": (
+        {"keepalived_realtime_priority": 100},
+        "keepalived_realtime_priority: 100: is out of range; write a whole number of 1 to 99",
+    ),
+    "a number that is none": (
+        {"verify_window": "nan"},
+        "verify_window: nan: is out of range; write a number of 0.1 to 2147483647",
+    ),
+    "no path": (
+        {"verify_report": ""},
+        "verify_report: (empty): is empty; write a path, or leave the variable out",
+    ),
+    "a path from a folder that nobody knows": (
+        {"pair_state_textfile": "metrics/ftfw.prom"},
+        "pair_state_textfile: metrics/ftfw.prom: is no absolute path; begin with a slash, such as "
+        "/metrics/ftfw.prom",
     ),
     "nothing": (
         {"keepalived_garp_refresh": None},
@@ -145,7 +171,14 @@ def test_a_mistake_is_one_line_wherever_it_stands(variables: dict[str, Any], lin
 
 
 def test_what_only_playbooks_take_is_looked_at_where_it_is_meant_for_them() -> None:
-    variables = {"remove_net": True, "ruleset_dir": "x", "bench_host": "a"}
+    variables = {
+        "remove_net": True,
+        "ruleset_dir": "x",
+        "bench_host": "a",
+        "switchover_node": "b",
+        "failover_node": "c",
+        "clean_all": 1,
+    }
     assert told({"fw-1": variables}) == ([], [])
     assert told(extra=variables) == (
         [],
@@ -155,6 +188,9 @@ def test_what_only_playbooks_take_is_looked_at_where_it_is_meant_for_them() -> N
                 ("remove_net", "true"),
                 ("ruleset_dir", "x"),
                 ("bench_host", "a"),
+                ("switchover_node", "b"),
+                ("failover_node", "c"),
+                ("clean_all", "1"),
             )
         ],
     )
@@ -206,6 +242,7 @@ def test_a_site_says_what_is_its_own() -> None:
         {"policy_mutate": "yes", "policy_test_timeout": "900", "keepalived_advert_interval": "0.3"},
         {"drill_faults": "a,b", "lab_name": 5},
         {"site_conntrack_max": 100000, "nft_ruleset_confirm": 0, "native_realtime": "true"},
+        {"pair_state_textfile": "", "keepalived_track_file": "", "pair_state_path_interval": 0.01},
         {"guest_authorized_keys": ["{{ lookup('ansible.builtin.file', 'nowhere') }}"]},
     ],
     ids=str,
@@ -213,6 +250,30 @@ def test_a_site_says_what_is_its_own() -> None:
 def test_what_is_sound_or_somebody_elses_is_no_mistake(variables: dict[str, Any]) -> None:
     assert told({"fw-1": variables}) == ([], [])
     assert told(extra=variables) == ([], [])
+
+
+def test_where_packets_are_sent_is_a_host() -> None:
+    key = "policy_test_host"
+    assert told(extra={key: "localhost"}) == told({"fw-1": {key: "client"}}) == ([], [])
+    wrong = f"extra variables: {key}: cleint: is not in the inventory; did you mean client?"
+    assert told(extra={key: "cleint"}) == ([wrong], [])
+    other = f"all: {key}: 192.0.2.9: is not in the inventory; known are: client, fw-1, fw-2, localhost"
+    assert told({node: {key: "192.0.2.9"} for node in NODES}) == ([], [other])
+
+
+def test_each_number_has_bounds_and_each_path_of_a_node_is_absolute() -> None:
+    """Also those that somebody adds."""
+    specs = specifications(ROOT)
+    assert {name for name, spec in specs.items() if spec.get("type") in ("int", "float")} == set(BOUNDS)
+    roles = {name for name, spec in specs.items() if spec.get("type") == "path"} - set(playbook_options())
+    assert roles - ON_NODES == {"lab_directory", "guest_image_cache"}, "paths of the controller"
+    assert set(specs) >= ON_NODES
+
+
+def playbook_options() -> dict[str, Any]:
+    text = (ROOT / "playbooks" / "vars" / "options.yml").read_text()
+    found: dict[str, Any] = yaml.safe_load(text)["playbook_options"]
+    return found
 
 
 OURS = re.compile(r"(site|drill|verify|status|policy|nft_ruleset|native|ruleset|bench)_")
@@ -261,7 +322,7 @@ def test_each_variable_that_a_playbook_reads_is_known(path: Path) -> None:
 
 
 def test_each_option_is_read_and_documented() -> None:
-    options = yaml.safe_load((ROOT / "playbooks" / "vars" / "options.yml").read_text())["playbook_options"]
+    options = playbook_options()
     places = ("playbooks", "roles", "inventories", "plugins/action", "plugins/plugin_utils", "tools/bench")
     files = [path for place in places for path in (ROOT / place).rglob("*") if path.suffix in (".yml", ".py")]
     read = " ".join(path.read_text() for path in files if path.name != "options.yml")
