@@ -45,7 +45,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import check_gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.names import check_groups, check_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.prefixes import check_present, warn_of_prefixes
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import check_probes
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import check_probes, warn_of_probes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
     FIRST_PRIORITY,
     Network,
@@ -102,6 +102,7 @@ def load_site(
         raise SiteError(without_consequences(problems))
     warn_of_policy(site, warnings)
     warn_of_unreplicated(site, warnings)
+    warn_of_probes(site, warnings)
     warn_of_virtual(site, warnings)
     warn_of_ways(site, warnings)
     warn_of_prefixes(site, warnings)

@@ -112,6 +112,24 @@ def check_probes(site: Site, problems: Problems) -> None:
         _check_forwards(site, probes, problems)
 
 
+def warn_of_probes(site: Site, warnings: Problems) -> None:
+    """Tell of a family that the pair has on both sides, and that nothing is measured in."""
+    paths = find_paths(site)
+    for path in paths[:1]:
+        ends = (
+            ("client", path.probes.client, path.inside),
+            ("server", path.probes.server, path.outside),
+        )
+        for family in FAMILIES:
+            served = all(of_family(path.pair.virtual_addresses(network), family) for _k, _h, network in ends)
+            for key, host, network in ends if served else ():
+                if not of_family(_addresses(site.hosts[host], network), family):
+                    where = f"has no IPv{family} address on network {network}"
+                    wrong = f"{where}, so that the drill measures none of it"
+                    right = "give it one, or name a host that has one"
+                    warnings.add(SITE, f"site_probes.{key}", host, wrong, right)
+
+
 def _check_ends(site: Site, probes: Probes, problems: Problems) -> bool:
     """Both hosts need an address on a data network, and a policy entry from one to the other."""
     data = [router.network for pair in site.pairs for router in pair.routers]

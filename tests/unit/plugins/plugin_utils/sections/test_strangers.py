@@ -257,3 +257,25 @@ def test_nothing_wrong_is_ever_told_by_no_line(lab: HostVars) -> None:
                 for variables in hostvars.values():
                     variables[key] = [{**entry, f"{name}s": value}]
                 assert len(errors(hostvars)) == 1, (key, name, value)
+
+
+@pytest.mark.parametrize(
+    ("host", "place", "network", "key"),
+    [
+        ("client", "node_interfaces", "inside", "client"),
+        ("omarine", "hypervisor_bridges", "outside", "server"),
+    ],
+)
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_family_that_the_drill_would_not_measure(
+    lab: HostVars, host: str, place: str, network: str, key: str, family: int
+) -> None:
+    hosts = lab["omarine"]["hypervisor_bridges"]["br0"]["addresses"]
+    hosts.append("2001:db8::3/64")
+    assert load_site(lab).warnings == ()
+    (port,) = (one for one in lab[host][place].values() if one["network"] == network)
+    port["addresses"] = [one for one in port["addresses"] if (":" in one) == (family == 4)]
+    assert [line for line in load_site(lab).warnings if "drill" in line] == [
+        f"all: site_probes.{key}: {host}: has no IPv{family} address on network {network}, so that the drill "
+        "measures none of it; give it one, or name a host that has one"
+    ]
