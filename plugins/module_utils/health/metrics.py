@@ -54,10 +54,12 @@ def _flag(value: bool | None) -> float | None:
 
 
 def _metrics(facts: Mapping[str, Any], findings: Sequence[Finding]) -> Iterable[Metric]:
+    return (*_standing(facts), *_tables(facts), *_replication(facts), *_last_check(facts, findings))
+
+
+def _standing(facts: Mapping[str, Any]) -> Iterable[Metric]:
+    """What the node is in its pair, and what it needs for that."""
     state, since = facts["vrrp"]["state"], facts["vrrp"]["since"]
-    link = facts["conntrackd"]["network"]["link"] if facts["conntrackd"] else {}
-    replication = facts["replication"] or {}
-    ways = ("sent", "received")
     return (
         Metric(
             "ftfw_pair_state",
@@ -90,6 +92,12 @@ def _metrics(facts: Mapping[str, Any], findings: Sequence[Finding]) -> Iterable[
             "Whether a replication link has a carrier.",
             [({"device": each["interface"]}, _flag(each["carrier"])) for each in facts["links"]],
         ),
+    )
+
+
+def _tables(facts: Mapping[str, Any]) -> Iterable[Metric]:
+    """Connection tracking entries."""
+    return (
         Metric(
             "ftfw_conntrack_entries",
             "gauge",
@@ -102,6 +110,15 @@ def _metrics(facts: Mapping[str, Any], findings: Sequence[Finding]) -> Iterable[
             "Entries that fit into the kernel's table.",
             [({}, facts["entries"]["maximum"])],
         ),
+    )
+
+
+def _replication(facts: Mapping[str, Any]) -> Iterable[Metric]:
+    """What conntrackd says of its link, where it answers."""
+    link = facts["conntrackd"]["network"]["link"] if facts["conntrackd"] else {}
+    replication = facts["replication"] or {}
+    ways = ("sent", "received")
+    return (
         Metric(
             "ftfw_replication_silence_seconds",
             "gauge",
@@ -144,6 +161,12 @@ def _metrics(facts: Mapping[str, Any], findings: Sequence[Finding]) -> Iterable[
             "Bytes of the replication link.",
             [({"direction": way}, link.get(f"bytes_{way}")) for way in ways],
         ),
+    )
+
+
+def _last_check(facts: Mapping[str, Any], findings: Sequence[Finding]) -> Iterable[Metric]:
+    """What the last check has found."""
+    return (
         Metric(
             "ftfw_ruleset_loaded",
             "gauge",
