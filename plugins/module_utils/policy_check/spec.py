@@ -129,14 +129,7 @@ def _probe(number: int, test: Mapping[str, Any], networks: Sequence[str], wrong:
     at = read_moment(test["at"]) if test.get("at") else None
     if test.get("at") and at is None:
         bad(f"at: {test['at']}: is no moment; write it as in: saturday 22:30")
-    packet = test.get("packet") or OPENING
-    if packet not in PACKETS:
-        bad(f"packet: {packet}: is none of {', '.join(PACKETS)}")
-    if packet == EXPECTED and test.get("helper") not in DIALOGS:
-        bad(f"helper: {test.get('helper')}: has no dialog here; there are {', '.join(DIALOGS)}")
-    repeat = test.get("repeat") or 1
-    if not 1 <= repeat <= MOST_REPEATS:
-        bad(f"repeat: {repeat}: is not 1 to {MOST_REPEATS}")
+    packet, repeat = _packet(test, bad)
     error = _TOO_BIG[source.version]
     if packet == RELATED and test.get("error") is not None:
         error = (_type(test["error"], source.version, bad), test.get("code") or 0)
@@ -166,6 +159,19 @@ def _probe(number: int, test: Mapping[str, Any], networks: Sequence[str], wrong:
         setup=tuple(test.get("setup") or ()),
         at=at,
     )
+
+
+def _packet(test: Mapping[str, Any], bad: Any) -> tuple[str, int]:
+    """Which packet of a flow is sent, and how often."""
+    packet = test.get("packet") or OPENING
+    if packet not in PACKETS:
+        bad(f"packet: {packet}: is none of {', '.join(PACKETS)}")
+    if packet == EXPECTED and test.get("helper") not in DIALOGS:
+        bad(f"helper: {test.get('helper')}: has no dialog here; there are {', '.join(DIALOGS)}")
+    repeat = test.get("repeat") or 1
+    if not 1 <= repeat <= MOST_REPEATS:
+        bad(f"repeat: {repeat}: is not 1 to {MOST_REPEATS}")
+    return packet, repeat
 
 
 def _address(test: Mapping[str, Any], key: str, bad: Any) -> Address | None:

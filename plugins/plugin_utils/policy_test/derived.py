@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.dialogs import DIALOGS
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
     ERRORS,
-    Bench,
     Case,
     Options,
     case,
@@ -237,71 +237,79 @@ def _outside(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Opti
 
 def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
     """What belongs to a flow passes, and what only looks as if it did does not."""
-    sender, receiver = bench.host(source, family), bench.host(destination, family)
+    plain = bench.host(source, family), bench.host(destination, family)
     way = f"{source} to {destination}"
     opened = opened_ports(bench, (source, destination), family)
     for protocol, (port, ends) in opened.items():
-        there = source, None, *ends
-        back = destination, None, ends[1], ends[0]
-        one: Options = {"protocol": protocol, "port": port}
-        name = f"{way}, {protocol}"
-        yield case(f"{name}: later packets", *there, "accept", packet="established", **one)
-        yield case(f"{name}: an error about it", *there, "accept", packet="related", **one)
-        yield case(f"{name}: an error about a reply", *there, "accept", packet="related", by=source, **one)
-        for error in ERRORS[family]:
-            named: Options = {"packet": "related", "error": error, **one}
-            yield case(f"{name}: {error} about it", *there, "accept", **named)
-        strange: Options = {"packet": "related", "error": _STRANGE[family], **one}
-        yield case(f"{name}: not just any error", *there, "drop", **strange)
-        for apart in bench.apart:
-            yield case(f"{name}: no reply from {apart}", *there, "drop", packet="reply", by=apart, **one)
-            # only whom the entry lets in can open the flow that such a reply would belong to
-            stranger = bench.stranger(apart, family) if bench.has(apart, family) else None
-            if stranger and bench.judge((source, destination), stranger, ends[1], one).accepts:
-                spoofed = source, None, stranger, ends[1]
-                yield case(f"{name}: no reply to {apart}", *spoofed, "drop", packet="reply", **one)
-        if bench.shut(destination, source, protocol, 40000, ends[1], ends[0]):
-            unasked: Options = {"protocol": protocol, "port": 40000, "source_port": port}
-            if protocol == "tcp":
-                unasked["flags"] = ["syn", "ack"]
-            yield case(f"{name}: no reply that nobody asked for", *back, "drop", **unasked)
+        yield from _belonging(bench, (source, destination), ends, {"protocol": protocol, "port": port})
     if "tcp" in opened:
-        port, ends = opened["tcp"]
-        for flags in (
-            ["fin", "syn"],
-            ["syn", "rst"],
-            [],
-            ["fin", "psh", "urg"],
-            ["fin"],
-            ["ack"],
-            ["syn", "ack"],
-        ):
-            name = f"{way}, tcp: no flow begins with {' '.join(flags) or 'no flag'}"
-            yield case(name, source, None, *ends, "drop", protocol="tcp", port=port, flags=flags)
+        yield from _beginnings(source, destination, *opened["tcp"])
     for protocol, (port, ends) in opened.items():
-        name = f"{way}, {protocol}: a foreign source is not translated"
-        more: Options = {"protocol": protocol, "port": port}
-        foreign = bench.stranger(destination, family), ends[1]
-        if family == 6 and bench.firewall.site.reverse_path == "strict":
-            yield case(
-                f"{way}, {protocol}: not from a foreign source", source, None, *foreign, "drop", **more
-            )
-            continue
-        found = bench.judge((source, destination), *foreign, more)
-        if found.accepts:
-            yield case(
-                name, source, destination, *foreign, bench.shown(source, destination, foreign[0]), **more
-            )
-    plain = sender, receiver
-    nowhere = source, None, sender, receiver
+        yield from _foreign(bench, (source, destination), ends, {"protocol": protocol, "port": port})
+    nowhere = source, None, *plain
     yield from _refused(
         bench, f"{way}: not another protocol", (source, destination), plain, {"protocol": str(_GRE)}
     )
     yield case(f"{way}: not an error about nothing", *nowhere, "drop", protocol="icmp", type="time-exceeded")
     # RFC 4620: node information queries are the other requests of ICMPv6 that conntrack knows
     for kind in ("echo-request", "timestamp-request" if family == 4 else "139"):
-        more = {"protocol": "icmp", "type": kind}
+        more: Options = {"protocol": "icmp", "type": kind}
         yield from _refused(bench, f"{way}: not {kind}", (source, destination), plain, more)
+
+
+def _belonging(bench: Bench, on: Way, ends: Ends, one: Options) -> Iterator[Case]:
+    """Later packets of a flow, errors about it and replies, and those that nobody has asked for."""
+    (source, destination), family = on, ends[0].version
+    there = source, None, *ends
+    back = destination, None, ends[1], ends[0]
+    name = f"{source} to {destination}, {one['protocol']}"
+    yield case(f"{name}: later packets", *there, "accept", packet="established", **one)
+    yield case(f"{name}: an error about it", *there, "accept", packet="related", **one)
+    yield case(f"{name}: an error about a reply", *there, "accept", packet="related", by=source, **one)
+    for error in ERRORS[family]:
+        named: Options = {"packet": "related", "error": error, **one}
+        yield case(f"{name}: {error} about it", *there, "accept", **named)
+    strange: Options = {"packet": "related", "error": _STRANGE[family], **one}
+    yield case(f"{name}: not just any error", *there, "drop", **strange)
+    for apart in bench.apart:
+        yield case(f"{name}: no reply from {apart}", *there, "drop", packet="reply", by=apart, **one)
+        # only whom the entry lets in can open the flow that such a reply would belong to
+        stranger = bench.stranger(apart, family) if bench.has(apart, family) else None
+        if stranger and bench.judge(on, stranger, ends[1], one).accepts:
+            spoofed = source, None, stranger, ends[1]
+            yield case(f"{name}: no reply to {apart}", *spoofed, "drop", packet="reply", **one)
+    if bench.shut(destination, source, one["protocol"], 40000, ends[1], ends[0]):
+        unasked: Options = {"protocol": one["protocol"], "port": 40000, "source_port": one["port"]}
+        if one["protocol"] == "tcp":
+            unasked["flags"] = ["syn", "ack"]
+        yield case(f"{name}: no reply that nobody asked for", *back, "drop", **unasked)
+
+
+def _beginnings(source: str, destination: str, port: int, ends: Ends) -> Iterator[Case]:
+    """Segments that begin no flow (RFC 9293, section 3.10.7)."""
+    for flags in (
+        ["fin", "syn"],
+        ["syn", "rst"],
+        [],
+        ["fin", "psh", "urg"],
+        ["fin"],
+        ["ack"],
+        ["syn", "ack"],
+    ):
+        name = f"{source} to {destination}, tcp: no flow begins with {' '.join(flags) or 'no flag'}"
+        yield case(name, source, None, *ends, "drop", protocol="tcp", port=port, flags=flags)
+
+
+def _foreign(bench: Bench, on: Way, ends: Ends, one: Options) -> Iterator[Case]:
+    """A sender that is on another network than its packets come from."""
+    (source, destination), family = on, ends[0].version
+    name = f"{source} to {destination}, {one['protocol']}"
+    foreign = bench.stranger(destination, family), ends[1]
+    if family == 6 and bench.firewall.site.reverse_path == "strict":
+        yield case(f"{name}: not from a foreign source", source, None, *foreign, "drop", **one)
+    elif bench.judge(on, *foreign, one).accepts:
+        shown = bench.shown(source, destination, foreign[0])
+        yield case(f"{name}: a foreign source is not translated", source, destination, *foreign, shown, **one)
 
 
 def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, Ends]]:

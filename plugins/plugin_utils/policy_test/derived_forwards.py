@@ -9,13 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.dialogs import DIALOGS
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
-    Bench,
-    Case,
-    Options,
-    case,
-    ports_of,
-)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case, Options, case, ports_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.decisions import Decision, within
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import (
     REPEAT,

@@ -7,13 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
-    FIREWALL,
-    Bench,
-    Case,
-    Options,
-    case,
-)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import FIREWALL, Case, Options, case
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, solicited_node
 
 _NEIGHBOUR, _NODES = IPv6Address("fe80::a"), IPv6Address("ff02::1")

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
     ERRORS,
     FIREWALL,
-    Bench,
     Case,
     Options,
     case,

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Bench, Case, Options, case
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case, Options, case
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import is_slow
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.probes import SECONDS, probe_commands
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import ProbePath

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Bench, Case, Options
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case, Options
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import (
     clocks_of,
     judged,

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Bench, Case
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.decisions import USUAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import forward_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_forwards import port_forward_cases

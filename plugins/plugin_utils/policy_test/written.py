@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import ICMP_TYPES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
     FIREWALL,
-    Bench,
     Case,
     case,
     ports_of,
