@@ -43,8 +43,6 @@ LONG_FUNCTIONS = {
     "plugins/plugin_utils/ruleset/rules.py: compile_policy": 89,
     "tests/integration/test_conntrack_sync/test_action.py: play": 61,
     "tests/unit/plugins/plugin_utils/ruleset/test_properties.py: sites": 90,
-    "tools/bench/cases.py: survival": 70,
-    "tools/bench/load_cases.py: switchover": 64,
 }
 FULL_FOLDERS = {"playbooks/tasks": 34, "tests/integration": 36}
 NAMED_BY_ANSIBLE = {"plugins/modules"}

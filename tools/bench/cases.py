@@ -110,15 +110,10 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
     """
     ends = families(profile)
     if control:
-        for node in NODES:
-            lab.run(node, "systemctl mask --quiet --runtime conntrackd; systemctl stop conntrackd")
+        replicate(lab, False)
     else:
         fill(lab, primary, ends)
-    server = Probe(lab, "server", [], [listener("tcp", one.server, TCP) for one in ends])
-    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
-    snat = [flow(f"{one.mark}snat", "tcp", one.server, TCP, count=50) for one in ends]
-    dnat = [flow(f"{one.mark}dnat", "tcp", one.virtual[1], FORWARD, count=20) for one in ends]
-    client, outside = Probe(lab, "client", snat, []), Probe(lab, "server", dnat, [])
+    listening, holding = hold(lab, ends)
     wait = RECOVERY[profile] * (1 if control else 1.5)
     watch = lab.start("server", "python3", "/root/load.py", "watch", str(wait + 4))
     stream = lab.start("client", "python3", "/root/load.py", "stream", str(wait + 4))
@@ -130,48 +125,65 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
     cut = time.time()
     lab.links(primary, "down")
     time.sleep(wait)
-    seen = {**client.collect(), **outside.collect()}
-    server.collect()
-    inside.collect()
+    seen = {name: result for probe in holding for name, result in probe.collect().items()}
+    for probe in listening:
+        probe.collect()
     monitor.terminate()
     assert monitor.stdout is not None
     said = monitor.stdout.read()
     arrivals = [line.split() for line in watch.communicate()[0].splitlines()[1:]]
     lab.links(primary, "up")
     if control:
-        for node in NODES:
-            lab.run(node, "systemctl unmask --quiet --runtime conntrackd; systemctl start conntrackd")
+        replicate(lab, True)
     moved = hand_over_time(said, other(primary), ends)
     figures = {
         f"{one.mark}{what}": float(seen[f"{one.mark}snat"][what] + seen[f"{one.mark}dnat"][what])
         for one in ends
         for what in ("survivors", "resets")
     }
-    if not control:
-        # how far conntrackd is with one flow is a matter of luck: the median of some
-        # a packet that never came has the whole time
-        firsts = [
-            min(
-                (float(at) for number, at in arrivals if number == port and float(at) > moved),
-                default=cut + wait,
-            )
-            for port in ports
-        ]
-        figures["first_packet_ms"] = round((statistics.median(firsts) - moved) * 1000, 3)
-    prefix = "control" if control else "crash_100k"
-    drawn = [] if control else ends
+    if control:
+        return Trial({f"control_{name}": value for name, value in figures.items()})
+    figures["first_packet_ms"] = first_packet(arrivals, ports, moved, cut + wait)
     return Trial(
-        {f"{prefix}_{name}": value for name, value in figures.items()},
-        [
-            timeline(
-                f"crash_100k_{one.mark}survivors",
-                profile,
-                cut,
-                {"TCP over SNAT": seen[f"{one.mark}snat"], "TCP over DNAT": seen[f"{one.mark}dnat"]},
-            )
-            for one in drawn
-        ],
+        {f"crash_100k_{name}": value for name, value in figures.items()},
+        [survivors(profile, cut, seen, one) for one in ends],
     )
+
+
+def replicate(lab: Lab, wanted: bool) -> None:
+    """Start conntrackd on both nodes, or stop it so that nothing starts it again."""
+    masks, moves = ("unmask", "start") if wanted else ("mask", "stop")
+    for node in NODES:
+        lab.run(node, f"systemctl {masks} --quiet --runtime conntrackd; systemctl {moves} conntrackd")
+
+
+def hold(lab: Lab, ends: Sequence[Ends]) -> tuple[list[Probe], list[Probe]]:
+    """Have both sides listen, and hold TCP flows over SNAT and DNAT: who listens, and who holds."""
+    listening = [
+        Probe(lab, "server", [], [listener("tcp", one.server, TCP) for one in ends]),
+        Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends]),
+    ]
+    snat = [flow(f"{one.mark}snat", "tcp", one.server, TCP, count=50) for one in ends]
+    dnat = [flow(f"{one.mark}dnat", "tcp", one.virtual[1], FORWARD, count=20) for one in ends]
+    return listening, [Probe(lab, "client", snat, []), Probe(lab, "server", dnat, [])]
+
+
+def first_packet(arrivals: Sequence[Sequence[str]], ports: Sequence[str], moved: float, end: float) -> float:
+    """Time from the hand-over to the first packet of a flow in ms, where it is `end` for one that never came.
+
+    How far conntrackd is with one flow is a matter of luck: the median of some. Arrivals are ports and times.
+    """
+    firsts = [
+        min((float(at) for number, at in arrivals if number == port and float(at) > moved), default=end)
+        for port in ports
+    ]
+    return round((statistics.median(firsts) - moved) * 1000, 3)
+
+
+def survivors(profile: str, cut: float, seen: dict[str, dict[str, Any]], ends: Ends) -> dict[str, Any]:
+    """What of the flows that were held arrived before and after the cut."""
+    held = {"TCP over SNAT": seen[f"{ends.mark}snat"], "TCP over DNAT": seen[f"{ends.mark}dnat"]}
+    return timeline(f"crash_100k_{ends.mark}survivors", profile, cut, held)
 
 
 def address_times(text: str, ends: Sequence[Ends]) -> float | None:

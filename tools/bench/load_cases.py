@@ -43,48 +43,14 @@ def lead(lab: Lab, profile: str, node: str) -> str:
 def switchover(lab: Lab, profile: str, primary: str) -> Trial:
     """The primary hands over on purpose, while flows run and are being opened from both sides."""
     ends = families(profile)
-    server = Probe(
-        lab,
-        "server",
-        [],
-        [listener(kind, one.server, port) for one in ends for kind, port in (("tcp", TCP), ("udp", UDP))],
-    )
-    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
-    specs = [
-        spec
-        for one in ends
-        for spec in (
-            flow(f"{one.mark}udp", "udp", one.server, UDP),
-            flow(f"{one.mark}long", "tcp", one.server, TCP, count=20),
-            flow(f"{one.mark}new", "connect", one.server, TCP, rate=50),
-        )
-    ]
-    client = Probe(lab, "client", specs, [])
-    births = [
-        Probe(lab, host, [spec for one in ends for spec in born_flows(one, host == "client")], [], held=True)
-        for host in ("client", "server")
-    ]
+    listening, client, births = running(lab, ends)
     time.sleep(2)
     monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
-    said = lab.playbook("switchover") if profile in WRITTEN else None
-    if said:
-        until(said, "TASK [Stop keepalived on the primary]")
-    for probe in births:
-        probe.go()
-    if said:
-        until(said, "PLAY RECAP")
-        if said.wait():
-            raise LabError(f"playbooks/switchover.yml ended with exit code {said.returncode}")
-    else:
-        # the other node takes over within a second then: near the middle
-        time.sleep(SPREAD / 4)
-        lab.run(primary, "systemctl stop keepalived")
-    lab.wait("the other node is primary", lambda: lab.is_primary(other(primary)), 30)
+    hand_over(lab, profile, primary, births)
     time.sleep(RECOVERY[profile])
     seen = client.collect()
     sides = {probe.host: probe.collect() for probe in births}
-    served = server.collect()
-    inside.collect()
+    served, _inside = [probe.collect() for probe in listening]
     moved = hand_over_time(ended(monitor), other(primary), ends)
     figures: dict[str, float] = {}
     for one in ends:
@@ -104,6 +70,48 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
             for one in ends
         ],
     )
+
+
+def running(lab: Lab, ends: Sequence[Ends]) -> tuple[tuple[Probe, Probe], Probe, list[Probe]]:
+    """Listeners on server and client, flows that run, and on each side flows that are held back."""
+    kinds = (("tcp", TCP), ("udp", UDP))
+    server = Probe(
+        lab, "server", [], [listener(kind, one.server, port) for one in ends for kind, port in kinds]
+    )
+    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
+    specs = [
+        spec
+        for one in ends
+        for spec in (
+            flow(f"{one.mark}udp", "udp", one.server, UDP),
+            flow(f"{one.mark}long", "tcp", one.server, TCP, count=20),
+            flow(f"{one.mark}new", "connect", one.server, TCP, rate=50),
+        )
+    ]
+    client = Probe(lab, "client", specs, [])
+    births = [
+        Probe(lab, host, [spec for one in ends for spec in born_flows(one, host == "client")], [], held=True)
+        for host in ("client", "server")
+    ]
+    return (server, inside), client, births
+
+
+def hand_over(lab: Lab, profile: str, primary: str, births: Sequence[Probe]) -> None:
+    """Move the role as the profile has it, while flows are born; return when the other node is primary."""
+    said = lab.playbook("switchover") if profile in WRITTEN else None
+    if said:
+        until(said, "TASK [Stop keepalived on the primary]")
+    for probe in births:
+        probe.go()
+    if said:
+        until(said, "PLAY RECAP")
+        if said.wait():
+            raise LabError(f"playbooks/switchover.yml ended with exit code {said.returncode}")
+    else:
+        # the other node takes over within a second then: near the middle
+        time.sleep(SPREAD / 4)
+        lab.run(primary, "systemctl stop keepalived")
+    lab.wait("the other node is primary", lambda: lab.is_primary(other(primary)), 30)
 
 
 def handed_over(seen: dict[str, dict[str, Any]], born: list[dict[str, Any]], ends: Ends) -> dict[str, float]:
