@@ -120,8 +120,19 @@ prepare_environment() { # STAGE
     [ "$1" != test ] || prepare_tests "$test_print"
 }
 
+# What the caller's shell says about Python and Ansible is meant for other programs: our own settings count.
+own_settings() {
+    # Ansible refuses to run where texts are no UTF-8
+    [ "$(locale charmap 2>/dev/null)" = UTF-8 ] || export LC_ALL=C.UTF-8
+    unset PYTHONPATH PYTHONHOME ANSIBLE_COLLECTIONS_PATH ANSIBLE_COLLECTIONS_PATHS
+    # named, since Ansible passes over the one of a folder that everybody may write to
+    ANSIBLE_CONFIG=$PWD/ansible.cfg
+    export ANSIBLE_CONFIG
+}
+
 prepare() { # STAGE
     prepared_for=$1
+    own_settings
     mkdir -p build/tmp build/cache
     # two at once would write over each other
     exec 9>build/.lock

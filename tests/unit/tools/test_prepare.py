@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -114,3 +115,35 @@ for stage in lab test; do echo "$stage:"; prepare_environment "$stage"; done
     assert re.sub(r"\s+", " ", said) == (
         "lab: playbooks bench: test: tests lab: test: lab: test: playbooks tests "
     )
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        pytest.param({"LC_ALL": "C"}, id="texts that are no UTF-8"),
+        pytest.param({"LC_ALL": "", "LANG": "xx_YY"}, id="a locale that nobody has"),
+        pytest.param({"PYTHONPATH": "{tmp}"}, id="modules of somebody else's"),
+        pytest.param({"ANSIBLE_COLLECTIONS_PATH": "{tmp}"}, id="collections elsewhere"),
+        pytest.param({"ANSIBLE_CONFIG": "{tmp}/ansible.cfg"}, id="other settings"),
+        pytest.param({"HOME": "{tmp}"}, id="a user's own settings"),
+        pytest.param({"HOME": None, "TERM": "dumb"}, id="no home"),
+    ],
+)
+def test_what_the_shell_says_to_others_is_no_matter(tmp_path: Path, strange: dict[str, str | None]) -> None:
+    """Each of the first five alone kept a playbook from running."""
+    for name in ("ansible.cfg", ".ansible.cfg"):
+        (tmp_path / name).write_text("[defaults]\ncollections_path = /nowhere\ninventory = /nowhere\n")
+    (tmp_path / "yaml.py").write_text("raise ImportError('not this one')\n")
+    given = {name: value.format(tmp=tmp_path) for name, value in strange.items() if value is not None}
+    kept = {name: value for name, value in os.environ.items() if name not in strange}
+    command = ". tools/prepare.sh; own_settings; exec ansible-playbook"
+    command += " -i inventories/metal playbooks/site_model.yml"
+    done = subprocess.run(
+        ["sh", "-eu", "-c", command],
+        cwd=ROOT,
+        env={**kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
