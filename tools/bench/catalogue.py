@@ -240,6 +240,7 @@ BOTH_FAMILIES = {
         "requests_per_s_with",
         "requests_per_s_without",
     ),
+    "policy_forward": ("ratio", "linear_ratio"),
     "policy_reload": ("lost",),
 }
 """Figures that are measured in IPv6, too, within the same limits. The manual's system has none to compare."""

@@ -25,7 +25,7 @@ from typing import Any
 
 import collection  # noqa: F401
 import yaml
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.generation import generation
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import generation
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import Nft
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.ruleset import is_present, present
@@ -36,6 +36,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_v
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 LAB = Path(__file__).parents[2] / "tests/sites/ipv4/inventory"
+BOTH = Path(__file__).parents[2] / "inventories/lab"
+"""The same with both families, through which packets of both are sent."""
+ENDS = {4: ("192.168.2.{}", "192.168.0.{}", 24), 6: ("2001:db8:2::{}", "2001:db8::{}", 64)}
+"""Addresses of the inside and of the outside, and the length of their prefixes."""
 HOSTS = ("omarine", "fw-1", "fw-2", "client")
 OUT = {"from": "inside", "to": "outside"}
 FEW, MANY = 500, 5000
@@ -51,11 +55,13 @@ SENDERS = 2000
 """Source ports; a flow is one of these and one service."""
 
 
-def site(policy: list[dict[str, Any]], services: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def site(
+    policy: list[dict[str, Any]], services: dict[str, Any], lab: Path = LAB
+) -> dict[str, dict[str, Any]]:
     """The lab's variables with another policy."""
 
     def load(path: str) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((LAB / path).read_text())
+        loaded: dict[str, Any] = yaml.safe_load((lab / path).read_text())
         return loaded
 
     shared = load("group_vars/all/site.yml")
@@ -64,8 +70,8 @@ def site(policy: list[dict[str, Any]], services: dict[str, Any]) -> dict[str, di
     return {host: {**copy.deepcopy(shared), **load(f"host_vars/{host}.yml")} for host in HOSTS}
 
 
-def compiled(policy: list[dict[str, Any]], services: dict[str, Any]) -> str:
-    text: str = host_view(load_site(site(policy, services)), "fw-1")["nftables"]["ruleset"]
+def compiled(policy: list[dict[str, Any]], services: dict[str, Any], lab: Path = LAB) -> str:
+    text: str = host_view(load_site(site(policy, services, lab)), "fw-1")["nftables"]["ruleset"]
     return text
 
 
@@ -157,22 +163,29 @@ def forward() -> dict[str, float]:
     assert several.search(ten)
     chain = "\n".join(f"udp dport {port(number)} ct state new accept" for number in range(SERVICES))
     texts = {"ten": ten, "many": many, "linear": several.sub(lambda _match: chain, ten, count=1)}
-    taken: dict[str, list[float]] = {name: [] for name in texts}
+    taken: dict[tuple[int, str], list[float]] = {(family, name): [] for family in ENDS for name in texts}
+    kinds = {4: socket.AF_INET, 6: socket.AF_INET6}
     with wires() as client:
         with in_namespace(client):
-            senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _number in range(SENDERS)]
+            senders = {
+                family: [socket.socket(kind, socket.SOCK_DGRAM) for _number in range(SENDERS)]
+                for family, kind in kinds.items()
+            }
         for _round in range(ROUNDS):
-            for name, text in texts.items():
-                nft_file(f"flush ruleset\n{text}")
+            for family, name in taken:
+                nft_file(f"flush ruleset\n{texts[name]}")
                 subprocess.run(["conntrack", "-F"], check=True, capture_output=True)
                 before = forwarded()
-                taken[name].append(timed(lambda: send(senders)))
+                taken[family, name].append(timed(partial(send, senders[family], family)))
                 if forwarded() - before < SENDERS * len(USED):
-                    raise SystemExit(f"{name}: only {forwarded() - before} packets were forwarded")
-    medians = {name: statistics.median(all_) for name, all_ in taken.items()}
+                    raise SystemExit(
+                        f"{name}: only {forwarded() - before} packets of IPv{family} were forwarded"
+                    )
+    medians = {key: statistics.median(all_) for key, all_ in taken.items()}
     return {
-        "policy_forward_ratio": medians["many"] / medians["ten"],
-        "policy_forward_linear_ratio": medians["linear"] / medians["ten"],
+        f"policy_forward_{mark}{figure}ratio": medians[family, name] / medians[family, "ten"]
+        for family, mark in ((4, ""), (6, "v6_"))
+        for figure, name in (("", "many"), ("linear_", "linear"))
     }
 
 
@@ -187,13 +200,13 @@ def ruleset(numbers: range) -> str:
         {**OUT, "services": [f"s{number}"], "action": "drop" if number % 2 else "accept"}
         for number in numbers
     ]
-    return compiled(policy, services)
+    return compiled(policy, services, BOTH)
 
 
-def send(senders: list[socket.socket]) -> None:
+def send(senders: list[socket.socket], family: int) -> None:
     """One packet of each flow; in a namespace it goes through the firewall before sendto returns."""
     for number in USED:
-        to = ("192.168.0.3", port(number))
+        to = (ENDS[family][1].format(3), port(number))
         for sender in senders:
             sender.sendto(b"x", to)
 
@@ -220,25 +233,35 @@ def wires() -> Iterator[int]:
     with ExitStack() as stack:
         client, server = (stack.enter_context(holder()) for _end in range(2))
         lines = ["link set lo up"]
-        for device, own, pid in (("eth1", "192.168.2.1", client), ("eth0", "192.168.0.1", server)):
-            lines.append(f"link add {device} type veth peer name eth0 netns {pid}")
-            lines += [f"address add {own}/24 dev {device}", f"link set {device} up"]
+        for side, (device, pid) in enumerate((("eth1", client), ("eth0", server))):
+            lines += [f"link add {device} type veth peer name eth0 netns {pid}", f"link set {device} up"]
+            lines += [
+                f"address add {ends[side].format(1)}/{ends[2]} dev {device} {nodad(f)}"
+                for f, ends in ENDS.items()
+            ]
         batch(lines)
-        for pid, address, gateway in (
-            (client, "192.168.2.3", "192.168.2.1"),
-            (server, "192.168.0.3", "192.168.0.1"),
-        ):
+        for side, pid in enumerate((client, server)):
             with in_namespace(pid):
                 batch(
                     [
-                        f"address add {address}/24 dev eth0",
                         "link set lo up",
                         "link set eth0 up",
-                        f"route add default via {gateway}",
+                        *(
+                            f"address add {ends[side].format(3)}/{ends[2]} dev eth0 {nodad(f)}"
+                            for f, ends in ENDS.items()
+                        ),
+                        *(f"route add default via {ends[side].format(1)}" for ends in ENDS.values()),
                     ]
                 )
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
+        Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1\n")
+        # link-local addresses, from which neighbours are asked, wait for their check of a second
+        time.sleep(3)
         yield client
+
+
+def nodad(family: int) -> str:
+    return "nodad" if family == 6 else ""
 
 
 @contextmanager
