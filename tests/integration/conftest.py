@@ -16,10 +16,17 @@ from typing import Any
 
 import ansible
 import pytest
+from ansible_collections.ftfw.pair.tests.agent_program import written
 
 COLLECTIONS = Path(__file__).parents[2] / ".ansible" / "collections"
 
 Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of a node."""
+    return written(tmp_path_factory.mktemp("agent"))
 
 
 @pytest.fixture

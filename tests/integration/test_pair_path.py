@@ -26,8 +26,6 @@ from typing import Any
 
 import pytest
 
-FILES = Path(__file__).parents[2] / "roles/pair_state/files"
-PROGRAM = FILES / "pair_path.py"
 IN_NAMESPACE = ("ip", "netns", "exec")
 NODES = ("left", "right")
 NETWORKS = {"outside": "192.168.0.{}/24", "inside": "192.168.2.{}/24", "sync": "fd00:100::{}/64"}
@@ -125,6 +123,7 @@ class Node:
 
     wires: Wires
     name: str
+    program: Path
     folder: Path
     process: subprocess.Popen[str] | None = None
     config: dict[str, Any] = field(default_factory=dict)
@@ -170,8 +169,15 @@ class Node:
         arguments = [f"--{name}={self.folder / file}" for name, file in options.items()]
         log = (self.folder / "log").open("a")
         self.process = subprocess.Popen(
-            [*IN_NAMESPACE, self.wires.name(self.name), sys.executable, "-I", PROGRAM, *arguments],
-            env={**os.environ, "PAIR_STATE_LIBRARY": str(FILES), "PYTHONDONTWRITEBYTECODE": "1"},
+            [
+                *IN_NAMESPACE,
+                self.wires.name(self.name),
+                sys.executable,
+                "-I",
+                self.program,
+                "path",
+                *arguments,
+            ],
             stderr=log,
             text=True,
         )
@@ -200,11 +206,13 @@ both_families = pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
 
 
 @contextmanager
-def running(wires: Wires, folder: Path, targets: dict[str, list[str]], family: int = 4) -> Iterator[Pair]:
+def running(
+    wires: Wires, agent: Path, folder: Path, targets: dict[str, list[str]], family: int = 4
+) -> Iterator[Pair]:
     nodes = []
     for name in NODES:
         (folder / name).mkdir()
-        node = Node(wires, name, folder / name)
+        node = Node(wires, name, agent, folder / name)
         node.configure(targets, family)
         node.start()
         nodes.append(node)
@@ -225,8 +233,8 @@ def family() -> int:
 
 
 @pytest.fixture
-def pair(wires: Wires, tmp_path: Path, family: int) -> Iterator[Pair]:
-    with running(wires, tmp_path, TARGETS[family], family) as nodes:
+def pair(wires: Wires, agent: Path, tmp_path: Path, family: int) -> Iterator[Pair]:
+    with running(wires, agent, tmp_path, TARGETS[family], family) as nodes:
         yield nodes
 
 
@@ -281,10 +289,12 @@ def test_a_cut_in_the_middle_moves_nothing(wires: Wires, pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("cut", ["left-outside", "trunk-a"])
-def test_without_third_parties_nobody_knows_better(wires: Wires, tmp_path: Path, cut: str) -> None:
+def test_without_third_parties_nobody_knows_better(
+    wires: Wires, agent: Path, tmp_path: Path, cut: str
+) -> None:
     """Those that are known do not answer, the pair's own addresses are never asked."""
     targets = {"outside": ["192.168.0.77", "192.168.0.1", "192.168.0.2", "192.168.0.100"]}
-    with running(wires, tmp_path, targets) as pair:
+    with running(wires, agent, tmp_path, targets) as pair:
         with wires.cut(cut):
             nobody_gives_way(pair)
             assert all("outside (outside) is dead here" in node.log for node in pair)
@@ -521,12 +531,14 @@ def test_a_restart_keeps_the_state(wires: Wires, pair: Pair) -> None:
 
 
 @both_families
-def test_third_parties_are_told_by_the_one_that_knows_them(wires: Wires, tmp_path: Path, family: int) -> None:
+def test_third_parties_are_told_by_the_one_that_knows_them(
+    wires: Wires, agent: Path, tmp_path: Path, family: int
+) -> None:
     """A primary talks to its neighbours; a backup, which doesn't, has to learn of them."""
     for address in (TARGETS[family]["outside"][0], TARGETS[family]["inside"][0]):
         wires.run("left", "bash", "-c", f"echo >/dev/udp/{address}/9")
     time.sleep(0.5)
-    with running(wires, tmp_path, {}, family) as pair, wires.cut(wires.end("left", "outside")):
+    with running(wires, agent, tmp_path, {}, family) as pair, wires.cut(wires.end("left", "outside")):
         wait_for(pair[0], True, SOON)
         assert not pair[1].fault
 

@@ -8,7 +8,6 @@ A bridge joins the node, its peer and a stranger; each has a network namespace o
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-FILES = Path(__file__).parents[2] / "roles/pair_state/files"
 HOSTS = {"node": 1, "peer": 2, "stranger": 9}
 NEAR = "fe80::ff:fe00:1"
 VIRTUAL = ["192.0.2.100", "2001:db8::100"]
@@ -89,7 +87,7 @@ class Watch:
 
 
 @pytest.fixture
-def watch(run: Run, tmp_path: Path) -> Iterator[Watch]:
+def watch(run: Run, agent: Path, tmp_path: Path) -> Iterator[Watch]:
     namespace = run("node", "ip netns identify").strip()
     enter = ["ip", "netns", "exec", namespace]
     subprocess.run([*enter, "nft", "-f", "-"], check=True, input=RULES, text=True)
@@ -106,8 +104,7 @@ def watch(run: Run, tmp_path: Path) -> Iterator[Watch]:
     options = {"config": "watch.json", "folder": "", "vrrp-pid-file": "none", "conntrackd-socket": "none"}
     arguments = [f"--{name}={tmp_path / file}" for name, file in options.items()]
     with subprocess.Popen(
-        [*enter, sys.executable, "-I", FILES / "pair_watch.py", *arguments, "--every=0.2"],
-        env={**os.environ, "PAIR_STATE_LIBRARY": str(FILES), "PYTHONDONTWRITEBYTECODE": "1"},
+        [*enter, sys.executable, "-I", agent, "watch", *arguments, "--every=0.2"],
     ) as process:
         try:
             yield Watch(tmp_path)

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.state import plan
 from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import (
     INSIDE,
     LAB,
@@ -24,7 +23,6 @@ from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import 
     views,
 )
 
-PLAN = Path(__file__).parents[2] / "roles/pair_state/files/pair_state_plan.py"
 OWN_INSIDE, OWN_OUTSIDE, PEER = "192.168.2.1", "192.168.0.1", "192.168.2.2"
 
 RECEIVE = """
@@ -69,17 +67,6 @@ def ping(sender: Namespace, host: str) -> str:
     return sender(sys.executable, "-c", PING, host).strip()
 
 
-def plan() -> Any:
-    """The module that pair-state's steps come from."""
-    spec = importlib.util.spec_from_file_location("pair_state_plan_of_the_gate", PLAN)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def external() -> dict[str, Any]:
     pairs: dict[str, Any] = yaml.safe_load((LAB / "group_vars/all/site.yml").read_text())["site_pairs"]
     return {"ftfw": {**pairs["ftfw"], "replication": "external"}}
@@ -94,12 +81,12 @@ def wire() -> Iterator[Wire]:
 
 
 def open_gate(wire: Wire) -> None:
-    wire.firewall("nft", plan().OPEN.nft)
+    wire.firewall("nft", plan.OPEN.nft)
 
 
 def close_gate(wire: Wire) -> None:
     interfaces = views(site_pairs=external())["fw-1"]["pair_state"]["gate"]
-    wire.firewall("nft", plan().close_gate(tuple(interfaces)).nft)
+    wire.firewall("nft", plan.close_gate(tuple(interfaces)).nft)
 
 
 def passing(wire: Wire) -> dict[str, Any]:

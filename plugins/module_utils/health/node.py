@@ -35,6 +35,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import (
     lines,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, number, write
+from ansible_collections.ftfw.pair.plugins.module_utils.system.version import version
 
 DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-watch", "pair-path", "pair-preempt")
 OPTIONAL = frozenset(("pair-path", "pair-preempt"))
@@ -52,10 +53,6 @@ PROGRAMS = {
     "conntrackd": ["conntrackd", "-v"],
     "nft": ["nft", "--version"],
 }
-OURS = tuple(
-    Path(f"/usr/local/sbin/{name}") for name in (*DAEMONS, "pair-health") if name.startswith("pair-")
-)
-OURS_LIBRARY = Path("/usr/local/lib/ftfw")
 STALL_SECONDS = 5
 """In mode FTFW conntrackd sends a message each second at least (alive messages); a few may get lost."""
 POLL_SECONDS = 0.3
@@ -383,7 +380,7 @@ def counters(conntrackd: dict[str, Any] | None, silent: float | None) -> dict[st
 
 
 def versions() -> dict[str, str | None]:
-    """Of all whose difference between the nodes may matter; pair-state's is a checksum of its programs."""
+    """Of all whose difference between the nodes may matter; pair-state's is that of the whole program."""
     found: dict[str, str | None] = {"kernel": os.uname().release}
     for name, command in PROGRAMS.items():
         try:
@@ -391,8 +388,4 @@ def versions() -> dict[str, str | None]:
             found[name] = parse.parse_version(ask(command, complaints=True))
         except AskError:
             found[name] = None
-    programs = [content(path) for path in (*OURS, *sorted(OURS_LIBRARY.rglob("*.py")))]
-    return {
-        **found,
-        "pair-state": parse.digest("".join(text or "" for text in programs)) if programs[0] else None,
-    }
+    return {**found, "pair-state": version()}

@@ -105,21 +105,6 @@ def test_expected_ruleset_is_listed_in_a_namespace_and_remembered(tmp_path: Path
         node.Node(config).expected(ruleset.read_text())
 
 
-def test_another_program_is_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program, part = tmp_path / "pair-state", tmp_path / "lib" / "deep" / "part.py"
-    part.parent.mkdir(parents=True)
-    program.write_text("a")
-    part.write_text("b")
-    monkeypatch.setattr(node, "OURS", (program, tmp_path / "pair-health"))
-    monkeypatch.setattr(node, "OURS_LIBRARY", tmp_path / "lib")
-    found = [node.versions()["pair-state"]]
-    part.write_text("c")
-    found.append(node.versions()["pair-state"])
-    (tmp_path / "pair-health").write_text("d")
-    found.append(node.versions()["pair-state"])
-    assert len(set(found)) == 3
-
-
 def test_the_devices_of_flowtables_are_there_where_the_file_is_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
