@@ -29,6 +29,8 @@ class Collected:
     group: str
     mode: int
     sensitive: bool = False
+    link: str | None = None
+    """What a symbolic link names; it has no content."""
 
 
 def collect(run: str, host: str, files: Iterable[Collected]) -> None:
@@ -93,6 +95,8 @@ def shown(hosts: Mapping[str, Sequence[Collected]], programs: set[bytes], secret
 
 def _note(file: Collected, programs: set[bytes], secrets: bool) -> str:
     """Why a file is named only; empty where it is shown."""
+    if file.link is not None:
+        return f"a link to {file.link}"
     if file.sensitive and not secrets:
         return "sensitive"
     if file.content in programs:

@@ -14,7 +14,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import Block
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, of_family
 
 GATE = "gate"
-"""The set's name; pair_state_plan.py has it too."""
+"""The set's name; module_utils/agent/state/plan.py has it too."""
 _IP = {4: "ip", 6: "ip6"}
 
 

@@ -31,7 +31,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services impo
 
 NAME, COUNTER = "fastpath", "offloaded"
 SHUT = "offload_shut"
-"""The set's name; pair_state_plan.py has it too."""
+"""The set's name; module_utils/agent/state/plan.py has it too."""
 _ADD = f'ct status assured iifname != @{SHUT} flow add @{NAME} counter name "{COUNTER}"'
 
 

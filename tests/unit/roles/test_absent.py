@@ -43,10 +43,14 @@ def tasks_of(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def files_of(role: str, path: Path) -> Iterator[tuple[str, str]]:
-    """Paths of the task file's config_files, each with the state that it gets."""
+    """Paths of the task file's config_files and programs, each with the state that it gets."""
     for task in tasks_of(yaml.safe_load(path.read_text())):
         files = task.get("ftfw.pair.config_files", {}).get("files", [])
         variables = {**variables_of(role), **task.get("vars", {})}
+        if program := task.get("ftfw.pair.program"):
+            yield filled(program["path"], variables), "present"
+            for link in variables[program["links"].strip("{} ")]:
+                yield link, "present"
         if isinstance(files, list):
             for item in files:
                 yield filled(item["path"], variables), item.get("state", "present")
@@ -73,7 +77,8 @@ def removed(role: str) -> set[str]:
         found |= written(role) - {"/etc/hostname", "/etc/resolv.conf"}
         assert "__node_network_files" in variables_of(role)["__node_network_absent"]
         found |= set(re.findall(r"'path': '([^']+)'", variables_of(role)["__node_network_absent"]))
-    return found | set(variables_of(role).get("__pair_state_paths", []))
+    lists = ("__pair_state_links", "__pair_state_paths")
+    return found | {path for name in lists for path in variables_of(role).get(name, [])}
 
 
 def below(path: str, folders: list[str]) -> bool:

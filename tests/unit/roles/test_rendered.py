@@ -78,6 +78,7 @@ SCRIPTS = {
     "guest/ssh_config.j2": "the controller's, with keys of disks",
     "host_network/filter.sh.j2": "run, and not written",
     "nftables/kernel.sh.j2": "run, and not written",
+    "pair_state/former_absent.sh.j2": "run, and not written",
 }
 """Templates of nothing that could be rendered."""
 
