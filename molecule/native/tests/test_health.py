@@ -161,10 +161,14 @@ def test_rulesets_that_differ(roles: tuple[str, str], status: Any) -> None:
 @pytest.mark.long
 def test_version_skew(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
-    program = "/usr/local/sbin/pair-state"
-    with fault(backup, f"cp -p {program} /root/kept && echo >>{program}", f"cp -p /root/kept {program}"):
+    file, own = "/usr/local/lib/ftfw/agent.pyz", run(backup, "pair-state --version").split("+")[1].strip()
+    other = "0" * len(own)
+    cause = f"cp -p {file} /root/kept && LC_ALL=C sed -i s/{own}/{other}/g {file}"
+    with fault(backup, cause, f"cp -p /root/kept {file}"):
         seen = wait_for(status, {("version-skew", None)})
-        assert "versions of pair-state differ" in seen.messages("version-skew")[0]
+        message = seen.messages("version-skew")[0]
+        assert "versions of pair-state differ" in message
+        assert f"+{other} on {backup}" in message and f"+{own} on " in message
 
 
 @pytest.mark.long
@@ -209,7 +213,9 @@ def test_node_that_cannot_be_reached(roles: tuple[str, str], status: Any) -> Non
 def test_node_without_the_program(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
     program = "/usr/local/sbin/pair-health"
-    with fault(backup, f"mv {program} {program}.away", f"mv {program}.away {program}"):
+    # the timer may have come meanwhile
+    cure = f"mv {program}.away {program} && systemctl reset-failed pair-health.service"
+    with fault(backup, f"mv {program} {program}.away", cure):
         seen = wait_for(status, {("health-unknown", backup)})
         assert "not found" in seen.messages("health-unknown")[0]
 

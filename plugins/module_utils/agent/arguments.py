@@ -9,9 +9,16 @@ import argparse
 from ansible_collections.ftfw.pair.plugins.module_utils.system.version import version
 
 
+class _Version(argparse.Action):
+    """Says it, and ends. It is looked for only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_words: object) -> None:
+        print(f"{parser.prog} {version()}")
+        parser.exit()
+
+
 def parser(verb: str, description: str) -> argparse.ArgumentParser:
     """A parser that knows --version. People and units call a verb by the name of its link, as pair-state."""
-    name = f"pair-{verb}"
-    made = argparse.ArgumentParser(prog=name, description=description)
-    made.add_argument("--version", action="version", version=f"{name} {version()}")
+    made = argparse.ArgumentParser(prog=f"pair-{verb}", description=description)
+    made.add_argument("--version", action=_Version, nargs=0, help="say which version this is, and end")
     return made

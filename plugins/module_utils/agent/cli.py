@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
 
 Main = Callable[[Sequence[str]], None]
 
@@ -63,7 +62,7 @@ VERBS: dict[str, Callable[[], Main]] = {
 
 def verb_of(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """The verb of a command line, and what is for it; None without one that is known."""
-    name = PurePath(words[0]).name.removeprefix("pair-")
+    name = words[0].rpartition("/")[2].removeprefix("pair-")
     if name in VERBS:
         return name, words[1:]
     return (words[1], words[2:]) if words[1:] and words[1] in VERBS else (None, words[1:])

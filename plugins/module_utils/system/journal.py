@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
@@ -22,6 +21,9 @@ def notify_systemd(message: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
+    # many of our programs have no other use for it, and all of them are to start quickly
+    import socket
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.connect("\0" + address[1:] if address.startswith("@") else address)
         channel.sendall(message.encode())
