@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from ansible_collections.ftfw.pair.tests.integration.files.play import play as run_play
 
 
 class Play:
@@ -25,30 +21,7 @@ class Play:
 
     def __call__(self, *options: str) -> dict[str, Any]:
         arguments = {"name": "agent", "path": str(self.file), "links": [str(self.link)]}
-        task = {"name": "Install", "ftfw.pair.program": arguments}
-        plays = [{"hosts": "all", "connection": "local", "gather_facts": False, "tasks": [task]}]
-        playbook = self.folder / "play.json"
-        playbook.write_text(json.dumps(plays))
-        done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                *("--inventory", "localhost,", *options, str(playbook)),
-            ],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
-                "ANSIBLE_HOME": str(self.folder / "home"),
-                "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-                "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        report = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
-        result: dict[str, Any] = report["plays"][0]["tasks"][0]["hosts"]["localhost"]
-        return result
+        return run_play(self.folder, "program", arguments, *options)
 
 
 @pytest.fixture

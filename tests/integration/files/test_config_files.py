@@ -14,8 +14,9 @@ import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.files import plan as config_files
 from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Change, ConfigFilesError, State
+from ansible_collections.ftfw.pair.tests.integration.files.play import play as run_play
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Play:
@@ -25,31 +26,8 @@ class Play:
         self.folder = folder
 
     def __call__(self, files: list[dict[str, Any]], *options: str) -> dict[str, Any]:
-        task = {"name": "Write", "ftfw.pair.config_files": {"files": [self.owned(file) for file in files]}}
-        plays = [{"hosts": "all", "connection": "local", "gather_facts": False, "tasks": [task]}]
-        playbook = self.folder / "play.json"
-        playbook.write_text(json.dumps(plays))
-        done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                *("--inventory", "localhost,", *options, str(playbook)),
-            ],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
-                "ANSIBLE_HOME": str(self.folder / "home"),
-                "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-                "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks",
-                "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        report = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
-        result: dict[str, Any] = report["plays"][0]["tasks"][0]["hosts"]["localhost"]
-        return result
+        wanted = {"files": [self.owned(file) for file in files]}
+        return run_play(self.folder, "config_files", wanted, *options)
 
     @staticmethod
     def owned(file: dict[str, Any]) -> dict[str, Any]:
