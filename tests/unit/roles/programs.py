@@ -12,7 +12,7 @@ from typing import Any
 ROLES = Path(__file__).parents[3] / "roles"
 
 
-def load(name: str, role: str = "pair_state") -> Any:
+def load(name: str, role: str) -> Any:
     """Load one of a role's files; what it imports are files beside it."""
     files = ROLES / role / "files"
     spec = importlib.util.spec_from_file_location(name, files / f"{name}.py")
