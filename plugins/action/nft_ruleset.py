@@ -6,13 +6,24 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import BOOT_MODE, boot_text
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import argument_spec
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.kept import (
+    BOOT_MODE,
+    beside,
+    beside_text,
+    boot_text,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import (
+    argument_spec,
+    contents_of,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.rendering.collected import Collected, collect
 
 MARK = "-- seen"
@@ -29,9 +40,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _spec, given = self.validate_argument_spec(**argument_spec())
         if given["collect"]:
-            text = boot_text(given["family"], given["table"], given["text"])
-            kept = Collected(given["path"], text.encode(), "root", "root", BOOT_MODE)
-            collect(constants.DEFAULT_LOCAL_TMP, str((task_vars or {})["inventory_hostname"]), [kept])
+            host = str((task_vars or {})["inventory_hostname"])
+            collect(constants.DEFAULT_LOCAL_TMP, host, list(kept_files(given)))
             return {**result, "changed": False, "changes": [], "waits": False}
         # what came in by an old connection would prove nothing; not all kinds of connection last
         if given["state"] == "confirmed" and type(self._connection).reset is not ConnectionBase.reset:
@@ -46,6 +56,18 @@ class ActionModule(ActionBase):
         return {**result, **done}
 
 
+def kept_files(given: dict[str, Any]) -> Iterator[Collected]:
+    """What a boot of the node would need."""
+    family, table, text = given["family"], given["table"], given["text"]
+    path = Path(given["path"])
+    source = read(text, family, table, contents_of(given))
+    for one, content in (
+        (path, boot_text(family, table, text)),
+        (beside(path), beside_text(source.contents)),
+    ):
+        yield Collected(str(one), content.encode(), "root", "root", BOOT_MODE)
+
+
 def survey(given: dict[str, Any]) -> str:
     """A POSIX shell command: what was loaded last, what the kernel has, and what a boot would load."""
     folder = shlex.quote(f"{given['runtime']}/{given['family']}-{given['table']}")
@@ -53,7 +75,7 @@ def survey(given: dict[str, Any]) -> str:
         f"cd {folder} && test ! -e pending.json && echo '{MARK}' && cat digests && "
         # of a large set nft would ask for the elements, and nothing is known to compare the listing with
         "! grep -q ' -$' digests && sh look 2>&1 | sha256sum && "
-        f"sha256sum {shlex.quote(given['path'])}"
+        f"test -e {shlex.quote(str(beside(Path(given['path']))))} && sha256sum {shlex.quote(given['path'])}"
     )
 
 

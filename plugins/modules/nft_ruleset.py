@@ -38,6 +38,12 @@ options:
         C(include).
       - Required for O(state=present) and O(state=confirmed).
     type: str
+  contents:
+    description:
+      - What is in the text, and in which of its lines, as C(site_view.nftables.contents) has it.
+      - Without it, or where it is that of another text, the text is read, which takes longer.
+    type: dict
+    version_added: 0.2.0
   family:
     description: The family of the table.
     type: str
@@ -51,7 +57,7 @@ options:
     description:
       - V(confirmed) keeps a change that waits for it, and is an error when the old rules are back already. It
         makes a new connection to the node first.
-      - V(absent) removes the table, and the file at O(path).
+      - V(absent) removes the table, the file at O(path), and that beside it.
     type: str
     default: present
     choices: [present, confirmed, absent]
@@ -78,7 +84,9 @@ options:
     type: str
     default: ""
   path:
-    description: The file that the node loads at boot, by C(nft --file). It replaces the table as a whole.
+    description:
+      - The file that the node loads at boot, by C(nft --file). It replaces the table as a whole.
+      - Beside it there is one of the same name with the ending C(.json), which has what is in the text.
     type: path
     default: /etc/ftfw/ruleset.nft
   runtime:
@@ -136,9 +144,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper, KeepError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import ListingError
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import Nft, NftError
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import argument_spec
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.plan import ListingError
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import (
+    argument_spec,
+    contents_of,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.ruleset import (
     Outcome,
     RulesetError,
@@ -170,7 +181,7 @@ def main() -> None:
             elif given["state"] == "present" and not module._diff and is_present(keeper, given["text"]):
                 outcome = Outcome()
             else:
-                source = read(given["text"], nft.family, nft.table)
+                source = read(given["text"], nft.family, nft.table, contents_of(given))
                 if given["state"] == "confirmed":
                     outcome = confirmed(keeper, source, module.check_mode)
                 else:

@@ -178,10 +178,10 @@ ansible_facts:
                 leg: true
                 targets: [192.168.2.3]
         nftables:
-          description: The text of table inet ftfw, and the connection tracking helpers that it uses.
+          description: The text of table inet ftfw, what is in it, and the connection tracking helpers of it.
           returned: on firewalls
           type: dict
-          sample: {helpers: [ftp], ruleset: "table inet ftfw {}\n"}
+          sample: {helpers: [ftp], ruleset: "table inet ftfw {}\n", contents: {counters: [probed]}}
         policy_test:
           description: Options of M(ftfw.pair.policy_check), with the tests of the site and the derived ones.
           returned: on firewalls, with O(policy_tests)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import boot_text
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.kept import boot_text
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 

@@ -64,6 +64,12 @@ class Node:
         return subprocess.run(["sh", str(script)], capture_output=True, check=False).returncode
 
 
+def kept(node: Node) -> str:
+    source = node.keeper.kept()
+    assert source is not None
+    return source.text
+
+
 @pytest.fixture
 def node(namespace: str, tmp_path: Path) -> Iterator[Node]:
     netns.pushns(namespace)
@@ -101,7 +107,7 @@ def test_what_is_confirmed_stays(node: Node, tmp_path: Path) -> None:
     assert node.confirmed(SECOND).changes
     assert node.confirmed(SECOND).changes == []
     assert node.present(SECOND).changes == []
-    assert node.keeper.kept() == SECOND
+    assert kept(node) == SECOND
 
     # a timer that has waited for the lock meanwhile
     assert subprocess.run(["sh", "-c", late], check=False).returncode == 0
@@ -139,21 +145,21 @@ def test_a_second_change_that_the_kernel_does_not_see_waits_as_well(node: Node) 
     node.present(SECOND, confirm=60)
     third = f"# a comment of the file\n{SECOND}"
     assert node.present(third, confirm=60).waits
-    assert node.keeper.kept() == FIRST, "nobody has confirmed it"
+    assert kept(node) == FIRST, "nobody has confirmed it"
     assert len(list(node.keeper.folder.glob("test-*.sh"))) == 1
     with pytest.raises(RulesetError, match="another change waits"):
         node.confirmed(SECOND)
     assert node.confirmed(third, check=True).changes
     assert node.timer_comes() == 0
     assert node.table() == before
-    assert node.keeper.kept() == FIRST
+    assert kept(node) == FIRST
 
 
 def test_without_a_confirmation_asked_for_it_is_kept(node: Node) -> None:
     node.present(FIRST)
     node.present(SECOND, confirm=60)
     assert node.present(SECOND).changes
-    assert node.keeper.kept() == SECOND
+    assert kept(node) == SECOND
     assert node.keeper.pending() is None
 
 
@@ -198,7 +204,7 @@ def test_what_is_in_the_kernel_no_more_is_not_confirmed(node: Node) -> None:
     node("--file", str(node.keeper.path))
     with pytest.raises(RulesetError, match="somebody has changed it since"):
         node.confirmed(SECOND)
-    assert node.keeper.kept() == FIRST
+    assert kept(node) == FIRST
 
 
 def test_whoever_has_to_know_of_a_load_is_told_also_by_the_timer(node: Node, tmp_path: Path) -> None:

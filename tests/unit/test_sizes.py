@@ -37,8 +37,6 @@ LONG_FILES = {
     "tests/unit/tools/test_bench.py": 508,
 }
 LONG_FUNCTIONS = {
-    "plugins/plugin_utils/ruleset/own.py: own_input": 65,
-    "plugins/plugin_utils/ruleset/rules.py: compile_policy": 89,
     "tests/integration/test_conntrack_sync/test_action.py: play": 61,
     "tests/unit/plugins/plugin_utils/ruleset/test_properties.py: sites": 90,
 }

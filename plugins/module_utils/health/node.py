@@ -7,7 +7,6 @@ What can't be told is None and never an error: an ill node has to be able to say
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -27,14 +26,13 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import 
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd import stats
 from ansible_collections.ftfw.pair.plugins.module_utils.health import parse
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import devices
+from ansible_collections.ftfw.pair.plugins.module_utils.health.rules import Rules, rule_counters
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import (
-    DUMP_SECONDS,
     AskError,
     ask,
     lines,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, number, write
+from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, number
 from ansible_collections.ftfw.pair.plugins.module_utils.system.version import version
 
 DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-watch", "pair-path", "pair-preempt")
@@ -118,7 +116,7 @@ class Node:
             "last_error": last_error(),
             "boot": boot(),
             "counters": rule_counters(),
-            "ruleset": self.ruleset(),
+            "ruleset": self.rules().facts(),
             "versions": versions() if compare else None,
             "flows": self.flows(conntrackd) if flows else None,
         }
@@ -137,7 +135,7 @@ class Node:
             "pair": self.config.pair,
             "node": self.config.node,
             "virtual_addresses": self.vrrp()["virtual_addresses"],
-            "ruleset": {"policy": self.policy()},
+            "ruleset": {"policy": self.rules().policy()},
             "versions": versions(),
             "flows": self.flows(conntrackd) if flows else None,
             "clock": {"begun": begun, "ended": time.time()},
@@ -212,58 +210,8 @@ class Node:
             told = ""
         return parse.parse_units(DAEMONS, told, OPTIONAL)
 
-    def ruleset(self) -> dict[str, Any]:
-        """Whether the kernel has the file's table, and a fingerprint of the file's policy."""
-        text, policy = content(Path(self.config.ruleset)), self.policy()
-        try:
-            listed = parse.digest(parse.stable_listing(ask(LISTING)))
-        except AskError as error:
-            return {"loaded": False, "same": None, "why": str(error), "policy": policy}
-        try:
-            return {"loaded": True, "same": listed == self.expected(text), "why": None, "policy": policy}
-        except AskError as error:
-            return {"loaded": True, "same": None, "why": str(error), "policy": policy}
-
-    def policy(self) -> str | None:
-        """A fingerprint of the ruleset file that both nodes share when their policy is the same."""
-        text = content(Path(self.config.ruleset))
-        return None if text is None else parse.digest(parse.normalised(text, self.config.names))
-
-    def expected(self, text: str | None) -> str:
-        """The digest of the listing that the kernel gives of the file's table.
-
-        nft has a form of its own for each rule, so the file is loaded into a network namespace that is thrown
-        away, and listed there. That is done once for a file and a version of nft. A check that may not make
-        namespaces makes its own user namespace first.
-        """
-        if text is None:
-            raise AskError(f"{self.config.ruleset}: can't be read")
-        cache = Path(self.config.memory) / "ruleset.json"
-        key = parse.digest(text + ask(["nft", "--version"]))
-        try:
-            known = json.loads(content(cache) or "{}")
-            if known["key"] == key:
-                return str(known["listing"])
-        except (ValueError, KeyError, TypeError):
-            pass
-        # flowtables name devices, which have to be there; which kind they are does not matter
-        link = 'ip link add name "$device" type'
-        script = (
-            "file=$1; shift; for device; do "
-            f"{link} dummy 2>/dev/null || {link} veth 2>/dev/null; done; "
-            f'nft --file "$file" && {" ".join(LISTING)}'
-        )
-        shell = ["sh", "-c", script, "sh", self.config.ruleset, *devices(text)]
-        try:
-            listed = ask(["unshare", "--net", *shell], DUMP_SECONDS)
-        except AskError:
-            listed = ask(["unshare", "--user", "--map-root-user", "--net", *shell], DUMP_SECONDS)
-        listing = parse.digest(parse.stable_listing(listed))
-        # where there is no place for it, it is made anew the next time
-        with contextlib.suppress(OSError):
-            if cache.parent.is_dir():
-                write(cache, json.dumps({"key": key, "listing": listing}))
-        return listing
+    def rules(self) -> Rules:
+        return Rules(Path(self.config.ruleset), Path(self.config.memory), self.config.names)
 
     def flows(self, conntrackd: dict[str, Any] | None) -> dict[str, Any]:
         """Digests of the flows to replicate that the kernel has, and of those in the external cache.
@@ -308,7 +256,6 @@ def lasting(command: list[str]) -> Iterator[Flow]:
 
 
 NO_FLOWS: dict[str, Any] = {"kernel": None, "external": None, "orphans": None, "unreplicated": {}}
-LISTING = ("nft", "-s", "list", "table", "inet", "ftfw")
 
 
 def is_stopped(pid: int) -> bool:
@@ -322,14 +269,6 @@ def boot() -> str | None:
     kernel, init = content(Path("/proc/sys/kernel/random/boot_id")), content(Path("/proc/1/stat"))
     # proc(5): the name, in parentheses, may have blanks; field 22 is the start
     return f"{kernel.strip()} {init.rpartition(')')[2].split()[19]}" if kernel and init else None
-
-
-def rule_counters() -> dict[str, int] | None:
-    """Packets that the ruleset's named counters have counted."""
-    try:
-        return parse.parse_rule_counters(ask(["nft", "--json", "list", "counters", "table", "inet", "ftfw"]))
-    except AskError:
-        return None
 
 
 def failed_units() -> list[str] | None:

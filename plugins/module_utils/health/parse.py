@@ -162,44 +162,10 @@ def parse_error(text: str) -> dict[str, Any] | None:
     return None
 
 
-def parse_rule_counters(text: str) -> dict[str, int] | None:
-    """Packets by the names of counters, from `nft --json list counters` (libnftables-json(5))."""
-    try:
-        found = [entry["counter"] for entry in json.loads(text)["nftables"] if "counter" in entry]
-        return {str(one["name"]): int(one["packets"]) for one in found}
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
 def parse_version(text: str) -> str | None:
     """The version in the first line of what a program says of itself that has one."""
     found = VERSION.search(text)
     return found[1].strip("(),.") if found else None
-
-
-def stable_listing(text: str) -> str:
-    """A listing by `nft -s list table` without what packets change: elements of dynamic and timed sets.
-
-    Its blocks are sorted: the kernel has them in the order in which they were made.
-    """
-    kept: list[str] = []
-    in_set = dynamic = skipping = False
-    for line in text.splitlines():
-        words = line.strip()
-        if skipping:
-            skipping = "}" not in words
-            continue
-        if re.match(r"(set|map|meter) \S+ {$", words):
-            in_set, dynamic = True, False
-        elif in_set and words == "}":
-            in_set = False
-        elif in_set and re.match(r"(flags .*\b(dynamic|timeout)\b|timeout )", words):
-            dynamic = True
-        if in_set and dynamic and words.startswith("elements = {"):
-            skipping = "}" not in words
-            continue
-        kept.append(line.rstrip())
-    return "\n\n".join(sorted("\n".join(kept[1:-1]).strip("\n").split("\n\n"))) + "\n"
 
 
 def normalised(ruleset: str, names: Mapping[str, str]) -> str:

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Fragment
 
 _BEGIN, _END = "fragment: ", "end of fragment: "
-_MARK = re.compile(rf"\s*# (?P<mark>{_BEGIN}|{_END})(?P<where>.+)")
 _ERROR = re.compile(r"(?:^|\s)[^\s:]*:(\d+):\d+-\d+: Error: (.*)$", re.MULTILINE)
 _SHOWN = 200
 
@@ -21,19 +23,41 @@ def end(where: str) -> str:
     return f"{_END}{where}"
 
 
-def origin(lines: list[str], number: int) -> str | None:
-    """Where the site has written a line of a ruleset, counted from 1; None for what it has not."""
-    for above in range(number - 1, 0, -1):
-        match = _MARK.fullmatch(lines[above - 1])
-        if match:
-            return f"{match['where']} line {number - above}" if match["mark"] == _BEGIN else None
+def marked(comment: str) -> tuple[str, bool] | None:
+    """Which fragment a comment, without its #, marks, and whether it begins; None for any other comment."""
+    for mark in (_BEGIN, _END):
+        if comment.startswith(mark) and len(comment) > len(mark):
+            return comment[len(mark) :], mark == _BEGIN
     return None
 
 
-def explain(stderr: str, text: str, added: int = 0) -> tuple[int, str]:
+def origin(fragments: Sequence[Fragment], number: int) -> str | None:
+    """Where the site has written a line of a ruleset, counted from 1; None for what it has not."""
+    for one in fragments:
+        if one.first <= number <= one.last:
+            return f"{one.where} line {number - one.first + 1}"
+    return None
+
+
+def fragments_of(lines: Sequence[str]) -> tuple[Fragment, ...]:
+    """Where marks stand in the lines of a text of which nothing else is known."""
+    found: list[Fragment] = []
+    for number, line in enumerate(lines, 1):
+        words = line.strip()
+        mark = marked(words[1:].strip()) if words.startswith("#") else None
+        if mark is not None and mark[1]:
+            found.append(Fragment(mark[0], number + 1, len(lines)))
+        elif mark is not None and found:
+            found[-1] = Fragment(found[-1].where, found[-1].first, number - 1)
+    return tuple(found)
+
+
+def explain(
+    stderr: str, text: str, added: int = 0, fragments: Sequence[Fragment] | None = None
+) -> tuple[int, str]:
     """The first error of nft(8) about a text: its line, 0 for none or one of a fragment, and a sentence.
 
-    `added` is how many lines nft was given before the text.
+    `added` is how many lines nft was given before the text. Without `fragments` they are looked for in it.
     """
     match = _ERROR.search(stderr)
     if match is None:
@@ -42,5 +66,5 @@ def explain(stderr: str, text: str, added: int = 0) -> tuple[int, str]:
     if not 0 < line <= len(lines):
         return 0, f"nft refuses it, {match[2]}"
     told = f"nft refuses it, {match[2]}: {lines[line - 1].strip()[:_SHOWN]}"
-    place = origin(lines, line)
+    place = origin(fragments_of(lines) if fragments is None else fragments, line)
     return (line, told) if place is None else (0, f"{place}: {told}")

@@ -21,10 +21,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.kept import (
+    BOOT_MODE,
+    beside,
+    beside_text,
+    boot_text,
+    kept_source,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source
+
 SYSTEMD = Path("/run/systemd/system")
 """There when systemd is the one that runs the node (sd_booted(3))."""
-BOOT_MODE = 0o640
-"""Of the file that the node loads at boot."""
 
 
 class KeepError(Exception):
@@ -88,27 +95,26 @@ class Keeper:
 
     # --- the text for the boot ------------------------------------------------------------------------------
 
-    def boot_text(self, text: str) -> str:
-        return boot_text(self.family, self.table, text)
-
-    def kept(self) -> str | None:
-        """The text that the node boots with; None if there is none."""
-        try:
-            text = self.path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        head = self.boot_text("")
-        return text[len(head) :] if text.startswith(head) else text
+    def kept(self) -> Source | None:
+        """The text that the node boots with; None where there is none that can be read."""
+        return kept_source(self.path, self.family, self.table)
 
     def keeps(self, text: str) -> bool:
+        """Whether the node boots with this text, and what is in it stands beside it."""
         try:
-            return self.path.read_text(encoding="utf-8") == self.boot_text(text)
+            kept = self.path.read_text(encoding="utf-8") == boot_text(self.family, self.table, text)
         except FileNotFoundError:
             return False
+        return kept and beside(self.path).exists()
 
-    def keep(self, text: str) -> None:
+    def keep(self, source: Source) -> None:
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _write(self.path, self.boot_text(text), BOOT_MODE)
+        _write(self.path, boot_text(self.family, self.table, source.text), BOOT_MODE)
+        _write(beside(self.path), beside_text(source.contents), BOOT_MODE)
+
+    def keep_none(self) -> None:
+        for path in (self.path, beside(self.path)):
+            path.unlink(missing_ok=True)
 
     # --- what was loaded ------------------------------------------------------------------------------------
 
@@ -230,11 +236,6 @@ exit $code
         """The table was loaded: whoever has something to do then does it. That it fails is its own matter."""
         if self.after:
             subprocess.run(["/bin/sh", "-c", self.after], capture_output=True, check=False, timeout=30)
-
-
-def boot_text(family: str, table: str, text: str) -> str:
-    """A text that replaces the table when nft reads it by itself, at boot and in need."""
-    return f"table {family} {table}\ndelete table {family} {table}\n\n{text}"
 
 
 def _stop(unit: str) -> None:

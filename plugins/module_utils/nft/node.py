@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from dataclasses import dataclass
-from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import devices
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.fragments import explain
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.plan import Listing, parse_listing
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import (
+    Listing,
+    elements_of,
+    parse_listing,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source
 
 LARGE = 10_000
@@ -66,7 +67,7 @@ class Nft:
                     "--stateless", "--json", "list", item.kind, self.family, self.table, item.name
                 )
                 self._check(done)
-                elements[item.name] = _elements(json.loads(done.stdout)).get(item.name, frozenset())
+                elements[item.name] = elements_of(done.stdout).get(item.name, frozenset())
         return Listing(listed, items, elements)
 
     def wanted(self, source: Source) -> Listing:
@@ -83,18 +84,18 @@ class Nft:
             f"{self.program} --file - && {table} && echo '{_END}' && "
             f"{self.program} --stateless --json list table {self.address}"
         )
-        text = source.without(set(large))
+        devices = source.contents.needed_devices()
         done = subprocess.run(
-            ["/usr/bin/unshare", "--net", "sh", "-c", script, "sh", *devices(text)],
-            input=text,
+            ["/usr/bin/unshare", "--net", "sh", "-c", script, "sh", *devices],
+            input=source.without(set(large)),
             capture_output=True,
             text=True,
             check=False,
         )
-        self._check(done, source.text)
+        self._check(done, source)
         text, _end, document = done.stdout.partition(f"\n{_END}\n")
         items = parse_listing(text)
-        found = _elements(json.loads(document))
+        found = elements_of(document)
         static = {item.name for item in items if item.kind in ("set", "map") and not item.keeps_elements}
         return Listing(f"{text}\n", items, {name: found.get(name, frozenset()) for name in static - large})
 
@@ -102,28 +103,20 @@ class Nft:
         """Load a transaction, or have nft and kernel check it. An error names the line of the source."""
         done = self._run(*(["--check"] if check else []), "--file", "-", text=transaction)
         added = transaction.count("\n") - source.text.count("\n") if source else 0
-        self._check(done, source.text if source else "", added)
+        self._check(done, source, added)
 
     def _run(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run([self.program, *words], input=text, capture_output=True, text=True, check=False)
 
-    def _check(self, done: subprocess.CompletedProcess[str], text: str = "", added: int = 0) -> None:
+    def _check(
+        self, done: subprocess.CompletedProcess[str], source: Source | None = None, added: int = 0
+    ) -> None:
         if not done.returncode:
             return
-        line, reason = explain(done.stderr, text, added)
+        text, fragments = (source.text, source.fragment_lines()) if source else ("", ())
+        line, reason = explain(done.stderr, text, added, fragments)
         raise NftError(line, reason or f"nft ends with code {done.returncode}")
 
 
 def large_sets(source: Source) -> frozenset[str]:
     return frozenset(name for name, count in source.counts().items() if count > LARGE)
-
-
-def _elements(document: dict[str, Any]) -> dict[str, frozenset[str]]:
-    """The elements of each set and map of a listing in JSON (libnftables-json(5))."""
-    found = {}
-    for entry in document["nftables"]:
-        for kind in ("set", "map"):
-            if kind in entry:
-                listed = entry[kind].get("elem", [])
-                found[entry[kind]["name"]] = frozenset(json.dumps(one, sort_keys=True) for one in listed)
-    return found

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Contents
 
 FAMILIES = ["ip", "ip6", "inet", "arp", "bridge"]
 
@@ -14,6 +17,7 @@ def argument_spec() -> dict[str, Any]:
     return {
         "argument_spec": {
             "text": {"type": "str"},
+            "contents": {"type": "dict"},
             "family": {"type": "str", "default": "inet", "choices": FAMILIES},
             "table": {"type": "str", "required": True},
             "state": {"type": "str", "default": "present", "choices": ["present", "confirmed", "absent"]},
@@ -26,3 +30,11 @@ def argument_spec() -> dict[str, Any]:
         },
         "required_if": [("state", "present", ["text"]), ("state", "confirmed", ["text"])],
     }
+
+
+def contents_of(given: Mapping[str, Any]) -> Contents | None:
+    """What is said of the text beside it; None where that is not understood, and the text has to be read."""
+    try:
+        return Contents.unpack(given["contents"])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -10,71 +10,9 @@ only what differs is taken away, in the transaction that loads the new text: no 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-_SETS = ("set", "map")
-_RUN_TIME = {"timeout", "dynamic"}
-
-
-class ListingError(Exception):
-    """What nft lists is not understood."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A chain, set, map, flowtable or object of a table, as nft lists it without counts and elements."""
-
-    kind: str
-    """One word or, as in `ct helper`, two."""
-    name: str
-    lines: tuple[str, ...]
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return (self.kind, self.name)
-
-    @property
-    def keeps_elements(self) -> bool:
-        """Whether its elements come and go at run time; they are no part of a text then.
-
-        nft does not list the flag `timeout` beside a default timeout, which says as much.
-        """
-        words = [line.replace(",", " ").split() for line in self.lines]
-        flags = {flag for line in words if line[:1] == ["flags"] for flag in line[1:]}
-        has_default = any(line[:1] == ["timeout"] for line in words)
-        return self.kind in _SETS and (has_default or bool(flags & _RUN_TIME))
-
-    @property
-    def policy(self) -> str | None:
-        """What a base chain does with a packet that no rule has decided about; None for other chains."""
-        found = (line.partition("; policy ")[2] for line in self.lines if line.startswith("type "))
-        return next((words.rstrip(";") for words in found if words), None) if self.kind == "chain" else None
-
-    @property
-    def definition(self) -> tuple[str, ...]:
-        """What can't be changed while it is there: of a chain its hook, of anything else all of it."""
-        if self.kind != "chain":
-            return self.lines
-        return tuple(
-            line.split("; policy ")[0] for line in self.lines if line.startswith(("type ", "comment "))
-        )
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A table. `elements` has those of its static sets, as nft's JSON; of a large set they are not read."""
-
-    text: str
-    """As nft writes it, without counts and elements."""
-    items: tuple[Item, ...]
-    elements: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    def read_sets(self) -> tuple[Item, ...]:
-        """The sets and maps whose elements were read."""
-        return tuple(item for item in self.items if item.kind in _SETS and item.name in self.elements)
-
-    def by_key(self) -> dict[tuple[str, str], Item]:
-        return {item.key: item for item in self.items}
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import SETS, Item, Listing
 
 
 @dataclass(frozen=True)
@@ -85,26 +23,6 @@ class Change:
     words: str
     loses: str = ""
     """What the new text has as well, and can't be kept; in words."""
-
-
-def parse_listing(text: str) -> tuple[Item, ...]:
-    """Read what `nft --stateless --terse list table` prints: each block of the table, tab by tab."""
-    items: list[Item] = []
-    header: list[str] | None = None
-    lines: list[str] = []
-    for line in text.splitlines()[1:]:
-        if line.startswith("\t\t") and header is not None:
-            lines.append(line[2:])
-        elif line == "\t}" and header is not None:
-            items.append(Item(" ".join(header[:-1]), header[-1], tuple(lines)))
-            header = None
-        elif line.startswith("\t") and line.endswith(" {") and header is None:
-            header, lines = line[1:-2].split(" "), []
-        elif line.startswith("\t") and header is None:
-            items.append(Item("", line[1:], ()))
-        elif line not in ("", "}"):
-            raise ListingError(f"nft lists a line that is not understood: {line!r}")
-    return tuple(items)
 
 
 def unchanged_sets(
@@ -118,7 +36,7 @@ def unchanged_sets(
     same = set()
     there = current.by_key()
     for item in wanted.items:
-        if item.kind not in _SETS or item.keeps_elements or item.key not in there:
+        if item.kind not in SETS or item.keeps_elements or item.key not in there:
             continue
         if there[item.key].definition != item.definition:
             continue
@@ -134,7 +52,7 @@ def differs(current: Listing | None, wanted: Listing, same: frozenset[str]) -> b
     """Whether the kernel's table is not the one that is wanted."""
     if current is None or current.by_key() != wanted.by_key():
         return True
-    static = {item.name for item in wanted.items if item.kind in _SETS and not item.keeps_elements}
+    static = {item.name for item in wanted.items if item.kind in SETS and not item.keeps_elements}
     return bool(static - same)
 
 
@@ -161,7 +79,7 @@ def plan(
     emptied = [
         item
         for item in current.items
-        if item.kind in _SETS and item not in gone + other and item.name not in kept
+        if item.kind in SETS and item not in gone + other and item.name not in kept
     ]
     changes = [Change(f"flush table {address}", "take all rules away")]
     changes += [
@@ -202,7 +120,7 @@ def plan(
 def _rank(item: Item) -> int:
     if item.kind == "chain":
         return 0
-    return 1 if item.kind in _SETS else 2
+    return 1 if item.kind in SETS else 2
 
 
 def transaction(address: str, changes: tuple[Change, ...], text: str) -> str:

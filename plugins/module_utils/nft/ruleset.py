@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import generation, table_handle
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper, Loaded, Pending
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import Listing, parse_listing
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import (
     LARGE,
     Nft,
@@ -17,14 +18,12 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import (
     large_sets,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.plan import (
-    Listing,
     differs,
-    parse_listing,
     plan,
     transaction,
     unchanged_sets,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, TextError, read
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, read
 
 _MARGIN = 15
 """Seconds that there must be left, or a third of all where that is less."""
@@ -75,7 +74,7 @@ def present(
     waits = pending is not None and pending.text == source.digest
     outcome = Outcome(waits=waits and confirm > 0)
     # to read a long text takes time, and only those who look get something of it
-    old = kept_source(nft, keeper) if diff or not large_sets(source) else None
+    old = keeper.kept() if diff or not large_sets(source) else None
     if known and loaded.text == source.digest:
         if diff:
             outcome.before, outcome.after = _shown(old), _shown(source)
@@ -88,7 +87,7 @@ def present(
             # what differs is not in the kernel, a comment for one: the way back is the other change's
             _wait_again(keeper, source, pending, confirm)
             outcome.waits = True
-        run_time = {item.name for item in parse_listing(outcome.after) if item.keeps_elements}
+        run_time = {one.name for one in source.contents.sets if one.run_time}
         # long lists are compared only for those who look
         if diff and known and old is not None and loaded.text == old.digest:
             outcome.before, outcome.after = _shown(old), _shown(source)
@@ -99,7 +98,7 @@ def present(
     if not keeper.keeps(source.text):
         outcome.changes.append(f"write {keeper.path}")
         if not check:
-            keeper.keep(source.text)
+            keeper.keep(source)
     elif not outcome.changes:
         outcome.before = outcome.after
     if pending and waits:
@@ -128,7 +127,7 @@ def _load(
     else:
         current = nft.current(large)
         ours = 0 < loaded.handle == table_handle(nft.family, nft.table)
-        recorded = loaded.elements if ours else _kept_digests(nft, keeper, source) if large else {}
+        recorded = loaded.elements if ours else _kept_digests(keeper, source) if large else {}
     same = unchanged_sets(current, wanted, recorded, digests) if current else frozenset()
     number = generation()
     if differs(current, wanted, same):
@@ -140,7 +139,7 @@ def _load(
         if check:
             nft.load(text, source, check=True)
         elif confirm:
-            old = kept_source(nft, keeper)
+            old = keeper.kept()
             _load_for_a_time(nft, keeper, source, confirm, text, way_back(nft, old, current, source, wanted))
         else:
             nft.load(text, source)
@@ -158,9 +157,9 @@ def _load(
     keeper.tell()
 
 
-def _kept_digests(nft: Nft, keeper: Keeper, source: Source) -> dict[str, str | None]:
+def _kept_digests(keeper: Keeper, source: Source) -> dict[str, str | None]:
     """Of the sets that a boot has made: nothing was loaded since."""
-    kept = source if keeper.keeps(source.text) else kept_source(nft, keeper)
+    kept = source if keeper.keeps(source.text) else keeper.kept()
     return kept.digests() if kept else {}
 
 
@@ -183,17 +182,6 @@ def _wait_again(keeper: Keeper, source: Source, before: Pending, seconds: int) -
     """Let this text wait in the place of the one before, which is the same to the kernel."""
     keeper.arm(source.digest, keeper.rollback(before), seconds)
     keeper.end(before)
-
-
-def kept_source(nft: Nft, keeper: Keeper) -> Source | None:
-    """The text that the node boots with; None where there is none that can be read."""
-    text = keeper.kept()
-    if text is None:
-        return None
-    try:
-        return read(text, nft.family, nft.table)
-    except TextError:
-        return None
 
 
 def way_back(nft: Nft, old: Source | None, current: Listing | None, source: Source, wanted: Listing) -> str:
@@ -239,9 +227,10 @@ def confirmed(keeper: Keeper, source: Source, check: bool) -> Outcome:
             f"the old rules come back in {pending.left():.0f} s, which may be too soon for all nodes to keep "
             "the new ones. Apply the text again, and let it wait longer for its confirmation"
         )
-    outcome = Outcome([f"write {keeper.path}"], keeper.kept() or "", source.text)
+    before = keeper.kept()
+    outcome = Outcome([f"write {keeper.path}"], before.text if before else "", source.text)
     if not check:
-        keeper.keep(source.text)
+        keeper.keep(source)
         keeper.disarm()
     return outcome
 
@@ -259,7 +248,7 @@ def absent(nft: Nft, keeper: Keeper, check: bool) -> Outcome:
         keeper.disarm()
         if current is not None:
             nft.load(f"delete table {nft.address}\n")
-        keeper.path.unlink(missing_ok=True)
+        keeper.keep_none()
         keeper.forget()
     return outcome
 

@@ -1,43 +1,35 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to be known of the text of a table before nft reads it: whose it is, and where its elements stand.
+"""The text of a table, with what has to be known of it before nft reads it.
 
-nft(8) itself says whether the text is right. Here only comments, strings, braces and the ends of statements
-are told apart, so that long lists of elements can be taken out of the text, and nothing but one table is
-touched. No I/O.
+What is in it comes beside it from the compiler, or is read from it (reader.py), which takes longer. No I/O.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
 
-_TOKEN = re.compile(
-    r"""
-    (?P<comment>\#[^\n]*)
-    | (?P<string>"[^"\n]*")
-    | (?P<open>\{)
-    | (?P<close>\})
-    | (?P<end>[;\n])
-    | (?P<space>(?:[ \t\r]|\\\n)+)
-    | (?P<word>[^\s{};"\#\\]+|\\)
-    """,
-    re.VERBOSE,
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import (
+    Contents,
+    ElementsAt,
+    Flowtable,
+    Fragment,
+    Helper,
+    NamedSet,
+    Place,
+    Span,
+    digest_of,
 )
-_IN_LIST = re.compile(r'#[^\n]*|"[^"\n]*"|[{}]')
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.reader import Reader, TextError
+
+__all__ = ["Elements", "Source", "TextError", "read", "read_inner"]
 _COMMENT = re.compile(r"#[^\n]*")
-_VARIABLES = ("define", "redefine", "undefine")
-_SETS = ("set", "map")
-
-
-class TextError(Exception):
-    """The text is none that a table can be replaced by; names the line, counted from 1."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}" if line else reason)
-        self.line = line
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -55,23 +47,47 @@ class Elements:
 
 @dataclass(frozen=True)
 class Source:
-    """The text of a table, with the places of the elements of its sets and maps."""
+    """The text of a table, with what is in it."""
 
     text: str
-    elements: tuple[Elements, ...]
+    contents: Contents
+    ahead: int = 0
+    """Lines of comments before those that the contents are about."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @cached_property
+    def elements(self) -> tuple[Elements, ...]:
+        return tuple(
+            _elements(self.text, one.name, self._offset(one.begin), self._offset(one.end))
+            for one in self.contents.elements
+        )
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.text)
+
+    def _offset(self, place: Place) -> int:
+        return self._places.offset((place[0] + self.ahead, place[1]))
+
+    @cached_property
+    def plain(self) -> str:
+        """The text without flowtables: the same rules, whose packets all go the long way."""
+        spans = ((self._offset(one.begin), self._offset(one.end)) for one in self.contents.offload)
+        return without_spans(self.text, spans) if self.contents.offload else self.text
+
+    def fragment_lines(self) -> tuple[Fragment, ...]:
+        """What a site has written itself, by the lines of this text."""
+        return tuple(
+            replace(one, first=one.first + self.ahead, last=one.last + self.ahead)
+            for one in self.contents.fragments
+        )
+
     def without(self, names: set[str]) -> str:
         """The text without the elements of these sets; its lines keep their numbers."""
-        parts, position = [], 0
-        for one in self.elements:
-            if one.name in names:
-                parts += [self.text[position : one.start], "\n" * self.text.count("\n", one.start, one.end)]
-                position = one.end
-        return "".join([*parts, self.text[position:]])
+        return without_spans(self.text, ((one.start, one.end) for one in self.elements if one.name in names))
 
     def digests(self) -> dict[str, str | None]:
         """The digest of each set's elements, from all places in the text that have some."""
@@ -99,108 +115,112 @@ class Source:
             found[one.name] = found.get(one.name, 0) + one.count
         return found
 
+    def without_flowtables(self) -> Source:
+        """The text without flowtables, with what is in it; its lines keep their numbers."""
+        return Source(self.plain, self.contents.without_flowtables(), self.ahead)
 
-def read(text: str, family: str, table: str) -> Source:
-    """Find the elements in a text that declares this table and nothing else; TextError if it does more."""
-    reader = _Reader(text, ("table", family, table))
+
+def read(text: str, family: str, table: str, contents: Contents | None = None) -> Source:
+    """Tell what is in a text that declares this table and nothing else; TextError if it does more.
+
+    What is known of it beside, if anything, counts if its digest is that of this text, or of the same without
+    flowtables.
+    """
+    known = described(text, f"{family} {table}", contents) if contents else None
+    if known is not None:
+        return known
+    reader = Reader(text, ("table", family, table))
     reader.run()
-    return Source(text, tuple(reader.elements))
+    return _found(text, reader)
+
+
+def described(text: str, table: str, contents: Contents) -> Source | None:
+    """The text with what is known of it; None where that is another's. Comments may stand before it."""
+    lines = text.rstrip("\n").split("\n")
+    ahead = len(lines) - contents.lines
+    if contents.table != table or ahead < 0:
+        return None
+    if any(line and not line.startswith("#") for line in lines[:ahead]):
+        return None
+    digest = digest_of("\n".join(lines[ahead:]))
+    if digest == contents.digest_without_flowtables:
+        contents = contents.without_flowtables()
+    return Source(text, contents, ahead) if digest == contents.digest else None
+
+
+def without_flowtables(text: str) -> str:
+    """A text of any tables without their flowtables; one that can't be read stays, for nft to tell why."""
+    if "flowtable" not in text and "flow add" not in text:
+        return text
+    reader = Reader(text, None)
+    try:
+        reader.run()
+    except TextError:
+        return text
+    return without_spans(text, reader.flows)
 
 
 def read_inner(text: str) -> None:
     """Check a text that is to stand inside of a chain: TextError if it ends more than it begins."""
     around = "table inet any { chain any {"
-    reader = _Reader(f"{around} {text}", ("table", "inet", "any"), floor=2)
+    reader = Reader(f"{around} {text}", ("table", "inet", "any"), floor=2)
     reader.run()
 
 
-class _Reader:
-    """Goes through a text once, from statement to statement.
+def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text without what stands there; its lines keep their numbers."""
+    parts, position = [], 0
+    for start, end in sorted(spans):
+        parts += [text[position:start], "\n" * text.count("\n", start, end)]
+        position = end
+    return "".join([*parts, text[position:]])
 
-    `floor` is how many blocks are open when the text has come to its end, and never fewer from then on.
-    """
 
-    def __init__(self, text: str, ours: tuple[str, str, str], floor: int = 0) -> None:
-        self.text = text
-        self.ours = ours
-        self.floor = floor
-        self.elements: list[Elements] = []
-        self.blocks: list[tuple[str, ...]] = []
-        """The words before each brace that is open now."""
-        self.words: list[str] = []
-        self.start = 0
-        """Where the first of the words stands."""
-        self.seen = False
+def _found(text: str, reader: Reader) -> Source:
+    """What a reader has found, in the words that the compiler has for it."""
+    places = Places(text)
+    plain = without_spans(text, reader.flows) if reader.flows else text
+    contents = Contents(
+        " ".join((reader.ours or ())[1:]),
+        text.rstrip("\n").count("\n") + 1,
+        digest_of(text),
+        digest_of(plain) if reader.flows else None,
+        tuple(Helper(name, *of) for name, of in reader.helpers.items()),
+        tuple(NamedSet(name, *of) for name, of in reader.sets.items()),
+        tuple(ElementsAt(one.name, places.of(one.start), places.of(one.end)) for one in reader.lists),
+        tuple(reader.counters),
+        tuple(Flowtable(name, tuple(of)) for name, of in reader.flowtables.items()),
+        tuple(reader.devices),
+        tuple(
+            Fragment(where, places.of(begin)[0] + 1, places.of(end)[0] - 1)
+            for where, begin, end in reader.fragments
+        ),
+        tuple(Span(places.of(begin), places.of(end)) for begin, end in reader.flows),
+    )
+    return Source(text, contents)
 
-    def run(self) -> None:
-        position = 0
-        while position < len(self.text):
-            match = _TOKEN.match(self.text, position)
-            if match is None:
-                raise self.error(position, "a string does not end on its line; close the quotes")
-            position = match.end()
-            if match.lastgroup in ("word", "string"):
-                self.start = self.start if self.words else match.start()
-                self.words.append(match[0])
-            elif match.lastgroup == "end":
-                self.statement(match.start())
-            elif match.lastgroup == "open":
-                position = self.open(match.start()) or position
-            elif match.lastgroup == "close":
-                self.statement(match.start())
-                if len(self.blocks) <= self.floor:
-                    raise self.error(match.start(), "a } that closes nothing; take it away")
-                self.blocks.pop()
-        self.statement(len(self.text))
-        if len(self.blocks) > self.floor:
-            raise self.error(len(self.text), "a { is not closed; add the }")
-        if not self.seen:
-            raise TextError(0, f"there is no table in the text; write {' '.join(self.ours)} {{ … }}")
 
-    def statement(self, end: int) -> None:
-        """A statement without a block has ended."""
-        words, self.words = self.words, []
-        if words[:1] == ["include"]:
-            raise self.error(self.start, "include is not followed; write what is in that file")
-        if words and not self.blocks and words[0] not in _VARIABLES:
-            raise self.error(
-                self.start,
-                f"'{' '.join(words)}' stands outside of the table; only define and {' '.join(self.ours)} can",
-            )
-        if self.in_set() and words[:2] == ["elements", "="]:
-            # elements = $variable
-            self.elements.append(Elements(self.blocks[-1][-1], self.start, end, None, 0))
+class Places:
+    """Lines and columns of a text, and how far from its beginning these are."""
 
-    def in_set(self) -> bool:
-        return len(self.blocks) == 2 and self.blocks[-1][0] in _SETS
+    def __init__(self, text: str) -> None:
+        self.starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
 
-    def open(self, place: int) -> int | None:
-        """A brace opens a block. A list of elements is gone through at once; its end is returned."""
-        words, self.words = self.words, []
-        if self.in_set() and words == ["elements", "="]:
-            end = self.end_of_list(place)
-            listed = " ".join(self.text[place + 1 : end - 1].split())
-            digest = None if "$" in listed else hashlib.sha256(listed.encode()).hexdigest()
-            count = listed.rstrip(" ,").count(",") + 1 if listed else 0
-            self.elements.append(Elements(self.blocks[-1][-1], self.start, end, digest, count))
-            return end
-        if not self.blocks and words[:1] not in ([word] for word in _VARIABLES):
-            if tuple(words[-3:]) != self.ours or words[:-3] not in ([], ["add"]):
-                found, ours = " ".join(words), " ".join(self.ours)
-                raise self.error(self.start, f"'{found}' is not ours; only {ours} is replaced")
-            self.seen = True
-        self.blocks.append(tuple(words) or ("",))
-        return None
+    def offset(self, place: Place) -> int:
+        return self.starts[place[0] - 1] + place[1]
 
-    def end_of_list(self, place: int) -> int:
-        depth, position = 1, place + 1
-        while depth:
-            match = _IN_LIST.search(self.text, position)
-            if match is None:
-                raise self.error(place, "this { is not closed; add the }")
-            depth += {"{": 1, "}": -1}.get(match[0], 0)
-            position = match.end()
-        return position
+    def of(self, offset: int) -> Place:
+        line = bisect_right(self.starts, offset)
+        return line, offset - self.starts[line - 1]
 
-    def error(self, position: int, reason: str) -> TextError:
-        return TextError(self.text.count("\n", 0, position) + 1, reason)
+
+def _elements(text: str, name: str, start: int, end: int) -> Elements:
+    """Elements, with their digest and their number."""
+    opened = text.find("{", start, end)
+    if opened < 0:
+        # elements = $variable
+        return Elements(name, start, end, None, 0)
+    listed = " ".join(text[opened + 1 : end - 1].split())
+    digest = None if "$" in listed else hashlib.sha256(listed.encode()).hexdigest()
+    count = listed.rstrip(" ,").count(",") + 1 if listed else 0
+    return Elements(name, start, end, digest, count)

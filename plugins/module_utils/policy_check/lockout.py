@@ -85,7 +85,7 @@ def refusal(source: Source, who: Session) -> str | None:
     wire = Wire(who.device, _NETWORK, (f"{client}/{length}",), tuple(addresses))
     probe = Probe(1, "controller", _NETWORK, FIREWALL, client, server, TCP, (ACCEPT,), who.port, 40000)
     with open_space([wire], [probe]) as space:
-        row = check(space, reduced(source, (who.client, who.server)), [probe])[0]
+        row = check(space, reduced(source.without_flowtables(), (who.client, who.server)), [probe])[0]
         stuck = _handshake(space, (client, 40001), (server, who.port)) if row["ok"] else None
     if not row["ok"]:
         return f"{who} would end in: {row['seen']}{', ' if row['detail'] else ''}{row['detail']}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.mutants.mutants import mutants
 from ansible_collections.ftfw.pair.plugins.module_utils.mutants.reasons import reason_for
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (
     OutOfTimeError,
     Space,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import at_moment
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import ICMP_OF, parse
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (

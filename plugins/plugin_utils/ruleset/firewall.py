@@ -155,7 +155,7 @@ class Firewall:
     def fragments(self, place: str) -> tuple[Block, ...]:
         """What the site has written itself for a place, between marks that tell where it stands there."""
         return tuple(
-            Block(begin(one.where), (with_devices(one.text, self.device), f"# {end(one.where)}"))
+            Block(begin(one.where), (with_devices(one.text, self.device), f"# {end(one.where)}"), one.where)
             for one in self.site.fragments
             if one.place == place and one.pair in (None, self.pair.name)
         )

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An nft table as data, and its text: one table, replaced as a whole in one transaction."""
+"""An nft table as data; render.py writes it as one text, which replaces an older one in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-_INDENT = "    "
+INDENT = "    "
 _WIDTH = 100
 """Characters of a line of elements."""
 _LONG = 200
@@ -29,6 +29,10 @@ class Block:
 
     comment: str
     rules: tuple[str, ...]
+    where: str = ""
+    """Of what a site has written itself: where it stands there. It ends with a mark."""
+    offloads: bool = False
+    """Whether its rules add flows to the flowtable, and do nothing else."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Ranges:
     type: str
     elements: Iterable[str]
     """Read once, when it is written: there may be a million."""
+    kind = "set"
+    run_time = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Set:
     type: str
     elements: tuple[str, ...] = ()
     """What is in it when it is loaded."""
+    run_time = True
 
     @property
     def kind(self) -> str:
@@ -135,7 +142,7 @@ def braced(texts: Iterable[str]) -> str:
     lines = list(_filled(texts))
     if sum(map(len, lines)) <= _LONG:
         return f"{{ {' '.join(lines)} }}"
-    return "\n".join(["{", *(f"{_INDENT}{line}" for line in lines), "}"])
+    return "\n".join(["{", *(f"{INDENT}{line}" for line in lines), "}"])
 
 
 def _filled(texts: Iterable[str]) -> Iterator[str]:
@@ -161,81 +168,3 @@ def ports(ranges: Iterable[tuple[int, int]]) -> str:
         else:
             merged.append((first, last))
     return one_of(str(first) if first == last else f"{first}-{last}" for first, last in merged)
-
-
-def render_ruleset(table: Table) -> str:
-    """Write the table; nft_ruleset puts it in the place of an older one."""
-    lines = [f"# {table.comment}", f"table inet {table.name} {{"]
-    sections = [_counter(one) for one in table.counters]
-    sections += [_helper(name, *of) for name, of in sorted(table.helpers.items())]
-    sections += [_ranges(one) if isinstance(one, Ranges) else _set(one) for one in table.sets]
-    sections += [_flowtable(one) for one in table.flowtables]
-    sections += [_block(block) for block in table.own]
-    sections += [_chain(chain) for chain in table.chains if chain.needed]
-    for index, section in enumerate(sections):
-        if index:
-            lines.append("")
-        lines += [f"{_INDENT}{line}" if line else "" for line in section]
-    return "\n".join([*lines, "}", ""])
-
-
-def _counter(one: Counter) -> list[str]:
-    return [f"# {one.comment}", f"counter {one.name} {{}}"]
-
-
-def _flowtable(one: Flowtable) -> list[str]:
-    return [
-        f"flowtable {one.name} {{",
-        f"{_INDENT}hook ingress priority filter",
-        f"{_INDENT}devices = {{ {', '.join(one.devices)} }}",
-        "}",
-    ]
-
-
-def _helper(name: str, type_: str, protocol: str, families: tuple[int, ...]) -> list[str]:
-    return [
-        f"ct helper {name} {{",
-        f'{_INDENT}type "{type_}" protocol {protocol}',
-        f"{_INDENT}l3proto {IP[families[0]] if len(families) == 1 else 'inet'}",
-        "}",
-    ]
-
-
-def _set(one: Set) -> list[str]:
-    """Write a set; its flag tells whoever compares rulesets that its elements are no part of one."""
-    return [
-        f"# {one.comment}",
-        f"{one.kind} {one.name} {{",
-        f"{_INDENT}type {one.type}",
-        f"{_INDENT}flags timeout",
-        *([f"{_INDENT}elements = {{ {', '.join(one.elements)} }}"] if one.elements else []),
-        "}",
-    ]
-
-
-def _ranges(one: Ranges) -> list[str]:
-    elements = braced(one.elements).splitlines()
-    return [
-        f"# {one.comment}",
-        f"set {one.name} {{",
-        f"{_INDENT}type {one.type}",
-        f"{_INDENT}flags interval",
-        *(f"{_INDENT}{line}" for line in (f"elements = {elements[0]}", *elements[1:])),
-        "}",
-    ]
-
-
-def _chain(chain: Chain | Verdicts) -> list[str]:
-    lines = [f"chain {chain.name} {{"]
-    if isinstance(chain, Chain):
-        lines += [
-            f"{_INDENT}type {chain.type} hook {chain.hook} priority {chain.priority}; policy {chain.policy};",
-        ]
-    for block in chain.blocks:
-        lines += [""] if len(lines) > 1 else []
-        lines += [f"{_INDENT}{line}" if line else "" for line in _block(block)]
-    return [*lines, "}"]
-
-
-def _block(block: Block) -> list[str]:
-    return [f"# {block.comment}", *(line for rule in block.rules for line in rule.splitlines())]

@@ -100,17 +100,8 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
         # by address, not by state: a session from before the first load has no state, and must not die of it
         ("management, known by its address", management(firewall)),
         ("what belongs to no known flow", ["ct state invalid drop"]),
-        (
-            # before the established ones, because an echo's later packets belong to them
-            "ping, within measure",
-            [
-                rule
-                for family in families
-                if (names := [n for n in firewall.data if n in firewall.with_family(family)])
-                for matches in [f"iifname {quoted(names)} {ICMP[family]} type echo-request"]
-                for rule in (f"{matches} {_ECHO_LIMIT} accept", f"{matches} drop")
-            ],
-        ),
+        # before the established ones, because an echo's later packets belong to them
+        ("ping, within measure", _pings(firewall)),
         (
             "replies, and errors about flows of the firewall's own",
             [
@@ -150,6 +141,16 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
         ),
     )
     return before + firewall.fragments("input") + after
+
+
+def _pings(firewall: Firewall) -> list[str]:
+    found = []
+    for family in (family for family in FAMILIES if firewall.with_family(family)):
+        names = [name for name in firewall.data if name in firewall.with_family(family)]
+        if names:
+            matches = f"iifname {quoted(names)} {ICMP[family]} type echo-request"
+            found += [f"{matches} {_ECHO_LIMIT} accept", f"{matches} drop"]
+    return found
 
 
 def _neighbour_discovery(firewall: Firewall) -> list[str]:

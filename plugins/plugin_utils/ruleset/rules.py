@@ -9,7 +9,7 @@ stand here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.entries import (
     dispatch,
@@ -113,74 +113,7 @@ def compile_policy(firewall: Firewall) -> Table:
         TABLE,
         f"The policy of {firewall.site.name} on {firewall.host.name}, firewall of pair {firewall.pair.name}",
         {helper: (helper_type(helper), HELPERS[helper], helper_families(helper)) for helper in helpers},
-        (
-            Chain(
-                "raw_prerouting",
-                "filter",
-                "prerouting",
-                "raw",
-                "accept",
-                untracked(firewall, "iifname")
-                + gate_blocks(firewall)
-                + reverse_path(firewall)
-                + firewall.fragments("raw_prerouting"),
-            ),
-            Chain(
-                "raw_output",
-                "filter",
-                "output",
-                "raw",
-                "accept",
-                untracked(firewall, "oifname") + redirects(firewall),
-            ),
-            Chain(
-                "helpers_of_forwards",
-                "filter",
-                "prerouting",
-                "mangle",
-                "accept",
-                _forward_helpers(forwards),
-            ),
-            Chain(
-                "nat_prerouting",
-                "nat",
-                "prerouting",
-                "dstnat",
-                "accept",
-                firewall.fragments("nat_prerouting") + _destination_nat(firewall, forwards),
-            ),
-            Chain(
-                "prerouting",
-                "filter",
-                "prerouting",
-                "filter",
-                "accept",
-                events()
-                + blocks(("the probe, while it runs: helper", probe_helpers(firewall)))
-                + firewall.fragments("prerouting"),
-            ),
-            Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
-            *([REFUSED] if uses_refused(entries.values()) else []),
-            *limit_chains(firewall),
-            *pings.values(),
-            *entries.values(),
-            Chain(
-                "forward",
-                "filter",
-                "forward",
-                "filter",
-                "drop",
-                _forward(firewall, forwards, helpers, pings, entries),
-            ),
-            Chain(
-                "nat_postrouting",
-                "nat",
-                "postrouting",
-                "srcnat",
-                "accept",
-                firewall.fragments("nat_postrouting") + _source_nat(firewall, forwards),
-            ),
-        ),
+        _before_routing(firewall, forwards) + _of_routes(firewall, forwards, helpers, pings, entries),
         gate_sets(firewall)
         + offload_sets(firewall)
         + probe_sets(firewall)
@@ -189,6 +122,89 @@ def compile_policy(firewall: Firewall) -> Table:
         entry_counters(firewall) + offload_counters(firewall) + probe_counters(firewall),
         flowtables(firewall),
         firewall.fragments("table"),
+    )
+
+
+def _before_routing(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Chain, ...]:
+    return (
+        Chain(
+            "raw_prerouting",
+            "filter",
+            "prerouting",
+            "raw",
+            "accept",
+            untracked(firewall, "iifname")
+            + gate_blocks(firewall)
+            + reverse_path(firewall)
+            + firewall.fragments("raw_prerouting"),
+        ),
+        Chain(
+            "raw_output",
+            "filter",
+            "output",
+            "raw",
+            "accept",
+            untracked(firewall, "oifname") + redirects(firewall),
+        ),
+        Chain(
+            "helpers_of_forwards",
+            "filter",
+            "prerouting",
+            "mangle",
+            "accept",
+            _forward_helpers(forwards),
+        ),
+        Chain(
+            "nat_prerouting",
+            "nat",
+            "prerouting",
+            "dstnat",
+            "accept",
+            firewall.fragments("nat_prerouting") + _destination_nat(firewall, forwards),
+        ),
+        Chain(
+            "prerouting",
+            "filter",
+            "prerouting",
+            "filter",
+            "accept",
+            events()
+            + blocks(("the probe, while it runs: helper", probe_helpers(firewall)))
+            + firewall.fragments("prerouting"),
+        ),
+    )
+
+
+def _of_routes(
+    firewall: Firewall,
+    forwards: list[Forwarded],
+    helpers: Iterable[str],
+    pings: Mapping[Way, Verdicts],
+    entries: Mapping[Way, Verdicts],
+) -> tuple[Chain | Verdicts, ...]:
+    """What is for the node itself, and what is forwarded."""
+    return (
+        Chain("input", "filter", "input", "filter", "drop", own_input(firewall)),
+        *([REFUSED] if uses_refused(entries.values()) else []),
+        *limit_chains(firewall),
+        *pings.values(),
+        *entries.values(),
+        Chain(
+            "forward",
+            "filter",
+            "forward",
+            "filter",
+            "drop",
+            _forward(firewall, forwards, helpers, pings, entries),
+        ),
+        Chain(
+            "nat_postrouting",
+            "nat",
+            "postrouting",
+            "srcnat",
+            "accept",
+            firewall.fragments("nat_postrouting") + _source_nat(firewall, forwards),
+        ),
     )
 
 
@@ -286,7 +302,12 @@ def _forward(
         ("pings of the probe, while it runs", probe_pings(firewall)),
         # before the established ones, because an echo's later packets belong to them
         ("pings within their limits", dispatch(firewall, pings)),
-        ("what takes the short way from now on", offload_rules(firewall)),
+    )
+    offload = tuple(
+        replace(block, offloads=True)
+        for block in blocks(("what takes the short way from now on", offload_rules(firewall)))
+    )
+    known = blocks(
         ("both directions of what was let in", ["ct state established accept"]),
         (
             "what a helper expects",
@@ -303,7 +324,7 @@ def _forward(
         ("site_policy, by the networks of a packet", dispatch(firewall, entries)),
         *((forward.comment, _forwarded(forward)) for forward in forwards),
     )
-    return before + firewall.fragments("forward") + after
+    return before + offload + known + firewall.fragments("forward") + after
 
 
 def _forwarded(forward: Forwarded) -> list[str]:

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What each host gets from the model: the fact site_view, in plain JSON types.
 
-This is the one contract between the model and the roles. The documentation of site_model, the table in
-docs/architecture.md, what roles read and the fixtures of their tests are compared with it. The text behind a
-key says what it is, and its unit. Addresses have no prefix length unless that is said.
+The one contract of model and roles: documentation, docs/architecture.md, roles and fixtures are compared with
+it. The text behind a key says what it is, and its unit. Addresses have no prefix length unless that is said.
 """
 
 from __future__ import annotations
@@ -155,8 +154,9 @@ class FirewallKernel(TypedDict):
 
 
 class Nftables(TypedDict):
-    """The policy as a table, and what the compiler knows of it."""
+    """The policy as a table, and what the compiler knows of it (Contents of module_utils/nft/contents.py)."""
 
+    contents: dict[str, Any]
     helpers: list[str]
     """Connection tracking helpers that the rules use."""
     management: list[str]

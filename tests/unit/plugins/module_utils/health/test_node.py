@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.health import node
+from ansible_collections.ftfw.pair.plugins.module_utils.health import node, rules
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import AskError
 from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content
 
@@ -91,18 +91,18 @@ def test_expected_ruleset_is_listed_in_a_namespace_and_remembered(tmp_path: Path
     """The real nft: another spelling of the same table is the same, another table is not."""
     ruleset = tmp_path / "ruleset.nft"
     config = node.Config("ftfw", "fw-1", "fw-2", [], {}, ruleset=str(ruleset), memory=str(tmp_path))
-    rules = (
+    texts = (
         "table inet ftfw {{ chain input {{ type filter hook input priority {}; tcp dport {} accept; }}\n }}\n"
     )
     listings = []
     for priority, port in (("filter", "22"), ("0", "ssh"), ("filter", "23")):
-        ruleset.write_text(rules.format(priority, port))
-        listings.append(node.Node(config).expected(ruleset.read_text()))
-        assert node.Node(config).expected(ruleset.read_text()) == listings[-1]
+        ruleset.write_text(texts.format(priority, port))
+        listings.append(node.Node(config).rules().expected(ruleset.read_text()))
+        assert node.Node(config).rules().expected(ruleset.read_text()) == listings[-1]
     assert listings[0] == listings[1] != listings[2]
     ruleset.write_text("table inet ftfw { nonsense }\n")
     with pytest.raises(AskError, match="ended with 1"):
-        node.Node(config).expected(ruleset.read_text())
+        node.Node(config).rules().expected(ruleset.read_text())
 
 
 def test_the_devices_of_flowtables_are_there_where_the_file_is_listed(
@@ -114,13 +114,13 @@ def test_the_devices_of_flowtables_are_there_where_the_file_is_listed(
         asked.append(command)
         return "table inet ftfw {\n}\n"
 
-    monkeypatch.setattr(node, "ask", ask)
+    monkeypatch.setattr(rules, "ask", ask)
     text = "table inet ftfw {\n flowtable f {\n  hook ingress priority 0\n  devices = { eth0, eth1 }\n }\n}\n"
     ruleset = tmp_path / "ruleset.nft"
     ruleset.write_text(text)
     config = node.Config(
         "ftfw", "fw-1", "fw-2", ["192.168.2.100"], {}, ruleset=str(ruleset), memory=str(tmp_path)
     )
-    assert node.Node(config).expected(text)
+    assert node.Node(config).rules().expected(text)
     assert list(asked[-1][-4:]) == ["sh", str(ruleset), "eth0", "eth1"]
     assert 'ip link add name "$device" type' in asked[-1][-5]

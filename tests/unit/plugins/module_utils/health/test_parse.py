@@ -199,47 +199,6 @@ def test_version(text: str, version: str | None) -> None:
     assert parse.parse_version(text) == version
 
 
-ELEMENTS = """\
-        elements = { 10.0.0.1 expires 5s,
-                     10.0.0.2 expires 6s }
-"""
-LISTED = f"""\
-table inet ftfw {{
-    set seen {{
-        type ipv4_addr
-        flags dynamic,timeout
-        timeout 1m
-{ELEMENTS}    }}
-
-    set fixed {{
-        type ipv4_addr
-        elements = {{ 10.0.0.7, 10.0.0.8 }}
-    }}
-
-    chain input {{
-        tcp dport {{ 22, 80 }} accept
-    }}
-}}
-"""
-
-
-def test_elements_of_dynamic_sets_are_left_out_and_no_others() -> None:
-    kept = set(LISTED.replace(ELEMENTS, "").splitlines()) - {"table inet ftfw {", "}"}
-    assert set(parse.stable_listing(LISTED).splitlines()) == kept
-    assert parse.stable_listing(LISTED) == parse.stable_listing(
-        LISTED.replace("10.0.0.2 expires 6s", "10.0.0.3")
-    )
-    assert parse.stable_listing(LISTED) != parse.stable_listing(LISTED.replace("10.0.0.8", "10.0.0.9"))
-    assert parse.stable_listing(LISTED) != parse.stable_listing(LISTED.replace("22, 80", "22, 81"))
-
-
-def test_the_order_in_which_things_were_made_is_no_difference() -> None:
-    head, body = LISTED.split("\n", 1)
-    seen, fixed, chain = body.removesuffix("\n}\n").split("\n\n")
-    other = f"{head}\n{fixed}\n\n{chain}\n\n{seen}\n}}\n"
-    assert parse.stable_listing(other) == parse.stable_listing(LISTED)
-
-
 RULES = """\
 # The policy on fw-1
 table inet ftfw {

@@ -5,7 +5,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.fragments import begin, end, explain, origin
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.fragments import (
+    begin,
+    end,
+    explain,
+    fragments_of,
+    origin,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
 
 OWN = "site_fragments[0], nft/own.nft"
 TEXT = f"""table inet ftfw {{
@@ -25,7 +32,8 @@ TEXT = f"""table inet ftfw {{
     ("line", "place"), [(2, None), (4, f"{OWN} line 1"), (5, f"{OWN} line 2"), (8, None)]
 )
 def test_a_line_of_a_fragment_is_known_by_its_file(line: int, place: str | None) -> None:
-    assert origin(TEXT.splitlines(), line) == place
+    assert origin(fragments_of(TEXT.splitlines()), line) == place
+    assert origin(read(TEXT, "inet", "ftfw").contents.fragments, line) == place
 
 
 @pytest.mark.parametrize(

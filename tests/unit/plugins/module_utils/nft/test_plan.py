@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import Listing, parse_listing
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.plan import (
-    Listing,
-    ListingError,
     differs,
-    parse_listing,
     plan,
     transaction,
     unchanged_sets,
@@ -56,49 +54,6 @@ def listing(text: str = LISTED, **elements: list[str]) -> Listing:
 def commands(new: str, same: frozenset[str] = frozenset(), current: Listing | None = None) -> list[str]:
     changes, _kept = plan("inet ftfw", current or listing(), listing(new), same)
     return [change.command for change in changes]
-
-
-def test_a_listing_is_read_by_its_blocks() -> None:
-    found = {item.key: item for item in parse_listing(LISTED)}
-    assert list(found) == [
-        ("", 'comment "ours"'),
-        ("ct helper", "ftp-std"),
-        ("counter", "passed"),
-        ("set", "blocked"),
-        ("set", "gate"),
-        ("chain", "inside"),
-        ("chain", "forward"),
-    ]
-    assert found["set", "gate"].keeps_elements
-    assert not found["set", "blocked"].keeps_elements
-    assert found["chain", "forward"].definition == ("type filter hook forward priority filter",)
-    assert found["chain", "inside"].definition == ()
-
-
-@pytest.mark.parametrize(
-    ("kind", "lines", "kept"),
-    [
-        pytest.param("set", ["flags timeout"], True, id="timeout"),
-        pytest.param("set", ["timeout 1h"], True, id="default-timeout-of-1.0"),
-        pytest.param("set", ["flags timeout", "timeout 1h"], True, id="default-timeout-with-the-flag"),
-        pytest.param("set", ["flags interval,timeout", "timeout 1h"], True, id="interval"),
-        pytest.param("set", ["size 100", "flags dynamic"], True, id="dynamic"),
-        pytest.param("map", ["timeout 1h", "gc-interval 10s"], True, id="map"),
-        pytest.param("set", ["flags interval", "auto-merge"], False, id="static"),
-        pytest.param("set", ["counter"], False, id="counted"),
-        pytest.param("set", ["flags constant", 'comment "timeout 1h"'], False, id="comment"),
-        pytest.param("ct expectation", ["timeout 1m"], False, id="object"),
-    ],
-)
-def test_elements_of_the_run_time(kind: str, lines: list[str], kept: bool) -> None:
-    text = "".join(f"\t\t{line}\n" for line in ["type ipv4_addr", *lines])
-    (found,) = parse_listing(f"table inet ftfw {{\n\t{kind} bans {{\n{text}\t}}\n}}\n")
-    assert found.keeps_elements is kept
-
-
-def test_a_listing_that_is_not_understood_is_an_error() -> None:
-    with pytest.raises(ListingError, match="strange"):
-        parse_listing("table inet ftfw {\nstrange\n}\n")
 
 
 @pytest.mark.parametrize(

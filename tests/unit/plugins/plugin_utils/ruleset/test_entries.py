@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.entries import ping_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site

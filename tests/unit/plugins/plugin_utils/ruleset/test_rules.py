@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.flowtables import without_flowtables
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import ports
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
@@ -585,7 +585,7 @@ def test_where_the_kernel_has_no_helper_none_is_set_and_a_warning_says_so(
 
 
 def test_where_one_of_both_families_has_the_helper_there_is_no_warning(changed: Change) -> None:
-    site = load_site(changed({**DUAL, "all:site_policy": [IRC]}))
+    site = load_site(changed({**DUAL, "all:site_policy": [IRC], "all:site_probes": None}))
     assert site.warnings == ()
     assert "irc" in host_view(site, "fw-1")["nftables"]["helpers"]
 
