@@ -20,16 +20,14 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.files import (
     check_sources,
     check_variable_places,
     inventory_files,
-    named_files,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.inventory import Inventory
-from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.kept import Kept, Tests, keep, kept_in
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import (
-    VARIABLE,
-    Otherwise,
-    PolicyTest,
-    read_policy_tests,
-)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.kept import Kept, keep, kept_in
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import MODEL, named_files
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.variables import EXTRA
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view, host_views
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import written_tests
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import (
     check_derived,
     policy_test_view,
@@ -39,12 +37,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
     Problems,
     SiteError,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import MODEL, read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.variables import EXTRA
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view, host_views
 
 _SHOWN = 20
 _FILE = "site_model_warnings"
@@ -80,14 +73,14 @@ class ActionModule(ActionBase):
         played = [str(name) for name in variables.get("ansible_play_hosts", [host])]
         try:
             if kept and view:
-                site, tests = kept.site()
+                site = kept.site()
             else:
-                site, tests = self._read(variables, first=host == played[0])
+                site = self._read(variables, first=host == played[0])
                 if host == played[0]:
                     self._keep_warnings(site.warnings, variables)
                     result["warnings"] = told(site.warnings)
             if arguments["check_only"] and arguments["policy_tests"]:
-                check_derived(site, tests)
+                check_derived(site, written_tests(site))
         except SiteError as error:
             # no cause is chained: Ansible would print its text, the list, a second time and on every host
             if host != played[0]:
@@ -99,13 +92,13 @@ class ActionModule(ActionBase):
         if arguments["check_only"]:
             if not (kept and view):
                 views = host_views(site, [name for name in played if name in site.hosts])
-                kept = keep(constants.DEFAULT_LOCAL_TMP, site, tests, views)
+                kept = keep(constants.DEFAULT_LOCAL_TMP, site, views)
             return {**result, "checked": str(kept.folder)}
         if host not in site.hosts:
             raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
         view = view or host_view(site, host)
         if arguments["policy_tests"]:
-            view["policy_test"] = policy_test_view(site, host, tests)
+            view["policy_test"] = policy_test_view(site, host, written_tests(site))
         return {**result, "ansible_facts": {"site_view": view}}
 
     def _check_extra(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +121,7 @@ class ActionModule(ActionBase):
             )
         return kept
 
-    def _read(self, variables: Mapping[str, Any], first: bool) -> tuple[Site, Tests]:
+    def _read(self, variables: Mapping[str, Any], first: bool) -> Site:
         """Read and check the whole inventory; the first host tells what is wrong, so others look for less."""
         problems, warnings = Problems(), Problems()
         inventory = Inventory(variables["hostvars"], load_extra_vars(self._loader), self._loader)
@@ -141,8 +134,7 @@ class ActionModule(ActionBase):
         if first:
             self._check_files(variables, inventory, hostvars, directory, problems, warnings)
             inventory.check(problems, warnings)
-        tests = policy_tests(hostvars, problems, read_file)
-        return load_site(hostvars, None, problems, read_file, variables.get("groups"), warnings), tests
+        return load_site(hostvars, None, problems, read_file, variables.get("groups"), warnings)
 
     def _check_files(
         self,
@@ -198,13 +190,3 @@ def told(warnings: Sequence[str]) -> list[str]:
         *warnings[:_SHOWN],
         *([f"there are {more} more warnings about the inventory; {_ALL}"] if more > 0 else []),
     ]
-
-
-def policy_tests(
-    hostvars: Mapping[str, Mapping[str, object]], problems: Problems, read_file: ReadFile
-) -> tuple[PolicyTest | Otherwise, ...]:
-    """Read the site's own tests. What is wrong with the rest of the inventory is told by others."""
-    if not any(VARIABLE in values for values in hostvars.values()):
-        return ()
-    site = read_site(hostvars, Problems(), Problems(), read_file)
-    return read_policy_tests(hostvars, site, problems)

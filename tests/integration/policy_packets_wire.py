@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.kept import boot_text
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 
 LAB = Path(__file__).parents[1] / "sites" / "ipv4" / "inventory"
 HELPER = Path(__file__).parent / "policy_packets_peer.py"

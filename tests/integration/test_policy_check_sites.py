@@ -16,12 +16,11 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check import muta
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.mutation import mutate
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import check, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import read_policy_tests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import written_tests
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import CATALOGUE
 from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import HOSTS, LAB
 
@@ -352,9 +351,7 @@ def test_a_fragment_may_let_in_what_the_site_says_it_does() -> None:
     ]
     for variables in hostvars.values():
         variables["site_policy_tests"] = said
-    problems = Problems()
-    tests = read_policy_tests(hostvars, built(hostvars), problems)
-    assert problems.lines() == []
+    tests = written_tests(built(hostvars))
     rows = checked(hostvars, tests)
     assert [row for row in rows if not row["ok"]] == []
     assert sum(str(row["name"]).startswith("site_policy_tests[") for row in rows) == len(failed)
@@ -535,11 +532,8 @@ def test_a_site_does_what_is_written_by_hand(hostvars: HostVars, by_hand: list[d
     """Nothing of these expectations comes from the code that compiles the rules, or derives tests."""
     for variables in hostvars.values():
         variables["site_policy_tests"] = by_hand
-    problems = Problems()
     site = built(hostvars)
-    written = read_policy_tests(hostvars, site, problems)
-    assert problems.lines() == []
-    view = policy_test_view(site, "fw-1", written)
+    view = policy_test_view(site, "fw-1", written_tests(site))
     assert view is not None
     wires, probes = read(view["interfaces"], view["tests"][: len(by_hand)])
     with open_space(wires, probes) as space:
@@ -576,10 +570,8 @@ def test_the_tests_of_a_site_come_first() -> None:
         ]
     )
     site = built(hostvars)
-    problems = Problems()
-    view = policy_test_view(site, "fw-1", read_policy_tests(hostvars, site, problems))
+    view = policy_test_view(site, "fw-1", written_tests(site))
     assert view is not None
-    assert problems.lines() == []
     wires, probes = read(view["interfaces"], view["tests"])
     with open_space(wires, probes) as space:
         rows = check(space, host_view(site, "fw-1")["nftables"]["ruleset"], probes)

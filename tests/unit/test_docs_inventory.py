@@ -5,98 +5,72 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import HOST_VARIABLES, SITE_VARIABLES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.read import read_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import MODEL
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "plugins" / "plugin_utils"
-ROOMS = ("site", "policy", "sections", "policy_test")
+ROOMS = ("site", "policy", "sections", "across", "policy_test")
 """That read sections of an inventory."""
-PLACES = {
-    "sections.parse._network": "site_networks.NAME",
-    "sections.parse._service": "site_services.NAME",
-    "sections.parse._port_forward": "site_port_forwards[]",
-    "sections.parse._probes": "site_probes",
-    "sections.parse._probes.forward": "site_probes.forward",
-    "sections.parse._guest": "guest",
-    "sections.parse._bridge": "hypervisor_bridges.NAME",
-    "sections.parse._interface": "node_interfaces.NAME",
-    "sections.pairs.read_pair": "site_pairs.NAME",
-    "sections.pairs._virtual_router": "site_pairs.NAME.virtual_routers.NAME",
-    "policy.entry.read_entry": "site_policy[]",
-    "policy.entry._log": "site_policy[].log",
-    "policy.entry._window": "site_policy[].time",
-    "site.addresses._file": "site_addresses.NAME",
-    "sections.fragments._fragment": "site_fragments[]",
-    "policy_test.tests._test": "site_policy_tests[]",
-    "policy_test.tests._otherwise": "site_policy_tests[]",
-}
 
 
-def read() -> Iterator[tuple[str, set[str]]]:
+class Anything(dict[str, Any]):
+    """A mapping that seems to have each key, and has none: what is read of one key alone is read, too."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+def read() -> tuple[dict[str, set[str]], set[tuple[str, str]]]:
+    """Read a site in which each mapping has one name, and each list one item.
+
+    Returns the keys that are known in each place, and the functions that have asked for some.
+    """
+    known: dict[str, set[str]] = {}
+    asking: set[tuple[str, str]] = set()
+
+    def section(value: Value, *keys: str, required: Iterable[str] = ()) -> dict[str, Value]:
+        code = sys._getframe(1).f_code
+        asking.add((Path(code.co_filename).stem, code.co_name))
+        known.setdefault(value.key.replace("[0]", "[]"), set()).update(keys)
+        return {key: value.child(key, type(value.raw)()) for key in keys}
+
+    def entries(value: Value, right: str = "") -> dict[str, Value]:
+        return {"NAME": value.child("NAME", type(value.raw)())}
+
+    def items(value: Value) -> list[Value]:
+        return [value.at(f"{value.key}[0]", type(value.raw)())]
+
+    with pytest.MonkeyPatch.context() as patched:
+        for one in (section, entries, items):
+            patched.setattr(Value, one.__name__, one)
+        for kind in (dict, Anything):
+            read_site({"host": {name: kind() for name in MODEL}}, Problems(), Problems())
+    return known, asking
+
+
+def functions() -> Iterator[tuple[str, str]]:
+    """Those that ask for keys, as they are written."""
     for path in (file for room in ROOMS for file in sorted((CODE / room).glob("*.py"))):
-        # variables of roles and playbooks: their keys are those of an argument specification
-        if path.stem == "variable_values":
-            continue
-        tree = ast.parse(path.read_text())
-        for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef) and function.name != "section":
-                yield from sections(
-                    f"{path.parent.name}.{path.stem}.{function.name}",
-                    function,
-                    names_in(tree) | names_in(function),
-                )
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef) and any(
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and call.func.attr == "section"
+                for call in ast.walk(function)
+            ):
+                yield path.stem, function.name
 
 
-def names_in(node: ast.AST) -> dict[str, tuple[str, ...]]:
-    """Tuples of texts that have a name."""
-    found: dict[str, tuple[str, ...]] = {}
-    for one in ast.walk(node):
-        if isinstance(one, ast.Assign):
-            targets, values = one.targets[0], one.value
-            pairs = (
-                zip(targets.elts, values.elts)
-                if isinstance(targets, ast.Tuple) and isinstance(values, ast.Tuple)
-                else [(targets, values)]
-            )
-            for target, value in pairs:
-                if isinstance(target, ast.Name) and isinstance(value, ast.Tuple):
-                    texts = [part.value for part in value.elts if isinstance(part, ast.Constant)]
-                    found[target.id] = tuple(str(text) for text in texts)
-    return found
-
-
-def sections(
-    place: str, function: ast.AST, names: dict[str, tuple[str, ...]]
-) -> Iterator[tuple[str, set[str]]]:
-    for call in ast.walk(function):
-        if not (
-            isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr == "section"
-        ):
-            continue
-        keys: set[str] = set()
-        for argument in call.args:
-            if isinstance(argument, ast.Constant):
-                keys.add(str(argument.value))
-            elif isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Name):
-                keys.update(names[argument.value.id])
-        of = call.func.value
-        part = (
-            f".{of.slice.value}"
-            if isinstance(of, ast.Subscript) and isinstance(of.slice, ast.Constant)
-            else ""
-        )
-        yield place + part, keys
-
-
-KNOWN: dict[str, set[str]] = {}
-for _place, _keys in read():
-    KNOWN.setdefault(PLACES.get(_place, _place), set()).update(_keys)
+KNOWN, ASKING = read()
 TABLE = (ROOT / "docs" / "inventory.md").read_text().split("## Every key")[1]
 ROWS = dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", TABLE, re.MULTILINE))
 WORDS = {
@@ -108,18 +82,18 @@ WORDS = {
 
 
 def test_every_place_with_keys_has_a_row() -> None:
-    assert set(PLACES.values()) <= set(ROWS)
-    assert set(KNOWN) == set(PLACES.values())
+    assert set(functions()) == ASKING
+    assert set(KNOWN) <= set(ROWS)
 
 
-@pytest.mark.parametrize("place", sorted(set(PLACES.values())))
+@pytest.mark.parametrize("place", sorted(KNOWN))
 def test_a_row_has_the_keys_that_are_read(place: str) -> None:
     told = set(re.findall(r"`([a-z_]+)`", ROWS[place])) - WORDS.get(place, set())
     assert told - {"guest"} == KNOWN[place]
 
 
 def test_every_variable_has_a_row() -> None:
-    assert {re.split(r"[.\[]", place)[0] for place in ROWS} == {*SITE_VARIABLES, *HOST_VARIABLES}
+    assert {re.split(r"[.\[]", place)[0] for place in ROWS} == set(MODEL)
 
 
 def test_every_key_is_explained_before() -> None:

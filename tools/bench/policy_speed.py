@@ -30,8 +30,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.node import Nft
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.ruleset import is_present, present
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000

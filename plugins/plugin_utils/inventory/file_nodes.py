@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import MODEL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import (
     INVENTORY,
     Problems,
     nearest,
     shown,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import MODEL
 
 _PARTS = ("children", "hosts", "vars")
 """What a group of an inventory may have; Ansible skips the rest with a warning."""

@@ -175,26 +175,13 @@ def _twice(path: Path, line: int, key: str, earlier: int, problems: Problems) ->
     )
 
 
-def named_files(hostvars: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """List the paths that site_addresses and site_fragments name."""
-    found: list[object] = []
-    for values in hostvars.values():
-        addresses, fragments = values.get("site_addresses"), values.get("site_fragments")
-        entries = [
-            *(addresses.values() if isinstance(addresses, dict) else ()),
-            *(fragments if isinstance(fragments, list) else ()),
-        ]
-        found += [entry.get("file") for entry in entries if isinstance(entry, dict)]
-    return list(dict.fromkeys(path for path in found if isinstance(path, str)))
-
-
 def check_hosts(
     files: Mapping[str, str], named: Mapping[str, str], read: Collection[str], problems: Problems
 ) -> set[str]:
     """Find files of addresses and rules that Ansible reads as inventories; return the hosts made of them.
 
-    `files`: the file that each host was first found in; `named`: paths that site_addresses and site_fragments
-    name, as they are written, by their places on disk; `read`: all files that Ansible reads as inventories.
+    `files`: the file that each host was first found in; `named`: paths that variables name, as they are
+    written, by their places on disk; `read`: all files that Ansible reads as inventories.
     """
     odd = {host for host in files if _is_prefix(host) or _NO_NAME.search(host)}
     told = {files[host] for host in odd if files[host]} | {path for path in named if path in read}

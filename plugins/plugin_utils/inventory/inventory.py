@@ -14,6 +14,18 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.template import Templar
+from ansible_collections.ftfw.pair.plugins.plugin_utils.across.machines import (
+    CONNECTION_OPTIONS,
+    CONNECTION_VARIABLES,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import MODEL, meant, with_files
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.variables import (
+    EXTRA,
+    OWN,
+    Found,
+    check_variables,
+    specifications,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import (
     SITE,
     Problems,
@@ -22,19 +34,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import UNREADABLE, Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.variable_values import check_variable
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import (
-    CONNECTION_OPTIONS,
-    CONNECTION_VARIABLES,
-    MODEL,
-    meant,
-)
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.variables import (
-    EXTRA,
-    OWN,
-    Found,
-    check_variables,
-    specifications,
-)
 from jinja2 import TemplateSyntaxError
 
 ROOT = Path(__file__).parents[3]
@@ -75,8 +74,9 @@ class Inventory:
 
     def directory(self) -> str | None:
         """Find the directory that paths of files start from: that of the first host which has some."""
+        naming = with_files()
         for host in map(str, self.hostvars):
-            if any(key in self.raw(host) for key in ("site_addresses", "site_fragments")):
+            if any(key in self.raw(host) for key in naming):
                 found = self.resolved(host).get("inventory_dir")
                 return str(found) if found else None
         return None

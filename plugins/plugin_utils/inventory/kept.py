@@ -12,15 +12,13 @@ import json
 import os
 import pickle
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import Otherwise, PolicyTest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.firewall import View
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import HostView
 
-Tests = tuple["PolicyTest | Otherwise", ...]
 _PREFIX = "site_model-"
 _SITE = "site"
 
@@ -31,34 +29,34 @@ class Kept:
 
     folder: Path
 
-    def view(self, host: str) -> View | None:
+    def view(self, host: str) -> HostView | None:
         """None for a host that was not there, or not played, when the site was checked."""
         try:
             text = self._place(host).read_text("utf-8")
         except FileNotFoundError:
             return None
-        found: View = json.loads(text)
+        found: HostView = json.loads(text)
         return found
 
-    def site(self) -> tuple[Site, Tests]:
+    def site(self) -> Site:
         # nobody else can have written there
-        found: tuple[Site, Tests] = pickle.loads((self.folder / _SITE).read_bytes())  # noqa: S301
+        found: Site = pickle.loads((self.folder / _SITE).read_bytes())  # noqa: S301
         return found
 
     def _place(self, host: str) -> Path:
         # a host's name may have any characters, and be longer than a file's
         return self.folder / f"{hashlib.sha256(host.encode()).hexdigest()}.json"
 
-    def write(self, site: Site, tests: Tests, views: Mapping[str, View]) -> None:
-        (self.folder / _SITE).write_bytes(pickle.dumps((site, tests)))
+    def write(self, site: Site, views: Mapping[str, HostView]) -> None:
+        (self.folder / _SITE).write_bytes(pickle.dumps(site))
         for host, view in views.items():
             self._place(host).write_text(json.dumps(view), "utf-8")
 
 
-def keep(run: str, site: Site, tests: Sequence[PolicyTest | Otherwise], views: Mapping[str, View]) -> Kept:
+def keep(run: str, site: Site, views: Mapping[str, HostView]) -> Kept:
     """Write a site and its views down. `run` is the folder that Ansible has for this run alone."""
     kept = Kept(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run)))
-    kept.write(site, tuple(tests), views)
+    kept.write(site, views)
     return kept
 
 

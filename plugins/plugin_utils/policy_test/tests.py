@@ -13,7 +13,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import IC
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import VERDICTS
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import is_expectation
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import FIREWALL
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, Address
@@ -63,17 +63,22 @@ class Otherwise:
         return f"{VARIABLE}[{self.index}].derived"
 
 
-def read_policy_tests(
-    hostvars: Mapping[str, Mapping[str, object]], site: Site, problems: Problems
-) -> tuple[PolicyTest | Otherwise, ...]:
-    """Read the tests; every mistake is noted, and the test left out.
+@dataclass(frozen=True)
+class PolicyTests:
+    """All that site_policy_tests says."""
 
-    That the variable is the same on all hosts is checked with the other ones of the site.
-    """
-    holders = [variables[VARIABLE] for variables in hostvars.values() if VARIABLE in variables]
-    value = Value(SITE, VARIABLE, holders[0] if holders else None, problems)
+    tests: tuple[PolicyTest | Otherwise, ...] = ()
+
+
+def read_policy_tests(value: Value, site: Site) -> PolicyTests:
+    """Read the tests; every mistake is noted, and the test left out."""
     read = (_test(index, item, site) for index, item in enumerate(value.items()))
-    return tuple(test for test in read if test is not None)
+    return PolicyTests(tuple(test for test in read if test is not None))
+
+
+def written_tests(site: Site) -> tuple[PolicyTest | Otherwise, ...]:
+    """What a site has read of them."""
+    return (site.part(PolicyTests) or PolicyTests()).tests
 
 
 def _test(index: int, value: Value, site: Site) -> PolicyTest | Otherwise | None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case
@@ -15,7 +14,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_forw
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_own import gate_cases, own_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_probe import probe_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_times import time_cases
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import Otherwise, PolicyTest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import (
+    Otherwise,
+    PolicyTest,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.written import (
     with_otherwise,
     written_cases,
@@ -27,11 +29,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
     nearest,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import SYNC_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.firewall import SYNC_PORT
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import PolicyTests
 
 
-def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]) -> dict[str, Any] | None:
+def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]) -> PolicyTests | None:
     """Make the section policy_test of site_view: options of the module policy_check. None for no firewall.
 
     What is said of derived tests that this firewall does not have is left out: see check_derived.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import (
@@ -17,43 +18,24 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 
 _PLACES = 12
 """Places of one mistake that its line names."""
-_WIRES = ("site_networks", "site_pairs")
-_HOSTS = ("node_interfaces", "hypervisor_bridges")
-# Which variables each one is checked against. One that is not named here is checked against all.
-_AGAINST: dict[str, tuple[str, ...]] = {
-    "site_networks": (),
-    "site_pairs": ("site_networks",),
-    "site_addresses": (*_WIRES, *_HOSTS),
-    "site_services": (),
-    "site_policy": (*_WIRES, *_HOSTS, "site_services", "site_addresses"),
-    "site_port_forwards": (*_WIRES, *_HOSTS, "site_services"),
-    "site_source_nat": _WIRES,
-    "site_fragments": _WIRES,
-    "site_probes": (*_WIRES, *_HOSTS, "site_services", "site_addresses", "site_policy", "site_port_forwards"),
-    "hypervisor_bridges": ("site_networks", "site_pairs"),
-    "node_interfaces": (*_WIRES, "hypervisor_bridges"),
-    "guest": ("hypervisor_bridges", "node_interfaces"),
-    "node_resolvers": ("node_interfaces",),
-    "ansible_host": (*_WIRES, *_HOSTS),
-}
-# Nothing else is checked against these.
-_ALONE = re.compile(
-    r".+\.(mtu|mac|tap|dhcp|memory_mib|cpus|disk_mib|swap_mib|vrid|profile|advert_interval|replication|preempt"
-    r"|action|limit|log|counter|comment|text|hairpin|rate|sessions|slack)"
-)
+Against = Mapping[str, tuple[str, ...]]
+"""Which variables each one is checked against. One that is not named here is checked against all."""
 _ENTRY = re.compile(r"site_policy\[[0-9]+\]")
 
 
-def without_consequences(problems: Problems) -> Problems:
-    """Leave out what may follow from a value that could not be read."""
+def without_consequences(problems: Problems, against: Against, alone: re.Pattern[str]) -> Problems:
+    """Leave out what may follow from a value that could not be read.
+
+    `alone` matches the keys of values that nothing else is checked against.
+    """
     all_holes = [one for one in problems.found.values() if one.hole]
-    holes = [one for one in all_holes if not _alone(one)]
+    holes = [one for one in all_holes if one.value is None or not alone.fullmatch(one.key)]
     kept = Problems()
     told: set[tuple[str, str, str]] = set()
     for problem in problems:
         # a second look at the same value finds nothing else
         place = (problem.host, problem.key, render(problem.value))
-        if place in told or (problem.follows and _follows_any(problem, holes)):
+        if place in told or (problem.follows and _follows_any(problem, holes, against)):
             continue
         # what a misspelt key holds may be wrong, too: the key is told, and its value is silent
         if not problem.hole and any(_within(problem, hole) for hole in all_holes if not hole.silent):
@@ -90,10 +72,6 @@ def _told(problem: Problem, cause: Cause) -> str:
     return place if problem.value == cause.value else f"{place} ({render(problem.value)})"
 
 
-def _alone(problem: Problem) -> bool:
-    return problem.value is not None and _ALONE.fullmatch(problem.key) is not None
-
-
 def _within(problem: Problem, hole: Problem) -> bool:
     """Whether it is about the same value, a part of it, or what the same section lacks."""
     if problem.host != hole.host:
@@ -103,20 +81,20 @@ def _within(problem: Problem, hole: Problem) -> bool:
     return problem.key == hole.key or problem.key.startswith((f"{hole.key}.", f"{hole.key}["))
 
 
-def _follows_any(problem: Problem, holes: list[Problem]) -> bool:
+def _follows_any(problem: Problem, holes: list[Problem], against: Against) -> bool:
     """One that has its cause in common with a hole is told with that, or not at all."""
     same = (hole for hole in holes if problem.cause is not None and hole.cause == problem.cause)
     of = next(same, problem)
-    return any(_follows(of, hole) for hole in holes)
+    return any(_follows(of, hole, against) for hole in holes)
 
 
-def _follows(problem: Problem, hole: Problem) -> bool:
+def _follows(problem: Problem, hole: Problem, against: Against) -> bool:
     if problem is hole or (problem.hole and hole.follows):
         # of two names that nobody knows neither follows from the other
         return False
     place, other = _place(problem.key), _place(hole.key)
     if place[0] != other[0]:
-        return other[0] in _AGAINST.get(place[0], (other[0],))
+        return other[0] in against.get(place[0], (other[0],))
     if _ENTRY.fullmatch(problem.key):
         # entries are compared with one another
         return True

@@ -1,18 +1,19 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads site_fragments: rules of nft that the model has no words for, at named places of the ruleset."""
+"""site_fragments: rules of nft that the model has no words for, at named places of the ruleset."""
 
 from __future__ import annotations
 
 import difflib
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import TextError, read_inner
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Reading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.addresses import ReadFile
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import unknown_network
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.fragment_devices import (
@@ -40,10 +41,9 @@ _OWN = (
 _OWN_KIND = re.compile(r"counter policy_.*|chain limit_\d+_\d+_[a-z]+_v[46]")
 
 
-def read_fragments(value: Value, read_file: ReadFile) -> tuple[Fragment, ...]:
-    return tuple(
-        fragment for index, item in enumerate(value.items()) for fragment in _fragment(index, item, read_file)
-    )
+def read_fragments(reading: Reading) -> tuple[Fragment, ...]:
+    entries = enumerate(reading.shared["site_fragments"].items())
+    return tuple(found for index, item in entries for found in _fragment(index, item, reading.read_file))
 
 
 def _fragment(index: int, value: Value, read_file: ReadFile) -> Iterator[Fragment]:
@@ -86,7 +86,14 @@ def _fragment(index: int, value: Value, read_file: ReadFile) -> Iterator[Fragmen
         yield Fragment(where, place, text, fields["pair"].text())
 
 
-def check_fragments(site: Site, problems: Problems, warnings: Problems) -> None:
+def _files(variables: Mapping[str, object]) -> Iterator[object]:
+    entries = variables.get("site_fragments")
+    for entry in entries if isinstance(entries, list) else ():
+        yield entry.get("file") if isinstance(entry, dict) else None
+
+
+def check_fragments(checking: Checking) -> None:
+    site, problems, warnings = checking.site, checking.problems, checking.warnings
     names = [pair.name for pair in site.pairs]
     own = _own_names(site)
     for fragment in site.fragments:
@@ -158,3 +165,13 @@ def _check_devices(fragment: Fragment, nodes: list[Host], problems: Problems, wa
             lacks, has = (nodes[1], on[0]) if on[0] else (nodes[0], on[1])
             right = f"write @interface({has[0]}), which is each node's own interface there"
             problems.add(SITE, fragment.where, name, f"{lacks.name} has no interface of this name", right)
+
+
+SECTION = Section(
+    variables=("site_fragments",),
+    reads={"fragments": read_fragments},
+    files=_files,
+    against=("site_networks", "site_pairs"),
+    alone=("text",),
+    check=check_fragments,
+)

@@ -1,21 +1,27 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Name servers of a node: what /etc/resolv.conf takes without a word, and nobody answers at."""
+"""node_resolvers: a node's name servers, which /etc/resolv.conf takes without a word."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, HostReading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import LINK_LOCAL
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 
 _MOST = 3
 """MAXNS of resolv.h: what follows is not asked."""
 
 
-def check_resolvers(site: Site, problems: Problems, warnings: Problems) -> None:
+def read_resolvers(host: HostReading) -> tuple[Address, ...]:
+    return host.value("node_resolvers").addresses(zone=True)
+
+
+def check_resolvers(checking: Checking) -> None:
+    site, problems, warnings = checking.site, checking.problems, checking.warnings
     for host in site.hosts.values():
         for index, resolver in enumerate(host.resolvers):
             key = f"node_resolvers[{index}]"
@@ -59,3 +65,11 @@ def _check_zone(host: Host, key: str, resolver: IPv6Address, problems: Problems)
     elif zone not in names:
         wrong = f"the node has no interface {zone}"
         problems.add(host.name, key, resolver, wrong, nearest(zone, names))
+
+
+SECTION = Section(
+    variables=("node_resolvers",),
+    reads_host={"resolvers": read_resolvers},
+    against=("node_interfaces",),
+    check=check_resolvers,
+)

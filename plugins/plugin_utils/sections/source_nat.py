@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads and checks site_source_nat: whom networks see when somebody beyond the pair sends."""
+"""site_source_nat: whom networks see when somebody beyond the pair sends."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.checks import check_data_network
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Reading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
     MASQUERADE,
     NO_NAT,
@@ -25,8 +26,9 @@ _WORDS = ", ".join(SOURCE_NATS)
 _LITERAL = re.compile(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 
 
-def read_source_nat(value: Value) -> SourceNat:
+def read_source_nat(reading: Reading) -> SourceNat:
     """Read a word for all networks, or what holds for each; then those that are not named have none."""
+    value = reading.shared[_KEY]
     if not isinstance(value.raw, dict):
         if value.given and not isinstance(value.raw, str):
             value.wrong("is no word, and no mapping", f"write one of {_WORDS}, or {{NETWORK: …}}")
@@ -47,7 +49,8 @@ def _shown(value: Value) -> str | tuple[Address, ...]:
     return value.choice(*SOURCE_NATS) or NO_NAT
 
 
-def check_source_nat(site: Site, problems: Problems, warnings: Problems) -> None:
+def check_source_nat(checking: Checking) -> None:
+    site, problems, warnings = checking.site, checking.problems, checking.warnings
     nat = site.source_nat
     masking = [_KEY] if nat.elsewhere == MASQUERADE else []
     for name, shown in nat.networks.items():
@@ -108,3 +111,11 @@ def _check_addresses(
                 f"is no virtual address on network {network.name}",
                 f"those are: {', '.join(map(str, virtual))}",
             )
+
+
+SECTION = Section(
+    variables=(_KEY,),
+    reads={"source_nat": read_source_nat},
+    against=("site_networks", "site_pairs"),
+    check=check_source_nat,
+)

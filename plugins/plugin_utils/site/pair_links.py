@@ -13,6 +13,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses imp
     of_family,
 )
 
+SYNC_PORT = 3780
+"""The UDP port of conntrackd's channel, as in its own examples."""
 PATH_PORT = 3781
 """The UDP port of path tracking, next to that of replication."""
 FLOWS_PORT = 3782

@@ -4,66 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from ipaddress import ip_network
-
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Network, Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Prefix
-
-Span = tuple[int, int, int]
-"""A prefix as its version, first and last address: compared in a tenth of the time."""
-
-
-def span(prefix: Prefix) -> Span:
-    return prefix.version, int(prefix.network_address), int(prefix.broadcast_address)
-
-
-_SPECIAL = {
-    span(ip_network(text)): what
-    for text, what in (
-        ("127.0.0.0/8", "loopback addresses"),
-        ("::1/128", "the loopback address"),
-        ("224.0.0.0/4", "multicast addresses"),
-        ("ff00::/8", "multicast addresses"),
-        ("0.0.0.0/8", "addresses of no host (RFC 1122, section 3.2.1.3)"),
-        ("::/128", "the unspecified address"),
-        ("255.255.255.255/32", "the broadcast address"),
-        ("::ffff:0:0/96", "IPv4 addresses in IPv6's notation"),
-    )
-}
-_LINK_LOCAL = tuple(span(ip_network(text)) for text in ("169.254.0.0/16", "fe80::/10"))
-
-
-def check_prefixes(network: Network, problems: Problems) -> bool:
-    """Find prefixes that no wire has, and tell whether there are some."""
-    key = f"site_networks.{network.name}.prefixes"
-    before = len(problems)
-    for prefix in network.prefixes:
-        own = span(prefix)
-        within = next((what for special, what in _SPECIAL.items() if _overlap(special, own)), None)
-        if within is not None:
-            problems.add(SITE, key, prefix, f"has {within} in it", "write the prefix that the hosts have")
-    linked = all(any(_overlap(one, span(own)) for one in _LINK_LOCAL) for own in network.prefixes)
-    if network.prefixes and linked and len(problems) == before:
-        problems.add(
-            SITE,
-            key,
-            ", ".join(map(str, network.prefixes)),
-            "nothing but link-local addresses, which no router forwards and each link has",
-            "give the network a prefix of its own, such as 192.168.9.0/24 or fd00:9::/64",
-        )
-    return len(problems) > before
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one[0] == other[0] and one[1] <= other[2] and other[1] <= one[2]
-
-
-def are_apart(prefixes: Iterable[Prefix]) -> bool:
-    """Whether no two of these prefixes overlap. In order, one that does overlaps what comes before it."""
-    spans = sorted(map(span, prefixes))
-    return not any(_overlap(one, following) for one, following in zip(spans, spans[1:]))
 
 
 def absent_from(site: Site, pair: Pair, network: str, prefix: Prefix) -> list[str]:
@@ -97,26 +40,10 @@ def check_present(
             SITE,
             key,
             address,
-            f"{_have(absent)} no address in {prefix} of network {network.name}, and so no way there",
+            f"{have(absent)} no address in {prefix} of network {network.name}, and so no way there",
             f"give {'it' if len(absent) == 1 else 'them'} one, or write an address of another prefix",
         )
 
 
-def warn_of_prefixes(site: Site, warnings: Problems) -> None:
-    """Tell of prefixes that the firewalls have no way to."""
-    for pair in site.pairs:
-        for name in dict.fromkeys(router.network for router in pair.routers):
-            for prefix in site.networks[name].prefixes:
-                absent = absent_from(site, pair, name, prefix)
-                if absent:
-                    warnings.add(
-                        SITE,
-                        f"site_networks.{name}.prefixes",
-                        prefix,
-                        f"{_have(absent)} no address in it, so that nothing is forwarded there",
-                        f"give {'it' if len(absent) == 1 else 'them'} one, or leave the prefix out",
-                    )
-
-
-def _have(nodes: list[str]) -> str:
+def have(nodes: list[str]) -> str:
     return f"{' and '.join(nodes)} {'has' if len(nodes) == 1 else 'have'}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import ip_interface
+from typing import TypeVar
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.index import Index
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, PolicyEntry, Way
@@ -19,6 +20,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses imp
     of_family,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -286,6 +289,13 @@ class Site:
     """One of REVERSE_PATHS: which senders of an interface are believed."""
     warnings: tuple[str, ...] = ()
     """What is probably not meant, one line each; the site can be built all the same."""
+    parts: Mapping[type[object], object] = field(default_factory=dict)
+    """What a section keeps for itself, by its type: nothing else of the model looks at it."""
+
+    def part(self, kind: type[T]) -> T | None:
+        """What a section keeps for itself; None where nothing was read of it."""
+        found = self.parts.get(kind)
+        return found if isinstance(found, kind) else None
 
     @cached_property
     def index(self) -> Index:

@@ -366,13 +366,18 @@ class Probes(TypedDict):
     close: list[str]
 
 
-class Verify(TypedDict):
-    """Where probes go, and the pair that they watch."""
+class VerifiedEnds(TypedDict):
+    """Between which hosts, and in which families, a site is verified."""
 
     client: End | None
     server: End | None
     families: list[VerifiedFamily]
     left_out: list[LeftOutFamily]
+
+
+class Verify(VerifiedEnds):
+    """Where probes go, and the pair that they watch."""
+
     pair: VerifiedPair
     probes: Probes | None
     """None without site_probes."""
@@ -387,8 +392,8 @@ class Host(TypedDict):
     """Of hypervisor, guest, firewall and endpoint."""
 
 
-class HostView(Host, total=False):
-    """The fact site_view. A section that a host has no use for is absent as a whole."""
+class Parts(TypedDict, total=False):
+    """What sections of the inventory add. One that a host has no use for is absent as a whole."""
 
     node_network: NodeNetwork
     """Of nodes."""
@@ -409,3 +414,7 @@ class HostView(Host, total=False):
     """Of hypervisors with a grounded bridge that is not for management."""
     verify: Verify
     """Where the site has a pair."""
+
+
+class HostView(Host, Parts):
+    """The fact site_view."""

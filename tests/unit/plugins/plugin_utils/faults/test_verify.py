@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.filter.verify_plan import verify_plan
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.verify import CLOSED
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 
 Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
 

@@ -17,8 +17,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.files import (
     check_sources,
     check_variable_places,
     inventory_files,
-    named_files,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import named_files
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
 
 IGNORED = Ignored(tuple(constants.INVENTORY_IGNORE_EXTS), tuple(constants.INVENTORY_IGNORE_PATTERNS))

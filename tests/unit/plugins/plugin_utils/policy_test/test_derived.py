@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.report import report
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 
 HostVars = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, object]], HostVars]

@@ -7,28 +7,31 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.read import read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import (
+    VARIABLE,
     Otherwise,
     PolicyTest,
     read_policy_tests,
+    written_tests,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import (
     check_derived,
     policy_test_view,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems, SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, SiteError
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 
 HostVars = dict[str, dict[str, Any]]
 SSH: dict[str, Any] = {"from": "inside", "to": "outside", "service": "ssh", "expected": "accept"}
 
 
 def read(lab: HostVars, *tests: object) -> tuple[tuple[PolicyTest | Otherwise, ...], list[str]]:
-    hostvars = {host: {**variables, "site_policy_tests": list(tests)} for host, variables in lab.items()}
     problems = Problems()
-    found = read_policy_tests(hostvars, read_site(hostvars, Problems(), Problems()), problems)
-    return found, problems.lines()
+    value = Value(SITE, VARIABLE, list(tests), problems)
+    found = read_policy_tests(value, read_site(lab, Problems(), Problems()))
+    return found.tests, problems.lines()
 
 
 def cases(lab: HostVars, *tests: object) -> list[dict[str, Any]]:
@@ -46,7 +49,7 @@ def cases(lab: HostVars, *tests: object) -> list[dict[str, Any]]:
 
 
 def test_without_the_variable_there_are_none(lab: HostVars) -> None:
-    assert read_policy_tests(lab, read_site(lab, Problems(), Problems()), Problems()) == ()
+    assert written_tests(load_site(lab)) == ()
 
 
 def test_a_service_goes_between_hosts_that_the_site_knows(lab: HostVars) -> None:

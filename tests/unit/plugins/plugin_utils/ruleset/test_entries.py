@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.entries import ping_names
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import CATALOGUE, HELPERS
 from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.test_rules import (
     DUAL,

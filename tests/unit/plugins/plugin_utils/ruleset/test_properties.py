@@ -7,9 +7,9 @@ import subprocess
 from ipaddress import ip_network
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import CATALOGUE, HELPERS
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import ports
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import helper_modules
 
 Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]

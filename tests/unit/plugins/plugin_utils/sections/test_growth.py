@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_views
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_views
 
 Inventory = dict[str, dict[str, Any]]
 

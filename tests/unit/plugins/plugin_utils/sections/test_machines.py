@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 
 HostVars = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, object]], HostVars]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.test_rules import DUAL
 
 HostVars = dict[str, dict[str, Any]]

@@ -6,9 +6,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.hosts import host_view
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import read_policy_tests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.read import read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems, SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 
 HostVars = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, object]], HostVars]
@@ -195,7 +194,7 @@ def test_what_is_expected_of_a_test_is_a_word(lab: HostVars, word: object) -> No
         variables["site_policy_tests"] = [
             {"from": "inside", "to": "outside", "service": "ssh", "expected": word}
         ]
-    read_policy_tests(lab, read_site(lab, Problems(), Problems()), problems)
+    read_site(lab, problems, Problems())
     (line,) = problems.lines()
     assert line.endswith(": is no expectation; write accept, drop or reject")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 
 END = (
     "are not replicated, and end with a takeover; "

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.inventory import ROOT, Inventory
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.variables import FACTS, MODEL, specifications
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.variable_bounds import BOUNDS, ON_NODES
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.variables import FACTS, MODEL, specifications
 from jinja2 import Environment, meta
 
 NODES = ("fw-1", "fw-2", "client")

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import read_policy_tests
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems, SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -135,11 +133,8 @@ def value_at(hostvars: HostVars, host: str, place: Place) -> Any:
 
 
 def lines(hostvars: HostVars) -> list[str]:
-    problems = Problems()
-    if any("site_policy_tests" in variables for variables in hostvars.values()):
-        read_policy_tests(hostvars, read_site(hostvars, Problems(), Problems()), problems)
     try:
-        load_site(hostvars, problems=problems)
+        load_site(hostvars)
     except SiteError as error:
         return error.problems.lines()
     return []

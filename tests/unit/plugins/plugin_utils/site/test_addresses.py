@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.lists import wider_lists
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.rules import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import elements, merge, parse_prefix

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
 
 _HELPERS = {"pptp": "GRE"}
@@ -40,3 +41,6 @@ def _found(site: Site) -> Iterator[tuple[str, str, str]]:
         text = re.sub(r"#.*|\"[^\"]*\"", "", fragment.text)
         for word in dict.fromkeys(match[1] or match[2] for match in _WORDS.finditer(text)):
             yield fragment.where, word, _PROTOCOLS[word]
+
+
+SECTION = Section(warn=warn_of_unreplicated)

@@ -8,11 +8,34 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Section
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.prefixes import absent_from, have
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Interface, Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 
 _SSH = re.compile(r"\b(22|ssh)\b")
+
+
+def _warn(site: Site, warnings: Problems) -> None:
+    warn_of_prefixes(site, warnings)
+    warn_of_reach(site, warnings)
+
+
+def warn_of_prefixes(site: Site, warnings: Problems) -> None:
+    """Tell of prefixes that the firewalls have no way to."""
+    for pair in site.pairs:
+        for name in dict.fromkeys(router.network for router in pair.routers):
+            for prefix in site.networks[name].prefixes:
+                absent = absent_from(site, pair, name, prefix)
+                if absent:
+                    warnings.add(
+                        SITE,
+                        f"site_networks.{name}.prefixes",
+                        prefix,
+                        f"{have(absent)} no address in it, so that nothing is forwarded there",
+                        f"give {'it' if len(absent) == 1 else 'them'} one, or leave the prefix out",
+                    )
 
 
 def warn_of_reach(site: Site, warnings: Problems) -> None:
@@ -76,3 +99,6 @@ def _network_of(site: Site, node: Host) -> str | None:
     # prefixes are apart, so that any order finds the same: mostly the node's own networks have it
     own = [interface.network for interface in node.interfaces]
     return next((name for name in (*own, *site.networks) if site.networks[name].prefix_of(address)), None)
+
+
+SECTION = Section(warn=_warn)

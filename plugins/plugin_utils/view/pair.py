@@ -1,45 +1,34 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a firewall has to know of the site: its part of the fact site_view, in plain JSON types."""
+"""What a node of a pair gets of it: how it fails over, and what it replicates."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.compiled import nftables_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.gate import gate_interfaces
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.names import ruleset_names
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.offload import offload_interfaces
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import LINK_LOCAL
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import PairLink
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
-    REVERSE_PATHS,
-    Host,
-    Interface,
-    Pair,
-    Site,
-    VirtualRouter,
-)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import SYNC_PORT, PairLink
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import VirtualRouter
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view import contract
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
 
-SYNC_PORT = 3780
-"""The UDP port of conntrackd's channel, as in its own examples."""
-
-View = dict[str, Any]
 _ADVERT = 24
 """Octets of an advert beside IP header and addresses, as keepalived 2.2.7 counts them."""
 
 
-def firewall_view(site: Site, host: Host, pair: Pair) -> View:
-    """Make the sections pair, keepalived, conntrackd, pair_state and nftables of one of the pair's nodes."""
-    peer = site.hosts[pair.peer(host.name)]
+def pair_view(point: Viewpoint) -> contract.Parts:
+    pair, firewall = point.pair, point.firewall
+    if pair is None or firewall is None:
+        return {}
+    host, peer = point.host, firewall.peer
     instances = [
-        _instance(site, host, peer, pair, router, family)
-        for router in pair.routers
-        for family in router.families()
+        _instance(firewall, router, family) for router in pair.routers for family in router.families()
     ]
-    firewall = Firewall(site, pair, host, peer, SYNC_PORT)
     return {
         "pair": {
             "name": pair.name,
@@ -54,7 +43,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "realtime": pair.profile.realtime,
         },
         "conntrackd": {
-            "links": [_sync_link(site, host, peer, name) for name in pair.sync],
+            "links": [_sync_link(firewall, name) for name in pair.sync],
             "ignored_addresses": [
                 "127.0.0.1",
                 *(str(a) for interface in host.interfaces for a in interface.addresses),
@@ -77,19 +66,7 @@ def firewall_view(site: Site, host: Host, pair: Pair) -> View:
             "names": ruleset_names(firewall),
             "paths": [_path(link) for link in firewall.links],
         },
-        "firewall_kernel": {
-            "rp_filter": REVERSE_PATHS[site.reverse_path],
-            "ipv6_forwarding": bool(set(firewall.data) & set(firewall.with_family(6))),
-        },
-        "nftables": nftables_view(firewall),
     }
-
-
-def _own_interface(host: Host, network: str) -> Interface:
-    interface = host.interface_on(network)
-    if interface is None:
-        raise LookupError(f"{host.name} has no interface on network {network}")
-    return interface
 
 
 def advert_space(family: int, mtu: int | None) -> int:
@@ -98,25 +75,24 @@ def advert_space(family: int, mtu: int | None) -> int:
     return min(255, ((mtu or 1500) - headers) // (4 if family == 4 else 16))
 
 
-def _instance(site: Site, host: Host, peer: Host, pair: Pair, router: VirtualRouter, family: int) -> View:
-    interface = _own_interface(host, router.network)
+def _instance(firewall: Firewall, router: VirtualRouter, family: int) -> contract.VrrpInstance:
     length = 32 if family == 4 else 128
     addresses = [f"{address}/{length}" for address in of_family(router.addresses, family)]
-    space = advert_space(family, site.networks[router.network].mtu)
+    space = advert_space(family, firewall.site.networks[router.network].mtu)
     return {
         "name": router.name if family == router.families()[0] else f"{router.name}_v{family}",
-        "interface": interface.name,
-        "family": family,
+        "interface": firewall.device(router.network),
+        "family": cast(contract.Family, family),
         "vrid": router.vrid,
-        "priority": pair.priority(host.name),
-        "source": str(of_family(interface.addresses, family)[0]),
-        "peers": [str(of_family(_own_interface(peer, router.network).addresses, family)[0])],
+        "priority": firewall.pair.priority(firewall.host.name),
+        "source": str(firewall.address(router.network, family)),
+        "peers": [str(firewall.peer_address(router.network, family))],
         "addresses": addresses[:space],
         "excluded": addresses[space:],
     }
 
 
-def _path(link: PairLink) -> View:
+def _path(link: PairLink) -> contract.PairPath:
     return {
         "network": link.network,
         "interface": link.interface,
@@ -127,13 +103,12 @@ def _path(link: PairLink) -> View:
     }
 
 
-def _sync_link(site: Site, host: Host, peer: Host, name: str) -> View:
-    family = site.networks[name].first_family
-    interface = _own_interface(host, name)
+def _sync_link(firewall: Firewall, name: str) -> contract.SyncLink:
+    family = firewall.site.networks[name].first_family
     return {
         "network": name,
-        "interface": interface.name,
-        "local": str(of_family(interface.addresses, family)[0]),
-        "peer": str(of_family(_own_interface(peer, name).addresses, family)[0]),
+        "interface": firewall.device(name),
+        "local": str(firewall.address(name, family)),
+        "peer": str(firewall.peer_address(name, family)),
         "port": SYNC_PORT,
     }

@@ -8,14 +8,41 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, HostReading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 
 _KEY = "ansible_host"
+CONNECTION_VARIABLES = ("ansible_host", "ansible_connection")
+"""Ansible's own: they say which way it comes."""
+CONNECTION_OPTIONS = (
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_ssh_args",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+)
+"""Where these differ, one address may be two machines."""
 
 
-def check_machines(site: Site, problems: Problems) -> None:
+def read_reached_at(host: HostReading) -> str:
+    """Where ssh leads to, as far as it is said; a name is as good as an address."""
+    variables = host.variables
+    connection = str(variables.get("ansible_connection") or "ssh")
+    if connection.rpartition(".")[2] not in ("ssh", "smart", "paramiko", "paramiko_ssh", "libssh"):
+        return ""
+    return str(variables.get("ansible_host") or "")
+
+
+def read_reached_by(host: HostReading) -> tuple[str, ...] | None:
+    """How ssh gets there, as far as it is written out; None where a template says it."""
+    found = tuple(str(host.variables.get(name) or "") for name in CONNECTION_OPTIONS)
+    return None if any(start in one for one in found for start in ("{{", "{%")) else found
+
+
+def check_machines(checking: Checking) -> None:
     """Find hosts that are reached where another host is: each would be built over the other one."""
+    site, problems = checking.site, checking.problems
     hosts = [host for host in site.hosts.values() if host.reached_at and (host.interfaces or host.bridges)]
     owners = _owners(site)
     seen: dict[tuple[object, ...], Host] = {}
@@ -84,3 +111,11 @@ def _right(site: Site, host: Host) -> str:
         if own
         else f"connect to an address of {host.name}"
     )
+
+
+SECTION = Section(
+    borrowed=(*CONNECTION_VARIABLES, *CONNECTION_OPTIONS),
+    reads_host={"reached_at": read_reached_at, "reached_by": read_reached_by},
+    against=("site_networks", "site_pairs", "node_interfaces", "hypervisor_bridges"),
+    check=check_machines,
+)

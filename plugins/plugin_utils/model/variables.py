@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import ELSEWHERE, MODEL, meant
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import (
     SITE,
     Problems,
     closest,
     render,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.parse import MODEL, meant
 
 OWN = "site_own_variables"
 EXTRA = "extra variables"
@@ -40,11 +40,6 @@ _COMMON = re.compile(
 )
 # Of playbooks' own variables. In an inventory they may be anybody's; behind -e they are meant for ours.
 _BY_HAND = re.compile(r"(bench|clean|failover|remove|render|ruleset|switchover)_")
-# What somebody may look for who does not know in which variable it stands.
-_ELSEWHERE = {
-    f"guest_{option}": f"{option} of guest, as in guest: {{{option}: …}}"
-    for option in ("hypervisor", "memory_mib", "cpus", "disk_mib", "swap_mib")
-}
 _NEAR, _VERY_NEAR = 0.7, 0.9
 _SHOWN = 60
 
@@ -126,10 +121,10 @@ def _nearest(name: str, prefix: str, names: set[str]) -> str | None:
     """Compare what comes after the common beginning, for all names with the same beginning are alike."""
     if not prefix:
         return closest(name, names, _VERY_NEAR)
-    tails = {one[len(prefix) :]: one for one in (*names, *_ELSEWHERE) if one.startswith(prefix)}
+    tails = {one[len(prefix) :]: one for one in (*names, *ELSEWHERE) if one.startswith(prefix)}
     tail = closest(name[len(prefix) :], tails, _NEAR)
     found = tails[tail] if tail is not None else closest(name, names, _VERY_NEAR)
-    return _ELSEWHERE.get(found, found) if found else None
+    return ELSEWHERE.get(found, found) if found else None
 
 
 def _short(value: object) -> object:

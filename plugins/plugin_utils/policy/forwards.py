@@ -1,0 +1,176 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who reaches a port forward, and entries that speak of virtual addresses which nothing leads on from."""
+
+from __future__ import annotations
+
+import functools
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, PolicyEntry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PortForward, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, Address
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import Range, covers, meet
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+
+
+class TakenPorts:
+    """Who takes each port of a virtual address: one port forward, or several for different senders."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[Address, str, int], list[PortForward]] = {}
+
+    def claim(self, forward: PortForward, service: Service, address: Address, problems: Problems) -> None:
+        """Note a port forward's ports. One port of a protocol that is taken is enough to be told."""
+        for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
+            for port in (port for first, last in ranges for port in range(first, last + 1)):
+                before = self._seen.setdefault((address, protocol, port), [])
+                others = (one for one in before if one is not forward)
+                other = next((one for one in others if _share(one, forward, address.version)), None)
+                if other is not None:
+                    key = f"site_port_forwards[{forward.index}].service"
+                    wrong = (
+                        f"site_port_forwards[{other.index}] already takes {protocol} port {port} of {address}"
+                    )
+                    right = "forward a port to one host, or give each sources that the others do not have"
+                    problems.add(SITE, key, forward.service, wrong, right)
+                    break
+                before.append(forward)
+
+
+def _share(one: PortForward, other: PortForward, family: int) -> bool:
+    """Whether somebody is reached by both; without sources anybody is."""
+    if one.sources is None or other.sources is None:
+        return True
+    return meet(one.sources.of_family(family), other.sources.of_family(family))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Addresses as numbers in order, by family: each list of a long policy is held against them."""
+
+    ordered: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def of(cls, addresses: Iterable[Address]) -> Numbers:
+        every = list(addresses)
+        return cls({f: sorted(int(one) for one in every if one.version == f) for f in FAMILIES})
+
+    def _within(self, family: int, one: Range) -> int:
+        """How many of them a range has."""
+        ordered = self.ordered[family]
+        return bisect_right(ordered, one[1]) - bisect_left(ordered, one[0])
+
+    def are_some_of(self, addresses: Addresses) -> bool:
+        return any(self._within(f, one) for f in FAMILIES for one in addresses.of_family(f))
+
+    def are_all_of(self, addresses: Addresses) -> bool:
+        """Whether a list has some of them and no others."""
+        ranges = [(f, one) for f in FAMILIES for one in addresses.of_family(f)]
+        return bool(ranges) and all(self._within(f, one) == one[1] - one[0] + 1 for f, one in ranges)
+
+
+def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:
+    """Those whom a port forward is for need an address of its family; with `hairpin` neighbours, too."""
+    address, target = site.forward_address(forward), site.forward_target(forward)
+    if forward.sources is None or address is None:
+        return
+    key, label = f"site_port_forwards[{forward.index}].sources", forward.sources.label
+    ranges = forward.sources.of_family(address.version)
+    if forward.sources.families() and not ranges:
+        wrong = f"has no address of IPv{address.version}, which {address} is of"
+        problems.add(SITE, key, label, wrong, "name addresses of that family")
+    elif ranges and forward.hairpin and target is not None:
+        prefixes = site.networks[target[0]].prefixes_of_family(address.version)
+        if not any(meet(ranges, [(int(one[0]), int(one[-1]))]) for one in prefixes):
+            wrong = f"has nobody of network {target[0]}, for whom hairpin is"
+            problems.add(SITE, key, label, wrong, "name some, or leave hairpin out")
+
+
+def warn_of_virtual(site: Site, warnings: Problems) -> None:
+    """Tell of entries that match nothing, because of the pair's own addresses in them."""
+    for forward in site.port_forwards:
+        if forward.sources is not None and not forward.sources.families():
+            warnings.add(
+                SITE,
+                f"site_port_forwards[{forward.index}].sources",
+                forward.sources.label,
+                "has no address, so that nothing is forwarded",
+                "add one, or leave the port forward out",
+            )
+    own = Numbers.of(site.virtual_and_firewall_addresses)
+    for entry in site.policy:
+        if entry.sources is not None and own.are_all_of(entry.sources):
+            warnings.add(
+                SITE,
+                f"{entry.place}.sources",
+                entry.sources.label,
+                "the firewalls' own addresses, which nothing is forwarded from",
+                "name whoever begins the flows",
+            )
+        to = entry.destinations
+        if to is not None and own.are_all_of(to) and not _leads(site, entry):
+            warnings.add(
+                SITE,
+                f"{entry.place}.destinations",
+                to.label,
+                f"the firewalls' own addresses, and no port forward leads from them to "
+                f"{', '.join(entry.to_networks)}, so that the entry matches nothing",
+                "name whoever it is about, or declare the port forward",
+            )
+
+
+def warn_of_ways(site: Site, warnings: Problems) -> None:
+    """Tell of lists that the firewalls have no way to: on none of the networks, and behind none of them."""
+    # what is the pairs' own is told elsewhere
+    own = Numbers.of(site.virtual_and_firewall_addresses)
+    reach = functools.cache(lambda name: _reach(site, name))
+    for entry in (entry for entry in site.policy if entry.accepts):
+        for key, of, names in (
+            ("sources", entry.sources, entry.from_networks),
+            ("destinations", entry.destinations, entry.to_networks),
+        ):
+            if of is None or not of.families() or own.are_some_of(of):
+                continue
+            if not any(_reaches(*reach(name), of) for name in names):
+                warnings.add(
+                    SITE,
+                    f"{entry.place}.{key}",
+                    of.label,
+                    f"the firewalls have no way there by {' or '.join(names)}, so that no test of the policy "
+                    "tries it",
+                    "give their interfaces there a gateway, or see to the route yourself",
+                )
+
+
+def _reach(site: Site, network: str) -> tuple[set[int], Sequence[tuple[int, Range]]]:
+    """The families in which the firewalls have a gateway on a network, and what is on it, with its family."""
+    nodes = [site.hosts[name] for pair in site.index.pairs_on.get(network, ()) for name in pair.nodes]
+    interfaces = [found for node in nodes if (found := node.interface_on(network)) is not None]
+    families: set[int] = {one.version for interface in interfaces for one in gateways(site, interface)}
+    prefixes = site.networks[network].prefixes
+    return families, [(one.version, (int(one[0]), int(one[-1]))) for one in prefixes]
+
+
+def _reaches(families: set[int], on_link: Sequence[tuple[int, Range]], addresses: Addresses) -> bool:
+    """Whether some of a list is on a network or behind it."""
+    return bool(families.intersection(addresses.families())) or any(
+        meet(addresses.of_family(family), [one]) for family, one in on_link
+    )
+
+
+def _leads(site: Site, entry: PolicyEntry) -> bool:
+    """Whether a port forward, or maybe a fragment, leads from an entry's destinations along its way."""
+    if any(fragment.place == "nat_prerouting" for fragment in site.fragments):
+        return True
+    for forward in site.port_forwards:
+        address, target = site.forward_address(forward), site.forward_target(forward)
+        if address is not None and target is not None and (forward.network, target[0]) in entry.ways():
+            of = entry.destinations.of_family(address.version) if entry.destinations else ()
+            if covers(of, [(int(address), int(address))]):
+                return True
+    return False

@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""site_policy: who may open what where. The room policy reads and checks it, ruleset compiles it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.checks import check_policy, warn_of_policy
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.entry import read_entry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.compiled import nftables_view
+from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Reading, Section
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import PolicyEntry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Nftables, Parts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
+
+
+def read_policy(reading: Reading) -> tuple[PolicyEntry, ...]:
+    entries = enumerate(reading.shared["site_policy"].items())
+    return tuple(read_entry(index, value, reading.book) for index, value in entries)
+
+
+def _check(checking: Checking) -> None:
+    check_policy(checking.site, checking.problems, checking.warnings)
+
+
+def _view(point: Viewpoint) -> Parts:
+    if point.firewall is None:
+        return {}
+    return {"nftables": cast(Nftables, nftables_view(point.firewall))}
+
+
+SECTION = Section(
+    variables=("site_policy",),
+    reads={"policy": read_policy},
+    against=(
+        "site_networks",
+        "site_pairs",
+        "node_interfaces",
+        "hypervisor_bridges",
+        "site_services",
+        "site_addresses",
+    ),
+    alone=("action", "limit", "log", "counter", "comment"),
+    check=_check,
+    warn=warn_of_policy,
+    view=_view,
+)
