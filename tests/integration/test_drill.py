@@ -183,11 +183,11 @@ def drill(folder: Path, fails: list[str]) -> tuple[int, str, list[str] | None]:
     """The drill's own play and rows on this machine, without hosts to look at: what it does is left out."""
     play = yaml.safe_load((PLAYBOOKS / "drill.yml").read_text())[-1]
     (folder / "vars").symlink_to(PLAYBOOKS / "vars")
-    (folder / "tasks").mkdir()
+    (folder / "tasks" / "drill").mkdir(parents=True)
     for name in ("row", "report"):
-        (folder / "tasks" / f"drill_{name}.yml").symlink_to(PLAYBOOKS / "tasks" / f"drill_{name}.yml")
+        (folder / "tasks" / "drill" / f"{name}.yml").symlink_to(PLAYBOOKS / "tasks" / "drill" / f"{name}.yml")
     for name, tasks in STUBS.items():
-        (folder / "tasks" / f"drill_{name}.yml").write_text(yaml.safe_dump(tasks))
+        (folder / "tasks" / "drill" / f"{name}.yml").write_text(yaml.safe_dump(tasks))
     nodes = {
         f"fw-{number}": {
             "site_view": view(number),
@@ -233,7 +233,7 @@ def test_what_was_judged_is_kept(tmp_path: Path, fails: list[str], names: list[s
 
 def test_the_probe_is_asked_for_what_it_can_do(tmp_path: Path) -> None:
     """In check mode it looks at its options, and sends nothing."""
-    before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_before.yml").read_text())
+    before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill" / "before.yml").read_text())
     (listen,) = (task for task in before if task["name"] == "Listen at both ends")
     ends = {end: {"host": "localhost", "address": OTHER} for end in ("client", "server")}
     probe = {**ends, "tcp": 7001, "udp": 7002, "ftp": 2121, "rate": 50, "slack": 3}
@@ -248,9 +248,9 @@ def test_the_probe_is_asked_for_what_it_can_do(tmp_path: Path) -> None:
         "vars": {"__probe": probe, "drill_sessions": 5, "__drill_seconds": 3600},
         "tasks": [
             listen,
-            {"ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks" / "drill_send.yml")},
+            {"ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks" / "drill" / "send.yml")},
             {
-                "ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks" / "drill_send.yml"),
+                "ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks" / "drill" / "send.yml"),
                 "vars": {"__drill_row": {"seconds": 8}},
             },
         ],

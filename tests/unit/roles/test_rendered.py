@@ -178,7 +178,7 @@ def test_every_template_is_rendered() -> None:
 def test_every_role_of_the_site_is_rendered() -> None:
     playbooks = [
         ROOT / "playbooks" / name
-        for name in ("site.yml", "tasks/build_firewall.yml", "tasks/turns_change.yml")
+        for name in ("site.yml", "tasks/build_firewall.yml", "tasks/turns/change.yml")
     ]
     built = {role for path in playbooks for role in re.findall(r"ftfw\.pair\.(\w+)", path.read_text())}
     roles = {path.name for path in ROLES.iterdir() if path.is_dir()}

@@ -62,7 +62,7 @@ def test_each_node_that_is_left_stopped_is_named(tmp_path: Path) -> None:
         name: {"ansible_connection": "local", "site_view": {"pair": {"peer": peer}}}
         for name, peer in peers.items()
     }
-    said = run(tmp_path, "turns_change.yml", {"all": {"hosts": hosts}}, "--check")
+    said = run(tmp_path, "turns/change.yml", {"all": {"hosts": hosts}}, "--check")
     for peer in peers.values():
         assert f"Its keepalived is stopped, and stays so: {peer} is primary without a backup" in said, said
 
@@ -87,7 +87,7 @@ def test_a_role_that_nobody_takes_goes_back(tmp_path: Path) -> None:
     }
     groups = {"pair_turn_last": {"hosts": {"fw-1": {}}}}
     inventory = {"all": {"hosts": hosts, "children": groups}}
-    said = run(tmp_path, "turns_handover.yml", inventory, "--start-at-task", "Hand over")
+    said = run(tmp_path, "turns/handover.yml", inventory, "--start-at-task", "Hand over")
     assert (tmp_path / "calls").read_text().split() == ["stop", "start", "stop", "start"]
     assert "fw-2 has not taken the virtual addresses over: 0 of 2 virtual addresses came here" in said, said
     assert "its keepalived runs again, that of fw-2 is stopped" in said, said
@@ -154,7 +154,7 @@ def test_only_a_backup_gets_the_role(
     inventory = {"all": {"hosts": hosts, "children": {"pair_turn_last": {"hosts": {"fw-1": {}}}}}}
     start = ("--start-at-task", "See whether the primary has its addresses")
     said = run(
-        tmp_path, "turns_handover.yml", inventory, *start, listed=f"2: eth1    inet {listed} scope global"
+        tmp_path, "turns/handover.yml", inventory, *start, listed=f"2: eth1    inet {listed} scope global"
     )
     made = tmp_path / "calls"
     assert (made.read_text().split() if made.exists() else []) == calls

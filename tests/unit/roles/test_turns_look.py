@@ -59,7 +59,7 @@ def look(
     old = OLD.replace("SOURCE", inside["source"]).replace("PEER", inside["peers"][0])
     (folder / "keepalived.conf").write_text(old)
     play = PLAY.replace("ROLES", f"[{', '.join(roles)}]")
-    (folder / "play.yml").write_text(play.format(tasks=ROOT / "playbooks/tasks/turns_look.yml"))
+    (folder / "play.yml").write_text(play.format(tasks=ROOT / "playbooks/tasks/turns/look.yml"))
     host_variables = {"ansible_connection": "local", "site_view": view}
     inventory = {"all": {"hosts": {host: host_variables}}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))

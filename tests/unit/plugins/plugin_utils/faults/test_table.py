@@ -310,9 +310,9 @@ def ends(task: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_every_port_that_a_site_opens_for_its_probe_is_used() -> None:
     """`site_probes` opens tcp, udp and ftp of the server, and tcp and udp of the virtual address."""
-    before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_before.yml").read_text())
+    before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill" / "before.yml").read_text())
     (listen,) = (task for task in before if task["name"] == "Listen at both ends")
-    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_send.yml").read_text())
+    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill" / "send.yml").read_text())
     server, client = (
         {(one["kind"], one["address"], one["port"]) for one in end["listeners"]} for end in ends(listen)
     )
@@ -328,7 +328,7 @@ def test_every_port_that_a_site_opens_for_its_probe_is_used() -> None:
 
 
 def test_each_flow_of_a_drill_has_a_name_of_its_own() -> None:
-    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill_send.yml").read_text())
+    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill" / "send.yml").read_text())
     for end in ends(send):
         names = [one["name"] for one in end["flows"]]
         assert len(names) == len(set(names)) and sum("(IPv6)" in name for name in names) == len(names) / 2

@@ -310,7 +310,7 @@ def variables_of(path: Path) -> set[str]:
 
 FILES = [
     path
-    for pattern in ("playbooks/*.yml", "playbooks/tasks/*.yml", "inventories/*/**/*.yml")
+    for pattern in ("playbooks/*.yml", "playbooks/tasks/**/*.yml", "inventories/*/**/*.yml")
     for path in ROOT.glob(pattern)
 ]
 
