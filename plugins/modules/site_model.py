@@ -60,7 +60,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - C(docs/inventory.md) describes the variables, and C(docs/architecture.md) the view.
+  - C(docs/inventory.md) lists the variables, and C(docs/architecture.md) the view.
   - Without O(check_only), the first host of the play tells the errors, and the others refer to it. One
     that is asked after the first has failed may tell them, too.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/inventory.md has every key that an inventory may have, and no other."""
+"""docs/inventory/ has a page for each variable of an inventory, with every key, and no other."""
 
 from __future__ import annotations
 
@@ -71,36 +71,52 @@ def functions() -> Iterator[tuple[str, str]]:
 
 
 KNOWN, ASKING = read()
-TABLE = (ROOT / "docs" / "inventory.md").read_text().split("## Every key")[1]
-ROWS = dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", TABLE, re.MULTILINE))
-WORDS = {
-    "site_networks.NAME": {"data", "management"},
-    "site_policy[].log": {"true"},
-    "node_interfaces.NAME": {"guest"},
-}
-"""What else stands there in the same letters."""
+DOCS = ROOT / "docs"
+PAGES = {path.stem: path.read_text() for path in sorted((DOCS / "inventory").glob("*.md"))}
+INDEX = (DOCS / "inventory.md").read_text().partition("\n## Every variable\n")[2].partition("\n## ")[0]
+LISTED = dict(re.findall(r"^\| `(\w+)` \| .*?\]\(inventory/(\w+)\.md[)#]", INDEX, re.MULTILINE))
 
 
-def test_every_place_with_keys_has_a_row() -> None:
+def tables(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each place with its keys, and what their rows say of them."""
+    for place, part in re.findall(r"^### Keys of `([^`]+)`$(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL):
+        rows = re.findall(r"^\| ([*`].*?) \| (.+) \|$", part, re.MULTILINE)
+        yield place, {key: meaning for keys, meaning in rows for key in re.findall(r"`(\w+)`", keys)}
+
+
+TOLD = {place: (page, keys) for page, text in PAGES.items() for place, keys in tables(text)}
+
+
+def test_every_place_with_keys_has_a_table() -> None:
     assert set(functions()) == ASKING
-    assert set(KNOWN) <= set(ROWS)
+    assert sum(len(list(tables(text))) for text in PAGES.values()) == len(TOLD), "one table for each place"
+    assert set(TOLD) == set(KNOWN)
 
 
 @pytest.mark.parametrize("place", sorted(KNOWN))
-def test_a_row_has_the_keys_that_are_read(place: str) -> None:
-    told = set(re.findall(r"`([a-z_]+)`", ROWS[place])) - WORDS.get(place, set())
-    assert told - {"guest"} == KNOWN[place]
+def test_a_table_has_the_keys_that_are_read(place: str) -> None:
+    keys = TOLD[place][1]
+    assert set(keys) == KNOWN[place]
+    assert [key for key, meaning in keys.items() if len(meaning.split()) < 3] == []
 
 
-def test_every_variable_has_a_row() -> None:
-    assert {re.split(r"[.\[]", place)[0] for place in ROWS} == set(MODEL)
+def test_every_variable_is_listed() -> None:
+    assert set(LISTED) == set(MODEL)
 
 
-def test_every_key_is_explained_before() -> None:
-    text = (ROOT / "docs" / "inventory.md").read_text().split("## Every key")[0] + TABLE.split("\n\n", 3)[-1]
-    explained = {
-        word
-        for words in re.findall(r"`([^`]+)`|^    (.*)$", text, re.MULTILINE)
-        for word in re.findall(r"\w+", " ".join(words))
-    }
-    assert {key for keys in KNOWN.values() for key in keys} - explained == set()
+def test_every_page_is_that_of_a_variable_and_a_section() -> None:
+    assert len(set(LISTED.values())) == len(LISTED)
+    assert set(PAGES) - {"checks"} == set(LISTED.values())
+    sections = {path.stem for path in (CODE / "sections").glob("[a-z]*.py")} - {"section"}
+    assert sections == set(LISTED.values())
+
+
+@pytest.mark.parametrize("variable", sorted(LISTED))
+def test_a_page_begins_with_an_example_of_its_variable(variable: str) -> None:
+    example = re.search(r"^# .+\n\n((?:    .*\n|\n)+)", PAGES[LISTED[variable]])
+    assert example and re.search(rf"^    {variable}:", example[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize("place", sorted(TOLD))
+def test_keys_stand_on_the_page_of_their_variable(place: str) -> None:
+    assert TOLD[place][0] == LISTED[re.split(r"[.\[]", place)[0]]

@@ -25,7 +25,6 @@ LONG_SENTENCES = {
     "docs/architecture.md": 7,
     "docs/bench.md": 12,
     "docs/design-notes.md": 61,
-    "docs/inventory.md": 5,
     "docs/lab.md": 1,
     "docs/modules.md": 4,
     "docs/node.md": 1,
