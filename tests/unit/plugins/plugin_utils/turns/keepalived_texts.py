@@ -80,7 +80,7 @@ DMZ = Instance("dmz", "eth2", 63, "192.168.3.1", "192.168.3.2", ("192.168.3.100/
 DMZ_V6 = Instance("dmz_v6", "eth2", 63, "2001:db8:3::1", "2001:db8:3::2", ("2001:db8:3::100/128",))
 BEFORE = Pair((INSIDE, OUTSIDE, INSIDE_V6))
 
-# what a reload takes in, and what it doesn't, as tests/integration/test_keepalived_reload.py sees it
+# what a reload takes in, and what it doesn't, as tests/integration/keepalived/test_reload.py sees it
 TAKEN_IN = {
     "nothing": BEFORE,
     "priority": BEFORE.with_router("inside", priority=200),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import (
+from ansible_collections.ftfw.pair.tests.integration.policy_packets.wire import (
     CLIENT,
     HELPER,
     OUTSIDE,

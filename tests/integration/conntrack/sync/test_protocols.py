@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-DEFAULTS = Path(__file__).parents[3] / "roles" / "conntrackd" / "defaults" / "main.yml"
+DEFAULTS = Path(__file__).parents[4] / "roles" / "conntrackd" / "defaults" / "main.yml"
 PROTOCOLS = yaml.safe_load(DEFAULTS.read_text())["conntrackd_protocols"]
 SCTP = "sctp --orig-port-src 1 --orig-port-dst 2 --state ESTABLISHED -t 600 --orig-vtag 1 --reply-vtag 2"
 FLOWS = [

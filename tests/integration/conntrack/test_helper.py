@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.helper import 
 )
 from ansible_collections.ftfw.pair.plugins.modules import conntrack_helper_check
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run_module(arguments: str, *options: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-COLLECTIONS = Path(__file__).parents[3] / ".ansible" / "collections"
+COLLECTIONS = Path(__file__).parents[4] / ".ansible" / "collections"
 PLAYBOOK = [sys.executable, "-m", "ansible", "playbook"]
 
 Play = Callable[..., dict[str, Any]]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ftfw.pair.tests.integration.policy_check_runner import rows_of
-from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import ruleset
+from ansible_collections.ftfw.pair.tests.integration.policy_check.runner import rows_of
+from ansible_collections.ftfw.pair.tests.integration.policy_packets.wire import ruleset
 
 DATA = Path(__file__).parent / "data"
 RULES = (DATA / "manual_chapter_15.nft").read_text()

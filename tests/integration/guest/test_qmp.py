@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "roles" / "guest" / "files" / "guest-qmp"
+PROGRAM = Path(__file__).parents[3] / "roles" / "guest" / "files" / "guest-qmp"
 SECONDS = 20
 
 

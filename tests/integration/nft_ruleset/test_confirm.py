@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.ruleset import (
     present,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, read
-from ansible_collections.ftfw.pair.tests.integration.test_nft_ruleset import FIRST, SECOND, blocks
+from ansible_collections.ftfw.pair.tests.integration.nft_ruleset.test_module import FIRST, SECOND, blocks
 from pyroute2 import netns
 
 

@@ -95,7 +95,7 @@ def test_the_session_is_that_of_the_parents_where_sudo_has_taken_it_away(
     inner = f"from {lockout.__name__} import session; print(session())"
     command = ["ip", "netns", "exec", namespace, "sh", "-c", 'env -u SSH_CONNECTION "$@"; true', "sh"]
     environment = {**os.environ, "SSH_CONNECTION": "192.0.2.7 40000 192.0.2.1 22"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2] / ".ansible/collections")
+    environment["PYTHONPATH"] = str(Path(__file__).parents[3] / ".ansible/collections")
     done = subprocess.run(
         [*command, sys.executable, "-c", inner], env=environment, capture_output=True, text=True, check=True
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LINE = re.compile(r"^    … (\d+) s: (.*) \((.*)\)$", re.MULTILINE)
 
 

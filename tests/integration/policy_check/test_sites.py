@@ -22,7 +22,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import CATALOGUE
-from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import HOSTS, LAB
+from ansible_collections.ftfw.pair.tests.integration.policy_packets.wire import HOSTS, LAB
 
 HostVars = dict[str, dict[str, Any]]
 

@@ -21,7 +21,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
     stamp,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PLAYBOOKS = ROOT / "playbooks"
 MAC = "02 00 00 00 00 01"
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import (
+from ansible_collections.ftfw.pair.tests.integration.policy_packets.wire import (
     OUTSIDE,
     SERVER,
     Wire,

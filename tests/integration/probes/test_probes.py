@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
 import subprocess
 import sys
@@ -13,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.tests.integration.probes import server as server_program
 
 CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
 CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::2"
 BOTH = pytest.mark.parametrize("server", [SERVER, SERVER6], ids=["IPv4", "IPv6"])
 BEFORE, AFTER = "02:00:00:00:00:11", "02:00:00:00:00:12"
-HELPER = Path(__file__).parent / "probe_server.py"
-LOADED = importlib.util.spec_from_file_location("probe_server", HELPER)
-assert LOADED is not None and LOADED.loader is not None
-probe_server = importlib.util.module_from_spec(LOADED)
-LOADED.loader.exec_module(probe_server)
+HELPER = Path(server_program.__file__)
 
 Run = Callable[..., dict[str, Any]]
 
@@ -109,7 +105,7 @@ def filter_packets(wire: Wire, verdict: str, ports: str) -> None:
         pytest.param({"kind": "http", "path": "/small"}, "accept", "4096 bytes", id="http"),
         pytest.param({"kind": "http", "path": "/none"}, "error", "/none: 404 Not Found", id="no such file"),
         pytest.param(
-            {"kind": "http", "path": "/small", "sha256": probe_server.CHECKSUMS["large"]},
+            {"kind": "http", "path": "/small", "sha256": server_program.CHECKSUMS["large"]},
             "error",
             "/small: 4096 bytes with another checksum",
             id="another file",
@@ -203,14 +199,14 @@ FLOWS: list[dict[str, Any]] = [
         "target": SERVER,
         "path": "/large",
         "interval": 0.1,
-        "sha256": probe_server.CHECKSUMS["large"],
+        "sha256": server_program.CHECKSUMS["large"],
     },
     {
         "name": "ftp",
         "kind": "ftp",
         "target": SERVER,
         "path": "small",
-        "sha256": probe_server.CHECKSUMS["small"],
+        "sha256": server_program.CHECKSUMS["small"],
     },
 ]
 

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import (
+from ansible_collections.ftfw.pair.tests.integration.policy_packets.wire import (
     CLIENT,
     OUTSIDE,
     SERVER,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.packets import space
-from ansible_collections.ftfw.pair.tests.integration.policy_check_runner import rows_of
+from ansible_collections.ftfw.pair.tests.integration.policy_check.runner import rows_of
 
 RULES = """
 table inet known {

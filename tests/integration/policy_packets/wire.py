@@ -19,8 +19,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 
-LAB = Path(__file__).parents[1] / "sites" / "ipv4" / "inventory"
-HELPER = Path(__file__).parent / "policy_packets_peer.py"
+LAB = Path(__file__).parents[2] / "sites" / "ipv4" / "inventory"
+HELPER = Path(__file__).parent / "peer.py"
 HOSTS = ("omarine", "fw-1", "fw-2", "client")
 CLIENT, SERVER = "192.168.2.3", "192.168.0.3"
 INSIDE, OUTSIDE = "192.168.2.100", "192.168.0.100"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.state import plan
-from ansible_collections.ftfw.pair.tests.integration.policy_packets_wire import (
+from ansible_collections.ftfw.pair.tests.integration.policy_packets.wire import (
     INSIDE,
     LAB,
     OUTSIDE,
