@@ -22,7 +22,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.files import (
     inventory_files,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.inventory import Inventory
-from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.kept import Kept, keep, kept_in
+from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.kept import (
+    Batch,
+    Kept,
+    keep,
+    kept_by,
+    kept_in,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import MODEL, named_files
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.variables import EXTRA
@@ -66,6 +72,10 @@ class ActionModule(ActionBase):
         result["changed"] = False
         if arguments["extra_only"]:
             return {**result, **self._check_extra(variables)}
+        batch = self._batch(variables)
+        checks = arguments["check_only"] and not arguments["policy_tests"]
+        if batch and checks and (before := kept_by(constants.DEFAULT_LOCAL_TMP, batch)):
+            return {**result, "checked": str(before.folder)}
         kept = self._kept(arguments["checked"])
         view = kept.view(host) if kept else None
         if view and not (arguments["check_only"] or arguments["policy_tests"]):
@@ -92,7 +102,7 @@ class ActionModule(ActionBase):
         if arguments["check_only"]:
             if not (kept and view):
                 views = host_views(site, [name for name in played if name in site.hosts])
-                kept = keep(constants.DEFAULT_LOCAL_TMP, site, views)
+                kept = keep(constants.DEFAULT_LOCAL_TMP, site, views, batch)
             return {**result, "checked": str(kept.folder)}
         if host not in site.hosts:
             raise AnsibleActionFail(f"{host} is not in the inventory, so the site has no view for it")
@@ -110,6 +120,12 @@ class ActionModule(ActionBase):
             lines = "\n".join(problems.lines())
             raise AnsibleActionFail(f"{EXTRA} have {len(problems)} error(s):\n{lines}")
         return {"warnings": told(warnings.lines())}
+
+    def _batch(self, variables: Mapping[str, Any]) -> Batch | None:
+        """A play with `serial` runs this task again for each part of its hosts."""
+        hosts = [str(name) for name in variables.get("ansible_play_batch") or ()]
+        every = variables.get("ansible_play_hosts_all") or ()
+        return Batch(str(self._task._uuid), tuple(hosts)) if len(hosts) < len(every) else None
 
     def _kept(self, path: str | None) -> Kept | None:
         if not path:

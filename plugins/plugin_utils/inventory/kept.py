@@ -21,6 +21,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Hos
 
 _PREFIX = "site_model-"
 _SITE = "site"
+_BATCH = "site_batch-"
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,33 @@ class Kept:
             self._place(host).write_text(json.dumps(view), "utf-8")
 
 
-def keep(run: str, site: Site, views: Mapping[str, HostView]) -> Kept:
+@dataclass(frozen=True)
+class Batch:
+    """A task of a play with serial, which runs for one batch of hosts after the other, and who is in it."""
+
+    task: str
+    hosts: tuple[str, ...]
+
+    def place(self, run: str) -> Path:
+        return Path(run) / f"{_BATCH}{self.task}.json"
+
+
+def keep(run: str, site: Site, views: Mapping[str, HostView], batch: Batch | None = None) -> Kept:
     """Write a site and its views down. `run` is the folder that Ansible has for this run alone."""
     kept = Kept(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run)))
     kept.write(site, views)
+    if batch is not None:
+        batch.place(run).write_text(json.dumps([str(kept.folder), batch.hosts]), "utf-8")
     return kept
+
+
+def kept_by(run: str, batch: Batch) -> Kept | None:
+    """Find what the same task has kept for another batch: that is this play's site, with all its hosts."""
+    try:
+        path, hosts = json.loads(batch.place(run).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return kept_in(run, path) if tuple(hosts) != batch.hosts else None
 
 
 def kept_in(run: str, path: str) -> Kept | None:

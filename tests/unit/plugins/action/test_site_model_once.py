@@ -140,6 +140,24 @@ def test_variables_are_read_once_for_each_host_and_the_site_is_built_once(
         assert len(result["site_view"]["policy_test"]["tests"]) > 10
 
 
+@pytest.mark.parametrize("serial", [1, 2, "100%"])
+def test_a_play_in_batches_builds_the_site_once(tmp_path: Path, serial: int | str) -> None:
+    """Ansible runs a task with run_once again for each batch of `serial`."""
+    run = play(tmp_path, {**hosts(CHECK, views(checked=KEPT)), "serial": serial})
+    assert run.code == 0
+    assert run.counts == Counter({"load_site": 1, **{f"read {host}": 1 for host in HOSTS}})
+    derived = [result for batch in run.plays for result in batch[1].values()]
+    found = [result["ansible_facts"]["site_view"]["name"] for result in derived]
+    assert sorted(found) == sorted(HOSTS)
+
+
+def test_batches_of_another_play_are_read_again(tmp_path: Path) -> None:
+    batches = {**hosts(CHECK, views(checked=KEPT)), "serial": 3}
+    run = play(tmp_path, batches, batches)
+    assert run.code == 0
+    assert run.counts["load_site"] == 2
+
+
 def test_what_is_kept_is_what_a_host_would_get_by_itself_and_nobody_else_can_read_it(tmp_path: Path) -> None:
     ask = "{{ lookup('pipe', 'stat -c %a ' ~ __site_model.checked ~ ' ' ~ __site_model.checked ~ '/..') }}"
     mode = {"ansible.builtin.debug": {"msg": ask}, "run_once": True}
