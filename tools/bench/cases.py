@@ -115,10 +115,7 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
         fill(lab, primary, ends)
     listening, holding = hold(lab, ends)
     wait = RECOVERY[profile] * (1 if control else 1.5)
-    watch = lab.start("server", "python3", "/root/load.py", "watch", str(wait + 4))
-    stream = lab.start("client", "python3", "/root/load.py", "stream", str(wait + 4))
-    assert stream.stdout is not None
-    ports = stream.stdout.readline().split()
+    streams = {one: Stream(lab, one, wait + 6) for one in ends}
     monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
     time.sleep(3)
     forget_neighbours(lab, other(primary), ends)
@@ -131,11 +128,11 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
     monitor.terminate()
     assert monitor.stdout is not None
     said = monitor.stdout.read()
-    arrivals = [line.split() for line in watch.communicate()[0].splitlines()[1:]]
     lab.links(primary, "up")
     if control:
         replicate(lab, True)
-    moved = hand_over_time(said, other(primary), ends)
+    # the control, too, has to see a takeover
+    moved = {one: hand_over_time(said, other(primary), [one]) for one in ends}
     figures = {
         f"{one.mark}{what}": float(seen[f"{one.mark}snat"][what] + seen[f"{one.mark}dnat"][what])
         for one in ends
@@ -143,11 +140,33 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
     }
     if control:
         return Trial({f"control_{name}": value for name, value in figures.items()})
-    figures["first_packet_ms"] = first_packet(arrivals, ports, moved, cut + wait)
+    figures |= {
+        f"{one.mark}first_packet_ms": first_packet(stream.arrivals(), stream.ports, moved[one], cut + wait)
+        for one, stream in streams.items()
+    }
     return Trial(
         {f"crash_100k_{name}": value for name, value in figures.items()},
         [survivors(profile, cut, seen, one) for one in ends],
     )
+
+
+class Stream:
+    """Old flows of one family through which valid segments go, from client to server (load.py)."""
+
+    def __init__(self, lab: Lab, ends: Ends, seconds: float) -> None:
+        words = (str(seconds), str(ends.family))
+        self._watch = lab.start("server", "python3", "/root/load.py", "watch", *words)
+        stream = lab.start("client", "python3", "/root/load.py", "stream", *words)
+        assert stream.stdout is not None
+        self.ports = stream.stdout.readline().split()
+        """The flows' source ports."""
+        if not self.ports:
+            assert stream.stderr is not None
+            raise LabError(f"no flow of IPv{ends.family}: {stream.stderr.read().strip()[-300:]}")
+
+    def arrivals(self) -> list[list[str]]:
+        """Source ports and times (seconds since the epoch) of what the server has got; waits for its end."""
+        return [line.split() for line in self._watch.communicate()[0].splitlines()[1:]]
 
 
 def replicate(lab: Lab, wanted: bool) -> None:
@@ -196,10 +215,11 @@ def address_times(text: str, ends: Sequence[Ends]) -> float | None:
 
 
 def hand_over_time(said: str, node: str, ends: Sequence[Ends]) -> float:
-    """When the node was given its first virtual address; without one the trial was none."""
+    """When the node was given its first virtual address of these families; without one the trial was none."""
     moved = address_times(said, ends)
     if moved is None:
-        raise LabError(f"{node} has not been given a virtual address")
+        kinds = " or ".join(f"IPv{one.family}" for one in ends)
+        raise LabError(f"{node} has not been given a virtual address of {kinds}")
     return moved
 
 

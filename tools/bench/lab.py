@@ -54,6 +54,8 @@ class Lab:
     """Containers named PREFIX-HOST."""
 
     prefix: str
+    ends: tuple[Ends, ...] = (FOUR, SIX)
+    """The families in which the pair has virtual addresses; those of a profile where one is in force."""
     _children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def command(self, host: str, *words: str) -> list[str]:
@@ -140,16 +142,24 @@ class Lab:
     # --- state ---------------------------------------------------------------------------------------------
 
     def holders(self) -> dict[str, list[str]]:
-        """Who has which virtual address, as the kernels see it."""
+        """Who has which virtual address of both families, as the kernels see it."""
         found = {}
         for node in NODES:
-            links: list[dict[str, Any]] = json.loads(self.run(node, "ip -json -4 address show"))
-            addresses = {entry["local"] for link in links for entry in link["addr_info"]}
-            found[node] = sorted(addresses.intersection(VIRTUAL))
+            links: list[dict[str, Any]] = json.loads(self.run(node, "ip -json address show"))
+            addresses = {entry["local"] for link in links for entry in link.get("addr_info", [])}
+            found[node] = sorted(addresses.intersection(VIRTUAL + VIRTUAL_6))
         return found
 
+    def held(self) -> list[str]:
+        """The virtual addresses that a primary has."""
+        return sorted(address for one in self.ends for address in one.virtual)
+
     def is_primary(self, node: str) -> bool:
-        return self.holders() == {node: sorted(VIRTUAL), other(node): []}
+        return self.holders() == {node: self.held(), other(node): []}
+
+    def two_primaries(self) -> bool:
+        """Whether each node has all virtual addresses."""
+        return list(self.holders().values()) == [self.held()] * len(NODES)
 
     def wait(self, what: str, true: Callable[[], bool], seconds: float = 20, pause: float = 0.1) -> float:
         """Wait until something is true; the seconds that it took."""

@@ -2,10 +2,10 @@
 """Load that runs on a host of the lab: a burst of new flows, a stream within one old flow, and its watcher.
 
     load.py burst COUNT SECONDS [FAMILY]    send COUNT TCP SYNs of as many flows (raw sockets)
-    load.py stream SECONDS    hold STREAMS TCP connections, send their last acknowledgements at 1 kHz
-    load.py watch SECONDS     print when packets of these connections arrive (seconds since the epoch)
+    load.py stream SECONDS [FAMILY]    hold STREAMS TCP connections, send their last acknowledgements at 1 kHz
+    load.py watch SECONDS [FAMILY]     print when packets of these connections arrive
 
-A burst is of IPv4, or of IPv6 where FAMILY is 6.
+Times of arrival are seconds since the epoch. Each is of IPv4, or of IPv6 where FAMILY is 6.
 
 An acknowledgement that was sent before is valid in its flow, and changes nothing: so it shows within ms when
 a firewall begins to know the flow, which the flow itself, waiting for its timer (RFC 6298), does not.
@@ -19,10 +19,17 @@ import struct
 import sys
 import time
 
-SERVER, PORT = "192.168.0.3", 7001
+SERVERS = {4: "192.168.0.3", 6: "2001:db8::3"}
+PORT = 7001
 SOURCES = {4: ("192.168.2.3", "192.168.2.4"), 6: ("2001:db8:2::3", "2001:db8:2::4")}
-TARGETS = {4: (SERVER, "192.168.0.4"), 6: ("2001:db8::3", "2001:db8::4")}
+TARGETS = {4: (SERVERS[4], "192.168.0.4"), 6: (SERVERS[6], "2001:db8::4")}
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+HEADERS = {4: 20, 6: 40}
+"""Length of a header of IPv4 without options, and of IPv6."""
+ALL_PROTOCOLS = 3
+ETHERTYPES = {4: 0x0800, 6: 0x86DD}
+"""Of packet(7): outgoing packets are seen by who asks for all protocols only."""
+TCP, ACK = 6, 0x10
 BURST_PORT, PER_PAIR = 80, 25_000
 STREAMS = 10
 SO_TIMESTAMPNS = 35
@@ -51,10 +58,32 @@ def syn(source: str, port: int, target: str, target_port: int) -> bytes:
 
 def with_checksum(packet: bytes) -> bytes:
     """A sniffed segment with its checksum, which the sender had left to a card that doesn't exist."""
-    header, tcp = packet[:20], packet[20 : struct.unpack("!H", packet[2:4])[0]]
+    family = packet[0] >> 4
+    header, tcp = packet[: HEADERS[family]], packet[HEADERS[family] : packet_length(packet)]
     tcp = tcp[:16] + b"\0\0" + tcp[18:]
-    total = checksum(header[12:20] + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
+    ends = header[12:] if family == 4 else header[8:]
+    total = checksum(ends + struct.pack("!HH", TCP, len(tcp)) + tcp)
     return header + tcp[:16] + struct.pack("!H", total) + tcp[18:]
+
+
+def packet_length(packet: bytes) -> int:
+    """What the header says; a frame may be padded behind it."""
+    told: int = struct.unpack("!H", packet[2:4] if packet[0] >> 4 == 4 else packet[4:6])[0]
+    return told + (HEADERS[6] if packet[0] >> 4 == 6 else 0)
+
+
+def bare_acknowledgement(packet: bytes, family: int) -> tuple[int, int] | None:
+    """Source and destination port of a segment of the family that has ACK alone, and no data."""
+    start = HEADERS[family]
+    if len(packet) < start + 20 or packet[0] >> 4 != family:
+        return None
+    protocol = packet[9] if family == 4 else packet[6]
+    if protocol != TCP or packet[start + 13] != ACK:
+        return None
+    if packet_length(packet) != start + 4 * (packet[start + 12] >> 4):
+        return None
+    source, target = struct.unpack("!HH", packet[start : start + 4])
+    return source, target
 
 
 def flows(count: int, family: int = 4) -> list[tuple[str, int, str, int]]:
@@ -80,42 +109,41 @@ def burst(count: int, seconds: float, family: int) -> None:
         print(f"{count} in {time.monotonic() - start:.3f} s", flush=True)
 
 
-def acknowledgement(sniffer: socket.socket, port: int) -> bytes:
+def acknowledgement(sniffer: socket.socket, port: int, family: int) -> bytes:
     """The segment that ended the handshake of the connection from `port`: nothing but a header with ACK."""
     while True:
         packet, address = sniffer.recvfrom(2048)
-        # outgoing (packet(7)), TCP, from our port, ACK alone
-        if (
-            address[2] == 4
-            and packet[9] == 6
-            and packet[20:22] == struct.pack("!H", port)
-            and packet[33] == 0x10
-        ):
+        ports = bare_acknowledgement(packet, family)
+        if address[2] == socket.PACKET_OUTGOING and ports and ports[0] == port:
             return with_checksum(packet)
 
 
-def stream(seconds: float) -> None:
+def stream(seconds: float, family: int) -> None:
+    server = SERVERS[family]
     with contextlib.ExitStack() as stack:
-        sniffer = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)))
+        sniffer = stack.enter_context(
+            socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL_PROTOCOLS))
+        )
         sniffer.settimeout(5)
         packets = []
         for _number in range(STREAMS):
-            flow = stack.enter_context(socket.create_connection((SERVER, PORT), 5))
+            flow = stack.enter_context(socket.create_connection((server, PORT), 5))
             port = flow.getsockname()[1]
-            packets.append(acknowledgement(sniffer, port))
+            packets.append(acknowledgement(sniffer, port, family))
             print(port, end=" ")
         print(flush=True)
-        raw = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
+        raw = stack.enter_context(socket.socket(FAMILIES[family], socket.SOCK_RAW, socket.IPPROTO_RAW))
         start = time.monotonic()
         for number in range(int(seconds * 1000)):
             # without a next hop there is nothing to count
             with contextlib.suppress(OSError):
-                raw.sendto(packets[number % STREAMS], (SERVER, 0))
+                raw.sendto(packets[number % STREAMS], (server, 0))
             time.sleep(max(0.0, start + number / 1000 - time.monotonic()))
 
 
-def watch(seconds: float) -> None:
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as sniffer:
+def watch(seconds: float, family: int) -> None:
+    kind = socket.htons(ETHERTYPES[family])
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, kind) as sniffer:
         sniffer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         sniffer.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         end = time.monotonic() + seconds
@@ -127,16 +155,10 @@ def watch(seconds: float) -> None:
                 packet, extra, _flags, address = sniffer.recvmsg(128, 128)
             except TimeoutError:
                 continue
-            if (
-                address[2] == 0
-                and packet[9] == 6
-                and packet[22:24] == struct.pack("!H", PORT)
-                and packet[33] == 0x10
-            ):
-                length = struct.unpack("!H", packet[2:4])[0]
-                if length == 20 + 4 * (packet[32] >> 4):
-                    stamp = struct.unpack("@ll", extra[0][2])
-                    arrivals.append((struct.unpack("!H", packet[20:22])[0], stamp[0] + stamp[1] / 1e9))
+            ports = bare_acknowledgement(packet, family)
+            if address[2] == socket.PACKET_HOST and ports and ports[1] == PORT:
+                stamp = struct.unpack("@ll", extra[0][2])
+                arrivals.append((ports[0], stamp[0] + stamp[1] / 1e9))
         for port, at in arrivals:
             print(port, f"{at:.6f}")
 
@@ -144,6 +166,6 @@ def watch(seconds: float) -> None:
 if __name__ == "__main__":
     {
         "burst": lambda: burst(int(sys.argv[2]), float(sys.argv[3]), int("".join(sys.argv[4:]) or 4)),
-        "stream": lambda: stream(float(sys.argv[2])),
-        "watch": lambda: watch(float(sys.argv[2])),
+        "stream": lambda: stream(float(sys.argv[2]), int("".join(sys.argv[3:]) or 4)),
+        "watch": lambda: watch(float(sys.argv[2]), int("".join(sys.argv[3:]) or 4)),
     }[sys.argv[1]]()

@@ -239,12 +239,12 @@ def takeovers(lab: Lab, start: float) -> int:
 def split(lab: Lab, profile: str, primary: str) -> Trial:
     """All wires are cut, carrier or not, and both nodes are primary; how long after the healing is it one?"""
     with lab.silent(primary) as healed:
-        lab.wait("both are primary", lambda: all(lab.holders().values()), 30)
+        lab.wait("both are primary", lab.two_primaries, 30)
         time.sleep(2)
         monitors = [lab.start(node, "stdbuf", "-oL", "ip", "-ts", "monitor", "address") for node in NODES]
         time.sleep(0.5)
     lab.wait("one primary", lambda: any(lab.is_primary(node) for node in NODES), 30, 0.05)
-    # what is waited for are addresses of IPv4; the others go a moment before or after them
+    # until the monitors have told it
     time.sleep(0.5)
     said = "\n".join(ended(monitor) for monitor in monitors)
     return Trial(
@@ -270,10 +270,10 @@ def frozen(lab: Lab, profile: str, primary: str) -> Trial:
     time.sleep(0.5)
     stopped = time.time()
     lab.run(primary, "kill -STOP $(cat /run/vrrp.pid 2>/dev/null || pgrep -n keepalived)")
-    lab.wait("the other node is primary", lambda: bool(lab.holders()[other(primary)]), 30, 0.05)
+    lab.wait("the other node is primary", lambda: lab.holders()[other(primary)] == lab.held(), 30, 0.05)
     try:
         lab.wait("the frozen one has lost them", lambda: not lab.holders()[primary], 15, 0.05)
-    except Exception:
+    except LabError:
         lab.run(primary, "pkill -CONT keepalived", check=False)
         return Trial({f"frozen_holder_{one.mark}ms": 15000.0 for one in families(profile)})
     time.sleep(0.5)

@@ -83,13 +83,29 @@ def timed(work: Callable[[], object]) -> float:
 
 def compile_policies() -> dict[str, float]:
     """A policy of FEW and of MANY entries, each with lists, services and an action of its own."""
+    sites = {
+        "": (LAB, lambda number: f"10.{number >> 8}.{number & 255}.0/24"),
+        "v6_": (BOTH, lambda number: f"fd00:0:{number:x}::/48"),
+    }
+    figures: dict[str, float] = {}
+    for mark, (lab, prefix) in sites.items():
+        few, many = compile_times(lab, prefix)
+        figures |= {
+            f"policy_compile_{mark}5000_s": many,
+            f"policy_compile_{mark}growth": many / few / (MANY / FEW),
+        }
+    return figures
+
+
+def compile_times(lab: Path, prefix: Callable[[int], str]) -> tuple[float, float]:
+    """Seconds for a policy of FEW and for one of MANY entries, each about a prefix of its own."""
     services = {f"s{number}": {"tcp": [FIRST_PORT + STEP * number]} for number in range(SERVICES)}
     policies = {
         count: [
             {
                 **OUT,
                 "services": [f"s{number % SERVICES}", "https"],
-                "sources": [f"10.{number >> 8}.{number & 255}.0/24"],
+                "sources": [prefix(number)],
                 "action": ("accept", "drop", "reject")[number % 3],
             }
             for number in range(count)
@@ -99,26 +115,39 @@ def compile_policies() -> dict[str, float]:
     taken: dict[int, list[float]] = {FEW: [], MANY: []}
     for _round in range(3):
         for count, policy in policies.items():
-            taken[count].append(timed(partial(compiled, policy, services)))
-    few, many = (statistics.median(taken[count]) for count in (FEW, MANY))
-    return {"policy_compile_5000_s": many, "policy_compile_growth": many / few / (MANY / FEW)}
+            taken[count].append(timed(partial(compiled, policy, services, lab)))
+    return statistics.median(taken[FEW]), statistics.median(taken[MANY])
 
 
-def table(last: int) -> str:
-    """A table with a set of PREFIXES, of which one is another one each time."""
-    numbers = [0x0B000000 + 32 * number for number in range(PREFIXES - 1)] + [0x0A000000 + 32 * last]
-    elements = ",\n".join(
-        f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/28" for number in numbers
-    )
+def prefixes(last: int, family: int) -> Iterator[str]:
+    """PREFIXES of a family, none touching another, of which one is another one each time."""
+    if family == 6:
+        yield from (
+            f"2001:db9:{number >> 15:x}:{2 * number & 0xFFFF:x}::/64" for number in range(PREFIXES - 1)
+        )
+        yield f"2001:db8:{last:x}::/64"
+        return
+    for number in [*(0x0B000000 + 32 * number for number in range(PREFIXES - 1)), 0x0A000000 + 32 * last]:
+        yield f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/28"
+
+
+def table(last: int, family: int) -> str:
+    """A table with a set of prefixes."""
+    kind, match = {4: ("ipv4_addr", "ip"), 6: ("ipv6_addr", "ip6")}[family]
+    elements = ",\n".join(prefixes(last, family))
     return (
-        "table inet ftfw {\n    set blocked {\n        type ipv4_addr\n        flags interval\n"
+        f"table inet ftfw {{\n    set blocked {{\n        type {kind}\n        flags interval\n"
         f"        elements = {{ {elements} }}\n    }}\n\n    chain forward {{\n"
         "        type filter hook forward priority filter; policy drop;\n\n"
-        "        ip saddr @blocked drop\n        ct state established accept\n    }\n}\n"
+        f"        {match} saddr @blocked drop\n        ct state established accept\n    }}\n}}\n"
     )
 
 
-def apply_table() -> dict[str, float]:
+def apply_tables() -> dict[str, float]:
+    return {**apply_table(4, ""), **apply_table(6, "v6_")}
+
+
+def apply_table(family: int, mark: str) -> dict[str, float]:
     """A bare `nft -f` of a text, nft_ruleset without and with a diff, and a text that is there already."""
     taken: dict[str, list[float]] = {"bare": [], "apply": [], "diff": [], "unchanged": []}
     changes = 0
@@ -126,7 +155,7 @@ def apply_table() -> dict[str, float]:
         nft = Nft("inet", "ftfw")
         keeper = Keeper("inet", "ftfw", Path(folder, "ruleset.nft"), Path(folder, "run"))
         for number in range(ROUNDS):
-            bare, plain, differing = (table(3 * number + one) for one in range(3))
+            bare, plain, differing = (table(3 * number + one, family) for one in range(3))
             script = f"table inet ftfw\ndelete table inet ftfw\n{bare}"
             taken["bare"].append(timed(partial(nft_file, script)))
             # what follows finds its own table, as it always does but for the first time
@@ -139,10 +168,10 @@ def apply_table() -> dict[str, float]:
                 changes += generation() - before
     medians = {name: statistics.median(all_) for name, all_ in taken.items()}
     return {
-        "policy_apply_ratio": medians["apply"] / medians["bare"],
-        "policy_apply_diff_ratio": medians["diff"] / medians["bare"],
-        "policy_unchanged_ratio": medians["unchanged"] / medians["bare"],
-        "policy_unchanged_changes": changes,
+        f"policy_apply_{mark}ratio": medians["apply"] / medians["bare"],
+        f"policy_apply_{mark}diff_ratio": medians["diff"] / medians["bare"],
+        f"policy_unchanged_{mark}ratio": medians["unchanged"] / medians["bare"],
+        f"policy_unchanged_{mark}changes": changes,
     }
 
 
@@ -302,5 +331,5 @@ def batch(lines: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    what = {"compile": compile_policies, "apply": apply_table, "forward": forward}[sys.argv[1]]
+    what = {"compile": compile_policies, "apply": apply_tables, "forward": forward}[sys.argv[1]]
     print(json.dumps(what()))

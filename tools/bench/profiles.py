@@ -97,6 +97,7 @@ class Profiles:
 
     def apply(self, profile: str) -> str:
         """Start the pair anew with the profile, with empty tables; the node that is primary then."""
+        self.lab.ends = families(profile)
         for node in NODES:
             removal = "; ".join(
                 f"ip address del {address}/32 dev {leg} 2>/dev/null"

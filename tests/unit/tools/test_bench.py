@@ -115,11 +115,17 @@ def test_foreign_profiles_are_complete(bench: dict[str, Any]) -> None:
     ("said", "error"),
     [
         pytest.param(
-            "[2026-11-22T10:00:00.500000] 2: eth1    inet 192.168.2.100/32 scope global eth1\n", None
+            "[2026-11-22T10:00:00.500000] 2: eth1    inet 192.168.2.100/32 scope global eth1\n"
+            "[2026-11-22T10:00:00.500000] 2: eth1    inet6 2001:db8:2::100/128 scope global\n",
+            None,
         ),
-        pytest.param("", "fw-2 has not been given a virtual address"),
+        pytest.param(
+            "[2026-11-22T10:00:00.500000] 2: eth1    inet 192.168.2.100/32 scope global eth1\n",
+            "fw-2 has not been given a virtual address of IPv6",
+        ),
+        pytest.param("", "fw-2 has not been given a virtual address of IPv4"),
     ],
-    ids=["takeover", "nobody-takes-over"],
+    ids=["takeover", "one-family-only", "nobody-takes-over"],
 )
 def test_the_control_needs_a_takeover(
     bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, said: str, error: str | None
