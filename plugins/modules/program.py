@@ -17,10 +17,12 @@ description:
   - File and links are put in place as one. If anything fails, all are as they were.
 options:
   name:
-    description: Which program. V(agent) is what firewalls run, with a verb for each part.
+    description:
+      - Which program. V(agent) is what firewalls run, with a verb for each part.
+      - V(ruleset) is what loads their rules at boot, and the rules of others beside them.
     type: str
     required: true
-    choices: [agent]
+    choices: [agent, ruleset]
   path:
     description: The absolute path of the file. Folders that are missing are made, with mode 0755.
     type: path
@@ -96,7 +98,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.files.program import (
 def argument_spec() -> dict[str, dict[str, object]]:
     """The options, but for those that only the action has a use for."""
     return {
-        "name": {"type": "str", "required": True, "choices": ["agent"]},
+        "name": {"type": "str", "required": True, "choices": ["agent", "ruleset"]},
         "path": {"type": "path", "required": True},
         "links": {"type": "list", "elements": "path", "default": []},
         "content": {"type": "str", "default": ""},

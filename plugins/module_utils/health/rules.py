@@ -14,11 +14,11 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.module_utils.health import parse
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.kept import kept_source
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import ListingError, counters_of, stable
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, TABLE
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import DUMP_SECONDS, AskError, ask
 from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, write
 
-TABLE = ("inet", "ftfw")
-LISTING = ("nft", "-s", "list", "table", *TABLE)
+LISTING = ("nft", "-s", "list", "table", FAMILY, TABLE)
 FORM = 2
 """Of listings that are compared: what an older version has noted down of one is no use."""
 
@@ -75,7 +75,7 @@ class Rules:
             f"{link} dummy 2>/dev/null || {link} veth 2>/dev/null; done; "
             f'nft --file "$file" && {" ".join(LISTING)}'
         )
-        source = kept_source(self.file, *TABLE)
+        source = kept_source(self.file, FAMILY, TABLE)
         devices = source.contents.needed_devices() if source else ()
         shell = ["sh", "-c", script, "sh", str(self.file), *devices]
         try:
@@ -93,7 +93,7 @@ class Rules:
 def rule_counters() -> dict[str, int] | None:
     """Packets that the ruleset's named counters have counted."""
     try:
-        listed = ask(["nft", "--json", "list", "counters", "table", *TABLE])
+        listed = ask(["nft", "--json", "list", "counters", "table", FAMILY, TABLE])
         return {name: packets for name, (packets, _bytes) in counters_of(listed).items()}
     except (AskError, ListingError):
         return None

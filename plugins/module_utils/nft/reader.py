@@ -10,6 +10,7 @@ lists of elements stand, and what needs a flowtable. No I/O.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.fragments import marked
@@ -40,6 +41,30 @@ class TextError(Exception):
         super().__init__(f"line {line}: {reason}" if line else reason)
         self.line = line
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word or a string, and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+def statements(text: str) -> Iterator[list[Word]]:
+    """The words of each statement of a text, up to its end or to a brace; where a string is open it ends."""
+    words: list[Word] = []
+    position = 0
+    while (match := TOKEN.match(text, position)) is not None:
+        position = match.end()
+        if match.lastgroup in ("word", "string"):
+            words.append(Word(match[0], match.start(), match.end()))
+        elif match.lastgroup in ("end", "open", "close") and words:
+            yield words
+            words = []
+    if words:
+        yield words
 
 
 @dataclass(frozen=True)

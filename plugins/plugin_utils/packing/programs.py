@@ -9,5 +9,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import P
 
 PROGRAMS = {
     "agent": Program(f"{ON_NODES}.agent.cli"),
+    "ruleset": Program(f"{ON_NODES}.nft.cli"),
 }
-"""`agent` is what firewalls run: a verb for each of pair-state, pair-path and the others."""
+"""`agent` is what firewalls run: a verb for each of pair-state, pair-path and the others. `ruleset` loads
+their rules, and those of others beside them."""

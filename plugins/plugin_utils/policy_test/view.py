@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, GATE, TABLE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.decisions import USUAL
@@ -94,4 +95,4 @@ def derived_cases(bench: Bench) -> list[Case]:
 
 def _with_open_gate(one: Case) -> Case:
     """Open the gate, as the program pair-state does when the flows are there."""
-    return {**one, "setup": ["flush set inet ftfw gate", *one.get("setup", [])]}
+    return {**one, "setup": [f"flush set {FAMILY} {TABLE} {GATE}", *one.get("setup", [])]}

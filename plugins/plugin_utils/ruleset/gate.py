@@ -9,12 +9,11 @@ pair-state opens the gate when the external cache is committed, by taking the in
 
 from __future__ import annotations
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import GATE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import Block, Set, one_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, of_family
 
-GATE = "gate"
-"""The set's name; module_utils/agent/state/plan.py has it too."""
 _IP = {4: "ip", 6: "ip6"}
 
 

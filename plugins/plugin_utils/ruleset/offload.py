@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import OFFLOAD_SHUT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import (
     address_matches,
@@ -30,9 +31,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import helpers_of_flows
 
 NAME, COUNTER = "fastpath", "offloaded"
-SHUT = "offload_shut"
-"""The set's name; module_utils/agent/state/plan.py has it too."""
-_ADD = f'ct status assured iifname != @{SHUT} flow add @{NAME} counter name "{COUNTER}"'
+_ADD = f'ct status assured iifname != @{OFFLOAD_SHUT} flow add @{NAME} counter name "{COUNTER}"'
 
 
 def offload_interfaces(firewall: Firewall) -> list[str]:
@@ -50,7 +49,7 @@ def flowtables(firewall: Firewall) -> tuple[Flowtable, ...]:
 def offload_sets(firewall: Firewall) -> tuple[Set, ...]:
     names = tuple(f'"{name}"' for name in offload_interfaces(firewall))
     comment = "where flows keep to the long way: everywhere, until conntrackd knows them"
-    return (Set(SHUT, comment, "ifname", names),) if names else ()
+    return (Set(OFFLOAD_SHUT, comment, "ifname", names),) if names else ()
 
 
 def offload_counters(firewall: Firewall) -> tuple[Counter, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import TABLE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.entries import (
     dispatch,
     entry_chains,
@@ -70,8 +71,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services impo
     helper_type,
     helpers_of_flows,
 )
-
-TABLE = "ftfw"
 
 
 @dataclass(frozen=True)

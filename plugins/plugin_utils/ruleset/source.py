@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Contents
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, TABLE
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, TextError, described, read
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.rules import TABLE
 
 
 def ruleset_source(text: str, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _told(source: Source) -> dict[str, Any]:
 
 def _source(text: str, known: Mapping[str, Any] | None) -> Source | None:
     try:
-        told = described(text, f"inet {TABLE}", Contents.unpack(known or {}))
+        told = described(text, f"{FAMILY} {TABLE}", Contents.unpack(known or {}))
     except (KeyError, TypeError, ValueError):
         told = None
     return told or _read(text)
@@ -51,6 +51,6 @@ def _source(text: str, known: Mapping[str, Any] | None) -> Source | None:
 def _read(text: str) -> Source | None:
     """Once for all variables that ask for it."""
     try:
-        return read(text, "inet", TABLE)
+        return read(text, FAMILY, TABLE)
     except TextError:
         return None

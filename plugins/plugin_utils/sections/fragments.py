@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import SHUT_WHEN_LOADED
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import TextError, read_inner
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
@@ -35,7 +36,8 @@ _DECLARED = re.compile(
 _OWN = (
     *(place for place in FRAGMENT_PLACES if place != "table"),
     *("raw_output", "helpers_of_forwards", "refused"),
-    *("gate", "offload_shut", "fastpath", "offloaded", "probed"),
+    *SHUT_WHEN_LOADED,
+    *("fastpath", "offloaded", "probed"),
     *("probe_ports", "probe_ftp", "probe_pings", "probe_forwards", "probe_pings_v6", "probe_forwards_v6"),
 )
 _OWN_KIND = re.compile(r"counter policy_.*|chain limit_\d+_\d+_[a-z]+_v[46]")

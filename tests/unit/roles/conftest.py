@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import copy
+import shlex
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.source import ruleset_source
+
+Check = Callable[[str, str], "subprocess.CompletedProcess[str]"]
 
 SITE_VIEW: dict[str, Any] = {
     "name": "fw-1",
@@ -162,3 +167,26 @@ class Roles:
 @pytest.fixture(scope="session")
 def roles() -> Roles:
     return Roles()
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    """Run a `validate` command on a text in a network namespace that has the firewall's interfaces."""
+    links = "".join(
+        f"ip link add {name} type veth peer name peer-{name}; " for name in ("eth0", "eth1", "eth2")
+    )
+    # pair-path.service makes it before keepalived starts, and keepalived 2.3 looks for it
+    folder = "mount -t tmpfs tmpfs /run; mkdir /run/pair-path; "
+
+    def in_namespace(command: str, text: str) -> subprocess.CompletedProcess[str]:
+        file = tmp_path / "file"
+        file.write_text(text)
+        words = [word.replace("%s", str(file)) for word in shlex.split(command)]
+        return subprocess.run(
+            ["unshare", "--net", "--mount", "sh", "-c", links + folder + shlex.join(words)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return in_namespace

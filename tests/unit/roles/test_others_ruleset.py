@@ -9,17 +9,26 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import build
+from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.programs import PROGRAMS
 
-PROGRAM = Path(__file__).parents[3] / "roles/nftables/files/others_ruleset.py"
 OURS = "table inet ftfw { set bans { type ipv4_addr; elements = { 192.0.2.1 }; }; chain c { drop; }; }"
 THEIRS = "table inet mine { chain c { counter; }; }"
+
+
+@pytest.fixture(autouse=True)
+def program(tmp_path: Path) -> str:
+    """As a node has it."""
+    path = tmp_path / "others-ruleset"
+    path.write_bytes(build(PROGRAMS["ruleset"]).content)
+    return f"{sys.executable} -I {path}"
 
 
 def loaded(tmp_path: Path, text: str, *options: str, before: str = f"{OURS}\n{THEIRS}") -> str:
     """Load a file in a network namespace that has tables already: what is there then, with its handles."""
     file = tmp_path / "nftables.conf"
     file.write_text(text)
-    words = " ".join([sys.executable, "-I", str(PROGRAM), "--file", str(file), *options])
+    words = " ".join([sys.executable, "-I", f"{tmp_path}/others-ruleset", "--file", str(file), *options])
     script = f"nft -f - <<'X'\n{before}\nX\n{words} || echo failed\nnft -a list ruleset"
     command = ["unshare", "--net", "sh", "-c", script]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -43,11 +52,20 @@ def loaded(tmp_path: Path, text: str, *options: str, before: str = f"{OURS}\n{TH
             id="text",
         ),
         pytest.param("flush ruleset\nnonsense\n", ["failed", "mine"], [], id="broken"),
+        pytest.param("flush ruleset nonsense\n", ["failed", "mine"], [], id="no-family"),
+        pytest.param("flush  ruleset # all\n table ip new { }\n", ["ip new"], ["mine"], id="blanks"),
+        pytest.param(
+            "table ip new {\n include '{0}/inner.nft'; chain b { }\n}\n",
+            ["chain a", "chain b"],
+            [],
+            id="inner",
+        ),
         pytest.param('include "{0}/absent"\n', ["failed", "mine"], [], id="absent"),
     ],
 )
 def test_load(tmp_path: Path, text: str, there: list[str], gone: list[str]) -> None:
     (tmp_path / "more.nft").write_text("flush ruleset\ntable ip more { }\n")
+    (tmp_path / "inner.nft").write_text("chain a { }")
     listing = loaded(tmp_path, text.replace("{0}", str(tmp_path)))
     assert "192.0.2.1" in listing
     assert [words for words in there if words not in listing] == []
@@ -69,10 +87,10 @@ def test_a_boot_where_it_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["", "--flush"], ids=["start", "stop"])
-def test_what_a_running_program_owns_stays(tmp_path: Path, option: str) -> None:
+def test_what_a_running_program_owns_stays(tmp_path: Path, program: str, option: str) -> None:
     """The kernel's flush spares it, too, and refuses to delete it."""
     (tmp_path / "nftables.conf").write_text("flush ruleset\ntable ip new { }\n")
-    words = f"{sys.executable} -I {PROGRAM} --file {tmp_path}/nftables.conf {option}"
+    words = f"{program} --file {tmp_path}/nftables.conf {option}"
     owned = "table inet held { flags owner; chain c { }; }; table ip6 held { flags owner; }"
     script = (
         f"nft '{OURS}; {THEIRS}'; (echo '{owned}';"

@@ -5,38 +5,13 @@
 from __future__ import annotations
 
 import copy
-import shlex
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 Check = Callable[[str, str], "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Check:
-    """Run a `validate` command on a text in a network namespace that has the firewall's interfaces."""
-    links = "".join(
-        f"ip link add {name} type veth peer name peer-{name}; " for name in ("eth0", "eth1", "eth2")
-    )
-    # pair-path.service makes it before keepalived starts, and keepalived 2.3 looks for it
-    folder = "mount -t tmpfs tmpfs /run; mkdir /run/pair-path; "
-
-    def in_namespace(command: str, text: str) -> subprocess.CompletedProcess[str]:
-        file = tmp_path / "file"
-        file.write_text(text)
-        words = [word.replace("%s", str(file)) for word in shlex.split(command)]
-        return subprocess.run(
-            ["unshare", "--net", "--mount", "sh", "-c", links + folder + shlex.join(words)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return in_namespace
 
 
 @pytest.mark.parametrize(
@@ -265,145 +240,6 @@ def test_a_helper_that_the_kernel_lacks_is_named(roles: Any, check: Check) -> No
         )
         done = check("/bin/sh %s", text)
         assert (done.returncode, done.stdout) == (0, lacking)
-
-
-WITH_FLOWTABLE = """table inet ftfw {
-    flowtable fastpath {
-        hook ingress priority filter
-        devices = { lo, absent-0 }
-    }
-
-    chain forward {
-        type filter hook forward priority filter; policy drop;
-        meta l4proto tcp flow add @fastpath counter
-        ct state established accept
-    }
-}
-"""
-
-
-def test_a_boot_without_a_device_has_the_same_rules_without_flowtables(
-    roles: Any, check: Check, tmp_path: Path
-) -> None:
-    """Neither has a kernel without flowtables anything else to boot with."""
-    (tmp_path / "rules.nft").write_text(WITH_FLOWTABLE)
-    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
-    done = check("/bin/sh %s", f"sh {tmp_path}/load {tmp_path}/rules.nft && nft list ruleset")
-    assert done.returncode == 0
-    assert "syntax error" not in done.stderr
-    assert "<4>the ruleset is loaded without its flowtables" in done.stderr
-    assert "policy drop" in done.stdout
-    assert "ct state established accept" in done.stdout
-    assert "flowtable" not in done.stdout
-    # a rule that would only count what was not offloaded
-    assert "l4proto tcp" not in done.stdout
-
-
-def test_a_boot_with_rules_that_can_not_be_loaded_forwards_nothing(
-    roles: Any, check: Check, tmp_path: Path
-) -> None:
-    (tmp_path / "rules.nft").write_text("table inet ftfw { chain forward { nonsense; }; }")
-    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
-    load = f"sh {tmp_path}/load --start {tmp_path}/rules.nft; echo code $?"
-    done = check("/bin/sh %s", f"{load}; nft list ruleset")
-    assert "nonsense" in done.stderr
-    assert "<2>the ruleset can not be loaded: nothing is forwarded" in done.stderr
-    assert done.stdout.startswith("code 1\n")
-    assert done.stdout.count("policy drop") == 2
-    assert 'iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept' in done.stdout
-
-
-def test_a_boot_with_a_name_on_another_card_forwards_nothing(
-    roles: Any, check: Check, tmp_path: Path
-) -> None:
-    """And the management comes in by the name that its card has."""
-    (tmp_path / "rules.nft").write_text("table inet ftfw { chain open { }; }")
-    (tmp_path / "cards").write_text("eth0 is the card a, and not b\n")
-    (tmp_path / "cards.sed").write_text('s/"mgmt0"/"eth3"/\n')
-    text = roles.render("nftables", "load-ruleset.j2").replace("/run/ftfw", str(tmp_path))
-    (tmp_path / "load").write_text(text)
-    load = f"sh {tmp_path}/load --start {tmp_path}/rules.nft; echo code $?"
-    done = check("/bin/sh %s", f"{load}; nft list ruleset")
-    assert "only management comes in: eth0 is the card a, and not b" in done.stderr
-    assert done.stdout.startswith("code 1\n")
-    assert done.stdout.count("policy drop") == 2
-    assert 'iifname "eth3" ip saddr 10.255.0.254 tcp dport 22 accept' in done.stdout
-    assert "chain open" not in done.stdout
-    # nor does a reload put rules by these names in force
-    done = check("/bin/sh %s", f"{load}; {load.replace(' --start', '')}; nft list ruleset")
-    assert done.stdout.startswith("code 1\ncode 1\n")
-    assert "the ruleset is not loaded again: eth0 is the card a, and not b" in done.stderr
-    assert done.stdout.count("policy drop") == 2
-
-
-def test_closed_takes_the_place_of_what_is_there(roles: Any, check: Check, tmp_path: Path) -> None:
-    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
-    (tmp_path / "rules.nft").write_text("table inet ftfw { chain open { accept; }; }")
-    command = f"nft -f {tmp_path}/rules.nft; sh {tmp_path}/load --closed; echo code $?"
-    done = check("/bin/sh %s", f"{command}; sh {tmp_path}/load --start {tmp_path}/absent; nft list ruleset")
-    assert done.stdout.startswith("code 0\n")
-    assert "chain open" not in done.stdout
-    assert done.stdout.count("policy drop") == 2
-    # what is closed is not taken for rules that are in force
-    assert "the ruleset can not be loaded" in done.stderr
-
-
-def test_a_reload_keeps_the_counts(roles: Any, check: Check, tmp_path: Path) -> None:
-    table = "table inet ftfw {{\n    counter offloaded {}\n    counter policy_1 {{}}\n}}\n"
-    (tmp_path / "rules.nft").write_text(f"delete table inet ftfw\n{table.format('{}')}")
-    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
-    old = table.format("{ packets 7 bytes 420 }").replace("counter policy_1 {}", "counter gone {}")
-    load = f"nft '{old}'; sh {tmp_path}/load {tmp_path}/rules.nft; echo code $?; nft list ruleset"
-    done = check("/bin/sh %s", load)
-    assert done.stdout.startswith("code 0\n"), done.stderr
-    words = done.stdout.split()
-    assert " ".join(words[words.index("counter") :]) == (
-        "counter offloaded { packets 7 bytes 420 } counter policy_1 { packets 0 bytes 0 } }"
-    )
-
-
-@pytest.mark.parametrize("option", ["--start", ""], ids=["start", "reload"])
-def test_who_changes_the_table_is_waited_for(roles: Any, check: Check, tmp_path: Path, option: str) -> None:
-    """What he has kept at last is loaded, and not what was there before. To close does not wait for him."""
-    (tmp_path / "rules.nft").write_text("table inet ftfw { chain old { }; }")
-    (tmp_path / "new.nft").write_text("table inet ftfw { chain new { }; }")
-    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
-    folder = "/run/nft-ruleset/inet-ftfw"
-    change = f"touch {tmp_path}/held; sleep 2; cp {tmp_path}/new.nft {tmp_path}/rules.nft"
-    script = (
-        f"mkdir -p {folder}; flock {folder}/lock sh -c '{change}' &"
-        f"until [ -e {tmp_path}/held ]; do sleep 0.1; done; sh {tmp_path}/load --closed; nft list tables;"
-        f"! grep -q new {tmp_path}/rules.nft && echo waits; nft delete table inet ftfw;"
-        f"sh {tmp_path}/load {option} {tmp_path}/rules.nft; echo code $?; nft list ruleset"
-    )
-    done = check("/bin/sh %s", script)
-    assert done.stdout.startswith("table inet ftfw\nwaits\ncode 0\n"), done.stderr
-    assert "chain new" in done.stdout and "chain old" not in done.stdout
-
-
-def test_rules_that_can_not_be_loaded_leave_those_in_force(roles: Any, check: Check, tmp_path: Path) -> None:
-    (tmp_path / "rules.nft").write_text("table inet ftfw { chain forward { nonsense; }; }")
-    (tmp_path / "load").write_text(roles.render("nftables", "load-ruleset.j2"))
-    load = f"sh {tmp_path}/load --start {tmp_path}/rules.nft; echo code $?"
-    script = f"nft add table inet ftfw; {load}; nft list ruleset"
-    assert check("/bin/sh %s", script).stdout == "code 1\ntable inet ftfw {\n}\n"
-    # nor does a reload make any where there are none: the node may be primary
-    reload = f"sh {tmp_path}/load {tmp_path}/rules.nft; echo code $?; nft list ruleset"
-    assert check("/bin/sh %s", reload).stdout == "code 1\n"
-
-
-def test_the_unit_waits_for_the_devices_of_flowtables(roles: Any) -> None:
-    plain = roles.render("nftables", "ftfw-nftables.service.j2")
-    assert ".device" not in plain
-    unit = roles.render("nftables", "ftfw-nftables.service.j2", nftables_ruleset=WITH_FLOWTABLE)
-    wanted = [line for line in unit.splitlines() if line.startswith("Wants=sys")]
-    assert wanted == [
-        "Wants=sys-subsystem-net-devices-lo.device",
-        r"Wants=sys-subsystem-net-devices-absent\x2d0.device",
-    ]
-    assert [
-        line.replace("After=", "Wants=") for line in unit.splitlines() if line.startswith("After=sys")
-    ] == wanted
 
 
 MANY = {

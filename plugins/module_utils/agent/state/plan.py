@@ -14,6 +14,8 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, GATE, OFFLOAD_SHUT, TABLE
+
 MASTER, BACKUP, FAULT, STOP = "MASTER", "BACKUP", "FAULT", "STOP"
 STATES = (MASTER, BACKUP, FAULT, STOP)
 
@@ -49,24 +51,25 @@ REQUEST = Step("request all flows from the peer", "-n")
 # expires here for want of packets, to destroy the entry that is in use there.
 DISOWN = Step("leave the flows to the peer", "-f internal")
 # The gate is a set of interfaces. Elements in it are closed: so it is closed when the ruleset is loaded.
-OPEN = Step("open the gate", nft="flush set inet ftfw gate")
+OPEN = Step("open the gate", nft=f"flush set {FAMILY} {TABLE} {GATE}")
 
 
 # A flow that takes the short way tells neither state nor timeout: whoever would read it then could not
 # replicate it. A set as the gate is.
-OFFLOAD = Step("let flows take the short way", nft="flush set inet ftfw offload_shut", needs=RESYNC.name)
+_SHUT = f"{FAMILY} {TABLE} {OFFLOAD_SHUT}"
+OFFLOAD = Step("let flows take the short way", nft=f"flush set {_SHUT}", needs=RESYNC.name)
 
 
 def keep_from_offload(interfaces: tuple[str, ...]) -> Step:
     """Let no more flows of these interfaces take the kernel's short way."""
     elements = ", ".join(f'"{name}"' for name in interfaces)
-    return Step("let no flow take the short way", nft=f"add element inet ftfw offload_shut {{ {elements} }}")
+    return Step("let no flow take the short way", nft=f"add element {_SHUT} {{ {elements} }}")
 
 
 def close_gate(interfaces: tuple[str, ...]) -> Step:
     """Keep packets off these interfaces until the next commit."""
     elements = ", ".join(f'"{name}"' for name in interfaces)
-    return Step("close the gate", nft=f"add element inet ftfw gate {{ {elements} }}")
+    return Step("close the gate", nft=f"add element {FAMILY} {TABLE} {GATE} {{ {elements} }}")
 
 
 @dataclass(frozen=True)
