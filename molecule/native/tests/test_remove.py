@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from containers import NODES, VIRTUAL, other_of, playbook, run
+from faults import settle
+from messages import messages
 
 OURS = "find / -xdev -type f \\( -path '*ftfw*' -o -path '*/pair-*' \\) | grep -v -e ^/proc/ -e ^/sys/ | sort"
 UNITS = "systemctl list-unit-files --no-legend 'pair-*' 'ftfw-*'"
@@ -60,3 +62,18 @@ def test_it_goes_node_by_node_and_can_be_built_again(roles: tuple[str, str], sta
     assert run(backup, "cat /var/lib/ftfw/before/etc/keepalived/keepalived.conf") == "! mine\n"
     assert "! mine" not in run(backup, "cat /etc/keepalived/keepalived.conf")
     run(primary, "cmp /root/ours.conf /etc/keepalived/keepalived.conf && rm /root/ours.conf")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("whose", ["backup", "primary"])
+def test_a_node_goes_and_comes_back_and_no_flow_is_lost(
+    roles: tuple[str, str], status: Any, whose: str
+) -> None:
+    node = dict(zip(("primary", "backup"), roles))[whose]
+    with messages() as sent:
+        done = remove("--limit", node, "-e", "remove_network=true")
+        assert done.returncode == 0, done.stdout
+        back = playbook("site.yml")
+    assert back.returncode == 0, back.stdout[-3000:]
+    assert sent.lost() == {}, sent.gaps()
+    assert settle(status).document["primary"] == other_of(node)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 import cases
 import load_cases
 import pytest
-from containers import LAB, NODES, other_of, playbook, run, wait
+from containers import LAB, NODES, other_of, run, wait
 from lab import Lab
+from messages import let_through
 
 
 @pytest.fixture
@@ -21,11 +21,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(f"ftfw-{LAB}")
     for host in ("client", "server"):
         lab.copy(host, cases.LOAD, "/root/load.py")
-    opening = playbook("tools/bench/probes.yml")
-    assert opening.returncode == 0, opening.stdout[-3000:]
-    commands = json.loads((cases.LOAD.parents[2] / "build/bench/probes.json").read_text())["open"]
-    for node in NODES:
-        lab.run(node, "nft -f -", text="\n".join(commands).replace("SECONDS", "300") + "\n")
+    let_through(lab)
     try:
         yield lab
     finally:
