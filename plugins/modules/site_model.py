@@ -168,7 +168,9 @@ ansible_facts:
           sample:
             addresses: [{interface: eth1, address: 192.168.2.100/32}]
             replication: direct
+            preempt: never
             gate: []
+            offload: []
             names: {eth0: outside, 192.168.0.1: own outside 0, 192.168.0.2: peer outside 4}
             paths:
               - network: inside
@@ -177,11 +179,33 @@ ansible_facts:
                 peer: 192.168.2.2
                 leg: true
                 targets: [192.168.2.3]
+        firewall_kernel:
+          description: Settings of the kernel that follow from the site.
+          returned: on firewalls
+          type: dict
+          sample: {rp_filter: 1, ipv6_forwarding: false}
         nftables:
           description: The text of table inet ftfw, what is in it, and the connection tracking helpers of it.
           returned: on firewalls
           type: dict
-          sample: {helpers: [ftp], ruleset: "table inet ftfw {}\n", contents: {counters: [probed]}}
+          sample:
+            contents:
+              table: inet ftfw
+              lines: 1
+              digest: 3b1f0e6a6f6d9e3c0c8ad2a1a0a4b0a5d6a7c5f2a6d2f1d9d4b7b1c1e0f3a2b4
+              digest_without_flowtables: null
+              helpers: [{name: ftp, type: ftp, protocol: tcp}]
+              sets: []
+              elements: []
+              counters: [probed]
+              flowtables: []
+              devices: []
+              fragments: []
+              offload: []
+            helpers: [ftp]
+            management: ['iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept']
+            modules: [nf_conntrack_ftp, nf_nat_ftp]
+            ruleset: "table inet ftfw {}\n"
         policy_test:
           description: Options of M(ftfw.pair.policy_check), with the tests of the site and the derived ones.
           returned: on firewalls, with O(policy_tests)
@@ -234,4 +258,5 @@ ansible_facts:
               nodes: [fw-1, fw-2]
               virtual_addresses: [192.168.2.100]
               guests: {fw-1: omarine}
+            probes: null
 """

@@ -12,10 +12,61 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 Place = tuple[int, int]
 """A line, counted from 1, and a column, counted from 0."""
+
+
+class PackedHelper(TypedDict):
+    name: str
+    type: str
+    protocol: str
+
+
+class PackedSet(TypedDict):
+    name: str
+    kind: str
+    run_time: bool
+
+
+class PackedSpan(TypedDict):
+    """From a line and column to others, which are not in it."""
+
+    begin: list[int]
+    end: list[int]
+
+
+class PackedElements(PackedSpan):
+    name: str
+
+
+class PackedFlowtable(TypedDict):
+    name: str
+    devices: list[str]
+
+
+class PackedFragment(TypedDict):
+    where: str
+    first: int
+    last: int
+
+
+class PackedContents(TypedDict):
+    """Contents as plain JSON types: what goes beside a text."""
+
+    table: str
+    lines: int
+    digest: str
+    digest_without_flowtables: str | None
+    helpers: list[PackedHelper]
+    sets: list[PackedSet]
+    elements: list[PackedElements]
+    counters: list[str]
+    flowtables: list[PackedFlowtable]
+    devices: list[str]
+    fragments: list[PackedFragment]
+    offload: list[PackedSpan]
 
 
 @dataclass(frozen=True)
@@ -101,9 +152,9 @@ class Contents:
         digest = self.digest_without_flowtables or self.digest
         return replace(self, digest=digest, digest_without_flowtables=None, flowtables=(), offload=())
 
-    def pack(self) -> dict[str, Any]:
+    def pack(self) -> PackedContents:
         """As plain JSON types."""
-        packed: dict[str, Any] = json.loads(json.dumps(self, default=vars))
+        packed: PackedContents = json.loads(json.dumps(self, default=vars))
         return packed
 
     @classmethod

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, GATE, TABLE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
@@ -32,7 +33,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import SYNC_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import PolicyTests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import policy_tests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTests
 
 
 def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]) -> PolicyTests | None:
@@ -45,9 +47,10 @@ def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwi
         return None
     written = [test for test in tests if isinstance(test, PolicyTest)]
     otherwise = [test for test in tests if isinstance(test, Otherwise)]
+    cases = [*written_cases(bench, written), *with_otherwise(derived_cases(bench), otherwise)]
     return {
         "interfaces": bench.device_views(),
-        "tests": [*written_cases(bench, written), *with_otherwise(derived_cases(bench), otherwise)],
+        "tests": cast(list[policy_tests.PolicyTest], cases),
     }
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_network
-from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import link_local_address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Interface
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTestInterface
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
     FAMILIES,
     Address,
@@ -164,10 +164,10 @@ class Wires:
         # for benchmarks (RFC 2544), and for documentation (RFC 3849)
         return ip_network(f"198.19.{number}.0/24" if family == 4 else f"2001:db8:fffe:{number:x}::/64")[place]
 
-    def device_views(self) -> list[dict[str, Any]]:
+    def device_views(self) -> list[PolicyTestInterface]:
         """The option `interfaces` of policy_check."""
         site = self.firewall.site
-        views = []
+        views: list[PolicyTestInterface] = []
         for interface in self.firewall.host.interfaces:
             network = site.networks[interface.network]
             lacking = [family for family in FAMILIES if not self.has(network.name, family)]

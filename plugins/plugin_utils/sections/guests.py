@@ -8,7 +8,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, HostReading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Guest, Host, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view import contract
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import hypervisors as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
 
 _OPTIONS = ("hypervisor", "memory_mib", "cpus", "disk_mib", "swap_mib")
@@ -61,14 +62,14 @@ def check_guest(checking: Checking, host: Host) -> None:
             )
 
 
-def _view(point: Viewpoint) -> contract.Parts:
+def _view(point: Viewpoint) -> Parts:
     """A hypervisor's guests."""
     if not point.host.bridges:
         return {}
     return {"guest": {"vms": [_vm(point.site, guest) for guest in point.site.guests_of(point.host.name)]}}
 
 
-def _vm(site: Site, host: Host) -> contract.Vm:
+def _vm(site: Site, host: Host) -> parts.Vm:
     guest = host.guest
     if guest is None:
         raise LookupError(f"{host.name} is no guest")

@@ -10,7 +10,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.guests import g
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, HostReading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import check_on_link, known_network
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Bridge, Host, Interface, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view import contract
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import hypervisors as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
 
@@ -68,7 +69,7 @@ def _check_bridge(site: Site, host: Host, bridge: Bridge, problems: Problems) ->
             )
 
 
-def _view(point: Viewpoint) -> contract.Parts:
+def _view(point: Viewpoint) -> Parts:
     site, host = point.site, point.host
     if not host.bridges:
         return {}
@@ -76,7 +77,7 @@ def _view(point: Viewpoint) -> contract.Parts:
     return {"host_network": _host_network(site, host), **({"lab_services": services} if services else {})}
 
 
-def _host_network(site: Site, host: Host) -> contract.HostNetwork:
+def _host_network(site: Site, host: Host) -> parts.HostNetwork:
     return {
         "filter_bridges": site.filter_bridges,
         "bridges": [_bridge_view(site, bridge) for bridge in host.bridges],
@@ -88,7 +89,7 @@ def _host_network(site: Site, host: Host) -> contract.HostNetwork:
     }
 
 
-def _bridge_view(site: Site, bridge: Bridge) -> contract.Bridge:
+def _bridge_view(site: Site, bridge: Bridge) -> parts.Bridge:
     network = site.networks[bridge.network]
     return {
         "name": bridge.name,
@@ -105,11 +106,11 @@ def _bridge_view(site: Site, bridge: Bridge) -> contract.Bridge:
     }
 
 
-def _return_routes(site: Site, bridge: Bridge) -> list[contract.Route]:
+def _return_routes(site: Site, bridge: Bridge) -> list[parts.Route]:
     """Without source NAT a grounded bridge needs the way back to the networks behind the pair."""
     if not bridge.addresses:
         return []
-    routes: list[contract.Route] = []
+    routes: list[parts.Route] = []
     for (source, destination), pair in site.ways_let_in.items():
         if destination != bridge.network:
             continue
@@ -121,7 +122,7 @@ def _return_routes(site: Site, bridge: Bridge) -> list[contract.Route]:
     return [route for index, route in enumerate(routes) if route not in routes[:index]]
 
 
-def _tap(site: Site, host: Host, guest: Host, interface: Interface) -> contract.Tap:
+def _tap(site: Site, host: Host, guest: Host, interface: Interface) -> parts.Tap:
     bridge = host.bridge_on(interface.network)
     if bridge is None:
         raise LookupError(f"{host.name} has no bridge on network {interface.network}")
@@ -136,19 +137,19 @@ def _tap(site: Site, host: Host, guest: Host, interface: Interface) -> contract.
     }
 
 
-def _lab_services(site: Site, host: Host) -> contract.LabServices | None:
+def _lab_services(site: Site, host: Host) -> parts.LabServices | None:
     """Servers stand on the first grounded bridge that is not for management."""
     grounded = [b for b in host.bridges if b.addresses and not site.networks[b.network].management]
     if not grounded:
         return None
     bridge = grounded[0]
-    leases: list[contract.Lease] = [
+    leases: list[parts.Lease] = [
         {"mac": interface.mac, "address": str(address), "name": node.name}
         for node, interface in site.index.interfaces_on.get(bridge.network, ())
         if interface.dhcp and interface.mac
         for address in of_family(interface.addresses, 4)[:1]
     ]
-    names: list[contract.HostName] = [
+    names: list[parts.HostName] = [
         {"name": other.name, "address": str(address.ip)}
         for other, other_bridge in site.index.bridges_on[bridge.network]
         for address in other_bridge.addresses

@@ -11,7 +11,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import check
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import is_kernels, link_local_address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Interface, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view import contract
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import nodes as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 
@@ -91,7 +92,7 @@ def _check_interface(site: Site, host: Host, interface: Interface, problems: Pro
         check_on_link(site, network, host.name, f"{key}.addresses", address, problems)
 
 
-def _view(point: Viewpoint) -> contract.Parts:
+def _view(point: Viewpoint) -> Parts:
     if not point.host.interfaces:
         return {}
     interfaces = [_interface_view(point.site, point.host, one) for one in point.host.interfaces]
@@ -99,7 +100,7 @@ def _view(point: Viewpoint) -> contract.Parts:
     return {"node_network": {"hostname": point.host.name, "resolvers": resolvers, "interfaces": interfaces}}
 
 
-def _interface_view(site: Site, host: Host, interface: Interface) -> contract.NodeInterface:
+def _interface_view(site: Site, host: Host, interface: Interface) -> parts.NodeInterface:
     network = site.networks[interface.network]
     link_local = link_local_address(site, host, interface)
     return {

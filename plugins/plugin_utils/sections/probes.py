@@ -12,9 +12,14 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.probes import pr
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Reading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import addresses_on, find_path, find_paths
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Probes, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view import contract
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import verify as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.verify import verify_ends
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, of_family
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
+    FAMILIES,
+    Family,
+    of_family,
+)
 
 
 def read_probes(reading: Reading) -> Probes | None:
@@ -118,13 +123,13 @@ def _check_forwards(site: Site, probes: Probes, problems: Problems) -> None:
                 )
 
 
-def _view(site: Site) -> contract.Parts:
+def _view(site: Site) -> Parts:
     """Where probes go, and the first pair, which they watch."""
     if not site.pairs:
         return {}
     pair = site.pairs[0]
     guests = ((node, site.hosts[node].guest) for node in pair.nodes)
-    verify: contract.Verify = {
+    verify: parts.Verify = {
         **verify_ends(site, pair),
         "pair": {
             "name": pair.name,
@@ -137,7 +142,7 @@ def _view(site: Site) -> contract.Parts:
     return {"verify": verify}
 
 
-def _probes_view(site: Site) -> contract.Probes | None:
+def _probes_view(site: Site) -> parts.Probes | None:
     paths = find_paths(site)
     if not paths:
         return None
@@ -160,7 +165,7 @@ def _probes_view(site: Site) -> contract.Probes | None:
         },
         "families": [
             {
-                "family": cast(contract.Family, each.family),
+                "family": cast(Family, each.family),
                 # what the name of a flow ends in: those of the first family have none
                 "name": "" if each is path else f" (IPv{each.family})",
                 "client": str(each.client),

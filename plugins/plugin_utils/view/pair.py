@@ -13,15 +13,16 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.offload import o
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import LINK_LOCAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import SYNC_PORT, PairLink
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import VirtualRouter
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view import contract
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import firewalls as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Family, of_family
 
 _ADVERT = 24
 """Octets of an advert beside IP header and addresses, as keepalived 2.2.7 counts them."""
 
 
-def pair_view(point: Viewpoint) -> contract.Parts:
+def pair_view(point: Viewpoint) -> Parts:
     pair, firewall = point.pair, point.firewall
     if pair is None or firewall is None:
         return {}
@@ -75,14 +76,14 @@ def advert_space(family: int, mtu: int | None) -> int:
     return min(255, ((mtu or 1500) - headers) // (4 if family == 4 else 16))
 
 
-def _instance(firewall: Firewall, router: VirtualRouter, family: int) -> contract.VrrpInstance:
+def _instance(firewall: Firewall, router: VirtualRouter, family: int) -> parts.VrrpInstance:
     length = 32 if family == 4 else 128
     addresses = [f"{address}/{length}" for address in of_family(router.addresses, family)]
     space = advert_space(family, firewall.site.networks[router.network].mtu)
     return {
         "name": router.name if family == router.families()[0] else f"{router.name}_v{family}",
         "interface": firewall.device(router.network),
-        "family": cast(contract.Family, family),
+        "family": cast(Family, family),
         "vrid": router.vrid,
         "priority": firewall.pair.priority(firewall.host.name),
         "source": str(firewall.address(router.network, family)),
@@ -92,7 +93,7 @@ def _instance(firewall: Firewall, router: VirtualRouter, family: int) -> contrac
     }
 
 
-def _path(link: PairLink) -> contract.PairPath:
+def _path(link: PairLink) -> parts.PairPath:
     return {
         "network": link.network,
         "interface": link.interface,
@@ -103,7 +104,7 @@ def _path(link: PairLink) -> contract.PairPath:
     }
 
 
-def _sync_link(firewall: Firewall, name: str) -> contract.SyncLink:
+def _sync_link(firewall: Firewall, name: str) -> parts.SyncLink:
     family = firewall.site.networks[name].first_family
     return {
         "network": name,

@@ -10,10 +10,11 @@ from typing import cast
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Pair, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view import contract
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import verify as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
     FAMILIES,
     Address,
+    Family,
     of_family,
 )
 
@@ -29,7 +30,7 @@ class _End:
         return next(iter(of_family(self.addresses, family) if family else self.addresses), None)
 
 
-def verify_ends(site: Site, pair: Pair) -> contract.VerifiedEnds:
+def verify_ends(site: Site, pair: Pair) -> parts.VerifiedEnds:
     """Probes go where the first policy entry lets something in, through the pair if it can be.
 
     A family is wanted when both networks of the way have virtual addresses of it and the policy lets it in.
@@ -41,19 +42,17 @@ def verify_ends(site: Site, pair: Pair) -> contract.VerifiedEnds:
     if way is None:
         return {"client": None, "server": None, "families": [], "left_out": []}
     client, server = _client(site, way[0]), _server(site, way[1])
-    measured: list[contract.VerifiedFamily] = []
-    left_out: list[contract.LeftOutFamily] = []
+    measured: list[parts.VerifiedFamily] = []
+    left_out: list[parts.LeftOutFamily] = []
     for family in FAMILIES:
         unwanted = _unwanted(site, pair, way, family)
         lacking = unwanted or _lacking(client, server, way, family)
         if lacking or client is None or server is None:
-            left_out.append(
-                {"family": cast(contract.Family, family), "wanted": not unwanted, "reason": lacking}
-            )
+            left_out.append({"family": cast(Family, family), "wanted": not unwanted, "reason": lacking})
         else:
             measured.append(
                 {
-                    "family": cast(contract.Family, family),
+                    "family": cast(Family, family),
                     # what the name of a row ends in
                     "name": "" if family == FAMILIES[0] else f" (IPv{family})",
                     "client": str(client.address(family)),
@@ -96,7 +95,7 @@ def _gateway(site: Site, pair: Pair, client: _End, network: str, family: int) ->
     return (*of_family(own, family), *of_family(pair.virtual_addresses(network), family))[0]
 
 
-def _shown(end: _End | None) -> contract.End | None:
+def _shown(end: _End | None) -> parts.End | None:
     return {"host": end.host.name, "address": str(end.address())} if end else None
 
 

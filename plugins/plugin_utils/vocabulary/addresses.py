@@ -12,12 +12,13 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
 )
-from typing import Union
+from typing import Literal, Union
 
 Address = Union[IPv4Address, IPv6Address]
 InterfaceAddress = Union[IPv4Interface, IPv6Interface]
 Prefix = Union[IPv4Network, IPv6Network]
 
+Family = Literal[4, 6]
 FAMILIES = (4, 6)
 
 

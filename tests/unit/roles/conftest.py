@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.source import ruleset_source
 
 Check = Callable[[str, str], "subprocess.CompletedProcess[str]"]
@@ -43,6 +44,8 @@ SITE_VIEW: dict[str, Any] = {
                 "mac": None,
                 "network": "inside",
                 "addresses": ["192.168.2.1/24"],
+                "link_local": None,
+                "kernel_link_local": False,
                 "dhcp": False,
                 "gateways": ["192.168.2.254"],
                 "mtu": 9000,
@@ -50,6 +53,7 @@ SITE_VIEW: dict[str, Any] = {
             },
         ],
     },
+    "pair": {"name": "ftfw", "node": "fw-1", "peer": "fw-2", "preferred": True},
     "firewall_kernel": {"rp_filter": 1, "ipv6_forwarding": False},
     "keepalived": {
         "sync_groups": [{"name": "ftfw", "instances": ["inside", "outside"]}],
@@ -63,6 +67,7 @@ SITE_VIEW: dict[str, Any] = {
                 "source": "192.168.2.1",
                 "peers": ["192.168.2.2"],
                 "addresses": ["192.168.2.100/32"],
+                "excluded": [],
             },
             {
                 "name": "outside",
@@ -73,6 +78,7 @@ SITE_VIEW: dict[str, Any] = {
                 "source": "192.168.0.1",
                 "peers": ["192.168.0.2"],
                 "addresses": ["192.168.0.100/32"],
+                "excluded": [],
             },
         ],
         "advert_interval": 0.07,
@@ -97,6 +103,7 @@ SITE_VIEW: dict[str, Any] = {
             {"interface": "eth0", "address": "192.168.0.100/32"},
         ],
         "replication": "direct",
+        "preempt": "never",
         "gate": [],
         "offload": [],
         "names": {"eth0": "outside", "192.168.0.1": "own outside 0"},
@@ -121,7 +128,8 @@ SITE_VIEW: dict[str, Any] = {
     },
     "nftables": {
         "ruleset": "table inet ftfw {\n}\n",
-        "contents": {},
+        "contents": read("table inet ftfw {\n}\n", "inet", "ftfw").contents.pack(),
+        "helpers": ["ftp"],
         "modules": ["nf_conntrack_ftp", "nf_nat_ftp"],
         "management": ['iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept'],
     },
