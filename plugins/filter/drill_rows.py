@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import draw
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import virtual_address_of
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import missing, virtual_address_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
     DrillError,
     choose,
@@ -44,6 +45,10 @@ options:
     description: V(short), V(long) or V(all).
     type: str
     default: long
+  drawn:
+    description: C(seed) and C(minutes). The rows are rounds then, each with one fault or two of the rows that
+      were chosen, in an order that depends on them and on the seed alone. More are drawn than time allows.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -55,12 +60,12 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(rows) are the rows chosen, C(problem) is what is wrong with the table or with what was asked for,
-      empty when nothing is.
+    - C(rows) are the rows chosen, or the rounds drawn. C(order) has the rounds in words. C(problem) is what
+      is wrong with the table or with what was asked for, empty when nothing is.
     - C(client_virtual) and C(server_virtual) are the virtual addresses that the probe's two hosts reach the
       pair by. C(reached) are the same in each family, C(host), C(virtual), and C(to), where it sends then.
   type: dict
-  sample: {rows: [], problem: "", client_virtual: 192.168.2.100, server_virtual: 192.168.0.100}
+  sample: {rows: [], order: [], problem: "", client_virtual: 192.168.2.100, server_virtual: 192.168.0.100}
 """
 
 
@@ -70,11 +75,15 @@ def drill_rows(
     facts: Mapping[str, Any],
     names: Sequence[str] = (),
     of_set: str = "long",
+    drawn: object = None,
 ) -> dict[str, Any]:
     where = site(facts)
     probes = where.nodes[0].view["verify"]["probes"]
     try:
+        wish = None if drawn is None else draw.read(drawn)
         rows = choose(expand(load(faults, defaults), where.legs()), names, of_set)
+        if wish:
+            rows = draw.rounds(rows, wish, lambda row: missing(row, where) is None)
         ends = {
             f"{end}_virtual": virtual_address_of(where, probes[end]["address"])
             for end in ("client", "server")
@@ -86,8 +95,10 @@ def drill_rows(
             for virtual in [virtual_address_of(where, each[end])]
         ]
     except DrillError as error:
-        return {"rows": [], "problem": str(error), "client_virtual": "", "server_virtual": "", "reached": []}
-    return {"rows": [to_data(row) for row in rows], "problem": "", **ends, "reached": reached}
+        nothing = {"rows": [], "order": [], "client_virtual": "", "server_virtual": "", "reached": []}
+        return {**nothing, "problem": str(error)}
+    order = [draw.names(row) for row in rows if row.parts]
+    return {"rows": [to_data(row) for row in rows], "order": order, "problem": "", **ends, "reached": reached}
 
 
 class FilterModule:

@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import (
     Seen,
     for_site,
     judge,
+    passed,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import Node, Site, announced, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import Row
@@ -75,7 +76,7 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
             if text
         },
         fault_at=_first(known["injected"], "fault", offsets),
-        undo_at=_first(known["undone"], "undo", offsets),
+        undo_at=end_of(row, known["undone"], offsets),
         silent=silent,
         gone=row.returns,
         preferred=where.nodes[0].name,
@@ -97,7 +98,10 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
         rate=probes["rate"],
         slack=probes["slack"],
     )
-    return fault(row.name, row.title, judge(expect, seen), known["seconds"], timeline(seen))
+    checks = judge(expect, seen)
+    # of faults that were drawn there are many: what went well needs no picture
+    drawn = None if row.parts and passed(checks) else timeline(seen)
+    return fault(row.name, row.title, checks, known["seconds"], drawn)
 
 
 def _sure(offset: float | None) -> float:
@@ -105,14 +109,23 @@ def _sure(offset: float | None) -> float:
     return offset if offset is not None and abs(offset) > 1 else 0.0
 
 
-def _first(told: list[Mapping[str, Any]], what: str, offsets: Mapping[str, float]) -> float | None:
-    stamps = [
+def _stamps(told: list[Mapping[str, Any]], what: str, offsets: Mapping[str, float]) -> list[float]:
+    return [
         at - offsets.get(one["item"]["host"], 0.0)
         for one in told
         for at in [stamp(one.get("stdout", ""), what)]
         if at is not None
     ]
-    return min(stamps) if stamps else None
+
+
+def _first(told: list[Mapping[str, Any]], what: str, offsets: Mapping[str, float]) -> float | None:
+    return min(_stamps(told, what, offsets), default=None)
+
+
+def end_of(row: Row, told: list[Mapping[str, Any]], offsets: Mapping[str, float]) -> float | None:
+    """When a row was undone. Of faults that were made together all have to be over."""
+    stamps = _stamps(told, "undo", offsets)
+    return (max if row.parts else min)(stamps, default=None)
 
 
 def _holders(health: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import ADVE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
     ANY,
     BRACES,
+    NODES,
     DrillError,
     Row,
     Step,
@@ -119,6 +120,8 @@ def virtual_address_of(site: Site, host: str) -> str:
 
 def missing(row: Row, site: Site) -> str | None:
     """What the site lacks for this row, as a sentence; None when it can be run."""
+    if row.parts:
+        return next((why for part in row.parts for why in [missing(part, site)] if why), None)
     kinds = {node.kind for node in site.nodes}
     if "lab" in row.needs and not site.is_lab:
         return "only in a lab: it fills a disk"
@@ -135,77 +138,87 @@ def missing(row: Row, site: Site) -> str | None:
     return None
 
 
+@dataclass
+class Script:
+    """What is done at one place: `armed` comes by itself when nobody does what `undo` has."""
+
+    host: str
+    wires: str | None
+    state: str
+    wait_down: bool = False
+    inject: list[str] = field(default_factory=list)
+    undo: list[str] = field(default_factory=list)
+    armed: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+
+
 def steps(row: Row, site: Site, primary: str) -> list[dict[str, Any]]:
-    """Make scripts of a row: `host`, `inject`, `undo`, `targets` (the nodes meant), in their order."""
-    made: list[dict[str, Any]] = []
-    for step in row.via.get(ANY) or row.via[site.choose("primary", primary)[0].kind]:
-        inside = step.at in ("primary", "backup", "preferred", "both")
-        for node in site.choose(step.at if inside else step.of, primary):
-            words = _words(row, site, node)
-            inject, undo = _fill(step.inject, words), _fill(step.undo, words)
-            host = node.name if inside else _host(step, node)
-            wires = node.lab["wires"] if step.at == "wires" else None
-            last = made[-1] if made else None
-            if last and last["host"] == host and last["wires"] == wires:
-                last["inject"] += f"; {inject}"
-                last["undo"] += f"; {undo}"
-                last["targets"].append(node.name)
-            else:
-                made.append(
-                    {
-                        "host": host,
-                        "wires": wires,
-                        "inject": inject,
-                        "undo": undo,
-                        "targets": [node.name],
-                        "wait_down": step.wait_down,
-                        "state": node.lab.get("directory", "/run"),
-                    }
-                )
-    return [_script(row, one, first=index == 0) for index, one in enumerate(made)]
+    """Make scripts of a row: `host`, `inject`, `undo`, `targets` (the nodes meant), in their order.
+
+    Each place has one script, for it has one undo that is armed.
+    """
+    made: dict[tuple[str, str | None], Script] = {}
+    for part in row.parts or (row,):
+        for step in part.via.get(ANY) or part.via[site.choose("primary", primary)[0].kind]:
+            inside = step.at in NODES
+            for node in site.choose(step.at if inside else step.of, primary):
+                words = _words(part, site, node)
+                host = node.name if inside else _host(step, node)
+                wires = node.lab["wires"] if step.at == "wires" else None
+                empty = Script(host, wires, node.lab.get("directory", "/run"))
+                script = made.setdefault((host, wires), empty)
+                script.inject.append(_fill(step.inject, words))
+                script.wait_down |= step.wait_down
+                script.targets += [node.name] if node.name not in script.targets else []
+                if step.undo:
+                    undo = _fill(step.undo, words)
+                    script.armed.append(undo)
+                    script.undo += [undo] if part.undo_when == "always" else []
+    limit = round(row.seconds * max(1, row.repeat) + SPARE_SECONDS)
+    return [_script(one, limit, first=index == 0) for index, one in enumerate(made.values())]
 
 
 def _host(step: Step, node: Node) -> str:
     return node.hypervisor or CONTROLLER if step.at == "hypervisor" else CONTROLLER
 
 
-def _script(row: Row, step: dict[str, Any], first: bool) -> dict[str, Any]:
+def _script(script: Script, limit: int, first: bool) -> dict[str, Any]:
     """Arm, wait, tell the time, do it; and the other way round."""
-    limit = round(row.seconds * max(1, row.repeat) + SPARE_SECONDS)
-    in_shell = step["host"] == CONTROLLER and not step["wires"]
-    file = f"{step['state']}/{UNDO_UNIT}.pid"
+    in_shell = script.host == CONTROLLER and not script.wires
+    armed = "; ".join(script.armed)
+    file = f"{script.state}/{UNDO_UNIT}.pid"
     lead = f"sleep {LEAD_SECONDS:g}; " if first else ""
     arm, disarm = "", ""
-    if step["undo"] and in_shell:
-        later = f"sleep {limit}; rm -f {shlex.quote(file)}; {step['undo']}"
+    if armed and in_shell:
+        later = f"sleep {limit}; rm -f {shlex.quote(file)}; {armed}"
         arm = f"setsid sh -c {shlex.quote(later)} >/dev/null 2>&1 </dev/null & echo $! >{shlex.quote(file)}; "
         kept = shlex.quote(file)
         disarm = f"; test ! -s {kept} || kill -- -$(cat {kept}); rm -f {kept}"
-    elif step["undo"]:
+    elif armed:
         # a file, since systemd would take a dollar sign for a variable of its own
-        script = f"/run/{UNDO_UNIT}"
+        path = f"/run/{UNDO_UNIT}"
         arm = (
             f"systemctl stop {UNDO_UNIT}.timer 2>/dev/null; "
-            f"printf '%s\\n' {shlex.quote(step['undo'])} >{script} && "
+            f"printf '%s\\n' {shlex.quote(armed)} >{path} && "
             f"systemd-run --quiet --collect --unit={UNDO_UNIT} --on-active={limit} "
-            f"--timer-property=AccuracySec=100ms /bin/sh {script} "
+            f"--timer-property=AccuracySec=100ms /bin/sh {path} "
             '|| { echo "the undo can\'t be armed, so nothing was done"; exit 90; }; '
         )
         disarm = f"; systemctl stop {UNDO_UNIT}.timer 2>/dev/null"
-    inject = f'{arm}{lead}echo "{MARK}fault $(date +%s.%N)"; {step["inject"]}'
-    act = f"; {step['undo']}" if step["undo"] and row.undo_when == "always" else ""
+    inject = f'{arm}{lead}echo "{MARK}fault $(date +%s.%N)"; {"; ".join(script.inject)}'
+    act = "".join(f"; {one}" for one in script.undo)
     undo = f'echo "{MARK}undo $(date +%s.%N)"{act}{disarm}; true'
-    if step["wires"]:
+    if script.wires:
         inject, undo = (
-            f"podman exec {shlex.quote(step['wires'])} /bin/sh -c {shlex.quote(text)}"
+            f"podman exec {shlex.quote(script.wires)} /bin/sh -c {shlex.quote(text)}"
             for text in (inject, undo)
         )
     return {
-        "host": step["host"],
-        "targets": step["targets"],
+        "host": script.host,
+        "targets": script.targets,
         "inject": inject,
         "undo": undo,
-        "wait_down": step["wait_down"],
+        "wait_down": script.wait_down,
     }
 
 

@@ -20,6 +20,8 @@ KINDS = ("guest", "container", "command", "machine")
 ANY = "any"
 """Stands for a node of any kind."""
 NEEDS = ("lab", "kernel")
+AREAS = ("node", "keepalived", "conntrackd", "wire", "system")
+"""What a fault disturbs. Two that are made at the same time have no area in common."""
 LEGS = ("data", "sync")
 STEP_KEYS = {"at", "of", "inject", "undo", "wait_down"}
 PRIMARY = ("any", "changed", "unchanged", "backup_or_changed")
@@ -60,7 +62,19 @@ WORDS = frozenset(
 """What a command or title may have in braces."""
 BRACES = re.compile(r"(?<!\$)\{([a-z_]+)\}")
 ROW_KEYS = {
-    *("expect", "gratuitous_arp", "late", "legs", "name", "needs", "repeat", "returns", "seconds", "set"),
+    *(
+        "areas",
+        "expect",
+        "gratuitous_arp",
+        "late",
+        "legs",
+        "name",
+        "needs",
+        "repeat",
+        "returns",
+        "seconds",
+        "set",
+    ),
     *("silent", "steps", "title", "undo_when", "via"),
     *STEP_KEYS,
 }
@@ -83,7 +97,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Row:
-    """One fault. `via` has its steps for each kind of node."""
+    """One fault. `via` has its steps for each kind of node, `parts` the rows that it makes at the same time."""
 
     name: str
     title: str
@@ -100,6 +114,13 @@ class Row:
     undo_when: str = "always"
     expect: Mapping[str, Any] = field(default_factory=dict)
     leg: str | None = None
+    areas: tuple[str, ...] = ()
+    parts: tuple[Row, ...] = ()
+
+    def roles(self) -> frozenset[str]:
+        """The nodes that it disturbs, as the table calls them."""
+        steps = (step for steps in self.via.values() for step in steps)
+        return frozenset(step.at if step.at in NODES else step.of for step in steps)
 
 
 def load(faults: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[Row]:
@@ -128,6 +149,9 @@ def problems(place: str, fault: Mapping[str, Any]) -> Iterator[str]:
     for need in fault.get("needs", []):
         if need not in NEEDS:
             yield f"{place}: needs: {need}: use {' or '.join(NEEDS)}"
+    for area in fault.get("areas", []):
+        if area not in AREAS:
+            yield f"{place}: areas: {area}: use {', '.join(AREAS)}"
     for key in ("seconds", "repeat"):
         value = fault.get(key, 1)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= 600:
@@ -200,6 +224,7 @@ def _row(fault: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row:
         **kept,
         via={kind: tuple(Step(**step) for step in steps) for kind, steps in _ways(fault).items()},
         needs=tuple(fault.get("needs", ())),
+        areas=tuple(fault.get("areas", ())),
         gratuitous_arp=bool(fault.get("gratuitous_arp")),
         undo_when=fault.get("undo_when", "always"),
         expect={**defaults.get("expect", {}), **fault["expect"]},
@@ -213,7 +238,8 @@ def to_data(row: Row) -> dict[str, Any]:
 
 def from_data(data: Mapping[str, Any]) -> Row:
     via = {kind: tuple(Step(**step) for step in steps) for kind, steps in data["via"].items()}
-    return Row(**{**data, "via": via, "needs": tuple(data["needs"])})
+    lists = {key: tuple(data[key]) for key in ("needs", "areas")}
+    return Row(**{**data, **lists, "via": via, "parts": tuple(map(from_data, data["parts"]))})
 
 
 def expand(rows: Iterable[Row], legs: Mapping[str, Sequence[str]]) -> list[Row]:

@@ -16,7 +16,9 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.ftfw.pair.plugins.filter.drill_result import drill_result
 from ansible_collections.ftfw.pair.plugins.filter.drill_rows import drill_rows
 from ansible_collections.ftfw.pair.plugins.filter.drill_steps import drill_steps
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import draw
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.document import lines, not_applicable, rows
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import end_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import for_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import collect, prepare, stamp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
@@ -239,6 +241,59 @@ def test_where_a_fault_is_made(
     steps = drill_steps(to_data(ROWS[NAMES.index(name)]), facts(kind), primary)["steps"]
     assert [(step["host"], step["targets"]) for step in steps] == [one[:2] for one in expected]
     assert all(one[2] in step["inject"] for one, step in zip(expected, steps))
+
+
+PAIRS = [
+    (one, other) for index, one in enumerate(ROWS) for other in ROWS[index + 1 :] if draw.agree(one, other)
+]
+
+
+@pytest.mark.parametrize("kind", ["container", "guest", "machine", "command"])
+def test_of_faults_that_are_made_together_each_place_has_one_script(kind: str) -> None:
+    """A second one would disarm the undo of the first."""
+    assert len(PAIRS) > 100
+    for pair in PAIRS:
+        plan = drill_steps(to_data(draw.together(1, pair)), facts(kind), "fw-2")
+        alone = [drill_steps(to_data(row), facts(kind), "fw-2") for row in pair]
+        assert (plan["refused"] is None) == all(one["refused"] is None for one in alone)
+        places = [(step["host"], "podman exec" in step["inject"]) for step in plan["steps"]]
+        assert len(set(places)) == len(places)
+        if plan["refused"]:
+            continue
+        made = "".join(step["inject"] for step in plan["steps"])
+        assert made.count("sleep 1; ") == 1
+        for step in plan["steps"]:
+            subprocess.run(["/bin/sh", "-n", "-c", f"{step['inject']}\n{step['undo']}"], check=True)
+        for step in (step for one in alone for step in one["steps"] if "wires" not in step["host"]):
+            fault = step["inject"].partition('@@ fault $(date +%s.%N)"; ')[2].rstrip("'")
+            assert fault and fault in made
+            undo = step["undo"].partition('date +%s.%N)"; ')[2].partition("; systemctl stop ftfw")[0]
+            assert undo.rstrip("'") in "".join(one["undo"] for one in plan["steps"])
+
+
+@pytest.mark.parametrize(
+    ("drawn", "names", "problem"),
+    [
+        pytest.param({"seed": 7, "minutes": 2}, [], "", id="all"),
+        pytest.param({"seed": 7, "minutes": 2}, ["freeze"], "", id="of-one"),
+        pytest.param({"seed": 7, "minutes": 2}, ["full_table"], "none of the faults", id="of-none"),
+        pytest.param({"seed": 7}, [], "drill_random.minutes: is missing", id="wrong"),
+        pytest.param({}, [], "drill_random.seed: is missing", id="empty"),
+    ],
+)
+def test_faults_are_drawn_of_what_was_asked_for(drawn: Any, names: list[str], problem: str) -> None:
+    told = drill_rows(FAULTS, DEFAULTS, facts(), names, "long", drawn)
+    assert problem in told["problem"] and bool(problem) == bool(told["problem"])
+    assert len(told["rows"]) == len(told["order"]) == (0 if problem else 12)
+    if names and not problem:
+        assert told["order"] == [f"{number:03d} freeze" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize(("parts", "at"), [(2, 1009.0), (0, 1004.0)])
+def test_faults_that_were_made_together_are_over_with_the_last_of_them(parts: int, at: float) -> None:
+    row = draw.together(1, PAIRS[0]) if parts else ROWS[0]
+    seen = [{"item": {"host": "fw-1"}, "stdout": f"@@ undo {when}"} for when in (1004.0, 1009.0)]
+    assert end_of(row, seen, {}) == at
 
 
 def test_what_a_script_prints_is_read_again(tmp_path: Path) -> None:
