@@ -97,7 +97,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Row:
-    """One fault. `via` has its steps for each kind of node, `parts` the rows that it makes at the same time."""
+    """One fault. `via` has its steps for each kind of node, `parts` the rows that are made at once."""
 
     name: str
     title: str

@@ -179,12 +179,12 @@ def playbook(folder: Path, play: dict[str, Any], firewalls: dict[str, Any], *opt
     return done.returncode, done.stdout + done.stderr
 
 
-def drill(folder: Path, fails: list[str]) -> tuple[int, str, list[str] | None]:
+def drill(folder: Path, fails: list[str], **asked: Any) -> tuple[int, str, list[str] | None]:
     """The drill's own play and rows on this machine, without hosts to look at: what it does is left out."""
     play = yaml.safe_load((PLAYBOOKS / "drill.yml").read_text())[-1]
     (folder / "vars").symlink_to(PLAYBOOKS / "vars")
     (folder / "tasks" / "drill").mkdir(parents=True)
-    for name in ("row", "report"):
+    for name in ("round", "row", "report"):
         (folder / "tasks" / "drill" / f"{name}.yml").symlink_to(PLAYBOOKS / "tasks" / "drill" / f"{name}.yml")
     for name, tasks in STUBS.items():
         (folder / "tasks" / "drill" / f"{name}.yml").write_text(yaml.safe_dump(tasks))
@@ -202,6 +202,7 @@ def drill(folder: Path, fails: list[str]) -> tuple[int, str, list[str] | None]:
         "drill_json": str(document),
         "drill_page": str(page),
         "fails": fails,
+        **asked,
     }
     code, printed = playbook(folder, play, nodes, "-e", json.dumps(given))
     assert page.exists() == document.exists()
@@ -229,6 +230,26 @@ def test_what_was_judged_is_kept(tmp_path: Path, fails: list[str], names: list[s
     code, printed, kept = drill(tmp_path, fails)
     assert (code, kept) == (2, names), printed
     assert ("the drill ended after 2 of 3 faults" in " ".join(printed.split())) == (len(names) == 2)
+
+
+def test_faults_that_are_drawn(tmp_path: Path) -> None:
+    """The order is printed before anything is done. All that is drawn has its turn while there is time."""
+    drawn = {"drill_random": {"seed": 7, "minutes": 1}}
+    code, printed, names = drill(tmp_path, [], **drawn)
+    assert code == 0 and names is not None and len(names) == 6, printed
+    told = [name.replace("-", " ", 1).replace("-with-", " with ") for name in names]
+    assert [printed.index(name) for name in told] == sorted(printed.index(name) for name in told)
+    assert printed.index(told[-1]) < printed.index("Begin the time")
+    assert {part for name in names for part in name.partition("-")[2].split("-with-")} == {
+        *("keepalived_kill", "keepalived_stop", "sync_loss")
+    }
+    assert "the same order again: drill_random: {seed: 7, minutes: 1}" in " ".join(printed.split())
+
+
+def test_no_round_begins_after_the_time(tmp_path: Path) -> None:
+    code, printed, names = drill(tmp_path, [], drill_random={"seed": 7, "minutes": 1}, __drill_end=0)
+    assert (code, names) == (0, None), printed
+    assert "Bring about one fault" not in printed
 
 
 def test_the_probe_is_asked_for_what_it_can_do(tmp_path: Path) -> None:
