@@ -32,7 +32,6 @@ LONG_FILES = {
     "tests/unit/plugins/plugin_utils/ruleset/test_rules.py": 686,
     "tests/unit/plugins/plugin_utils/sections/test_meaning.py": 593,
     "tests/unit/plugins/plugin_utils/sections/test_rules.py": 719,
-    "tests/unit/tools/test_bench.py": 508,
 }
 LONG_FUNCTIONS = {
     "tests/integration/conntrack/sync/test_action.py: play": 61,

@@ -7,10 +7,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import runpy
 import struct
-import sys
-from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,16 +22,6 @@ VIRTUAL = ["192.168.0.100", "192.168.2.100"]
 VIRTUAL_6 = ["2001:db8:2::100", "2001:db8::100"]
 WITHOUT_FAMILY = {"busy_flaps"}
 """Figures that are of no family."""
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[dict[str, Any]]:
-    """The names of the program, and its modules."""
-    sys.path.insert(0, str(ROOT / "tools/bench"))
-    try:
-        yield runpy.run_path(str(ROOT / "tools/bench/__main__.py"), run_name="bench")
-    finally:
-        sys.path.remove(str(ROOT / "tools/bench"))
 
 
 def test_every_figure_has_both_families(bench: dict[str, Any]) -> None:
