@@ -135,3 +135,64 @@ def sessions(
         for family in verify["families"]
         for flow in flows
     ]
+
+
+def failover_rows(known: Mapping[str, Any]) -> list[Row]:
+    """Judge where the addresses were before a failover and are after it, around the sessions' own rows.
+
+    `known`: phase, backup, before and after (of the pair, as `pair_summary` has them), sessions (rows).
+    """
+    before, after = known["before"], known["after"]
+    return [
+        {
+            "name": f"{known['phase']}: virtual addresses before the failover",
+            "expected": "all on one node",
+            "seen": "all on one node" if before["primary"] else before["holders"],
+            "ok": before["primary"] is not None,
+            "detail": before["holders"],
+        },
+        *known["sessions"],
+        _addresses(known, after, "after the failover", after["holders"]),
+    ]
+
+
+def return_rows(known: Mapping[str, Any]) -> list[Row]:
+    """Judge how the former primary has come back: as backup, with all flows.
+
+    `known`: phase, expected (survives, dies), primary and backup (who they were, and are), after (of the
+    pair), and the registered results of vrrp_info, of conntrack_sync (`synced`) and of the probe that has
+    opened sessions to learn of (`opened`). A result of a host that did not answer has a `msg` alone.
+    """
+    former, backup, vrrp, synced = (known[key] for key in ("primary", "backup", "vrrp", "synced"))
+    states = list(dict.fromkeys(one["state"] for one in vrrp.get("instances", {}).values()))
+    missing = str(synced.get("missing_count", synced.get("msg", "unknown")))
+    replicated = synced.get("replicated", 0)
+    opened = known["opened"]
+    why = [f"sessions could not be opened: {opened['msg'].strip()}"] if "msg" in opened else []
+    return [
+        {
+            "name": f"{known['phase']}: {former} is back",
+            "expected": "BACKUP",
+            "seen": ", ".join(states) or vrrp.get("msg", "nothing"),
+            "ok": states == ["BACKUP"],
+        },
+        {
+            "name": f"{known['phase']}: flows of {backup} that {former} does not have",
+            "expected": "0",
+            "seen": missing,
+            # with nothing to replicate nothing would be proved
+            "ok": missing == "0" and (known["expected"] == "dies" or int(replicated) > 0),
+            "detail": "; ".join([f"{replicated} flows replicated", *why]),
+        },
+        _addresses(known, known["after"], "when both nodes are back", "; ".join(known["after"]["problems"])),
+    ]
+
+
+def _addresses(known: Mapping[str, Any], pair: Mapping[str, Any], when: str, detail: str) -> Row:
+    return {
+        "name": f"{known['phase']}: virtual addresses {when}",
+        "expected": f"all on {known['backup']}",
+        "seen": f"all on {pair['primary']}" if pair["primary"] else pair["holders"],
+        "ok": pair["primary"] == known["backup"],
+        "detail": detail,
+    }
