@@ -67,7 +67,7 @@ def _is_anothers(
     if address is None or host.reached_by is None or any(host.reached_by):
         return False
     owner = owners.get(address)
-    pairs = [pair.name for pair in site.pairs if address in pair.virtual_addresses()]
+    pairs = [pair.name for pair in site.index.pairs_at.get(address, ())]
     if pairs:
         wrong = f"is a virtual address of pair {pairs[0]}, which goes from one node to the other"
     elif owner is not None and owner != host and address not in _addresses(host):

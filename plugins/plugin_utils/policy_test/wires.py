@@ -110,18 +110,6 @@ class Wires:
     def interface(self, network: str) -> Interface:
         return next(i for i in self.firewall.host.interfaces if i.network == network)
 
-    @cached_property
-    def _taken(self) -> frozenset[Address]:
-        site = self.firewall.site
-        return frozenset(
-            (
-                *(address for _host, interface in site.interfaces() for address in interface.addresses),
-                *(address.ip for _host, bridge in site.bridges() for address in bridge.addresses),
-                *(address for pair in site.pairs for address in pair.virtual_addresses()),
-                *(forward.host for forward in site.port_forwards if not isinstance(forward.host, str)),
-            )
-        )
-
     def host(self, network: str, family: int) -> Address:
         """Somebody on a network: a host that the site knows, or a stranger."""
         return self._hosts.get((network, family)) or self.stranger(network, family)
@@ -133,14 +121,15 @@ class Wires:
     @cached_property
     def _hosts(self) -> dict[tuple[str, int], Address]:
         """The first host on each network that is no firewall, bridges before nodes."""
-        site = self.firewall.site
+        site, index = self.firewall.site, self.firewall.site.index
         found: dict[tuple[str, int], Address] = {}
-        for _host, bridge in site.bridges():
-            for one in bridge.addresses:
-                found.setdefault((bridge.network, one.version), one.ip)
-        for host, interface in site.interfaces():
-            for address in interface.addresses if site.pair_of(host.name) is None else ():
-                found.setdefault((interface.network, address.version), address)
+        for name in self.networks:
+            for _host, bridge in index.bridges_on.get(name, ()):
+                for one in bridge.addresses:
+                    found.setdefault((name, one.version), one.ip)
+            for host, interface in index.interfaces_on.get(name, ()):
+                for address in interface.addresses if site.pair_of(host.name) is None else ():
+                    found.setdefault((name, address.version), address)
         return found
 
     @cached_property
@@ -156,7 +145,7 @@ class Wires:
     def _free(self, prefix: Prefix, places: Iterable[int], own: Address | None = None) -> Address | None:
         last = prefix.num_addresses - 1
         inside = (prefix[place] for place in places if place < last)
-        return next((one for one in inside if one not in self._taken and one != own), None)
+        return next((one for one in inside if one not in self.firewall.site.index.taken and one != own), None)
 
     def _elsewhere(self, network: str, family: int, place: int) -> Address:
         """An address of no network of a site, for one that is full."""

@@ -107,8 +107,10 @@ class Firewall:
     def ways(self) -> dict[Way, list[PolicyEntry]]:
         """The networks that this pair stands between, each with its entries, in order."""
         routed = {router.network for router in self.pair.routers}
-        ways = self.site.index.entries_of
-        return {way: entries for way, entries in ways.items() if routed.issuperset(way)}
+        index = self.site.index
+        places = (place for name in routed for place in index.ways_from.get(name, ()))
+        between = sorted(place for place in places if routed.issuperset(place[1]))
+        return {way: index.entries_of[way] for _place, way in between}
 
     @cached_property
     def entries(self) -> list[PolicyEntry]:

@@ -182,7 +182,9 @@ def _check_sync(site: Site, pair: Pair, problems: Problems) -> None:
             continue
         if network.management:
             problems.add(SITE, key, name, "is a management network", "replication needs a link of its own")
-        routers = [router.name for other in site.pairs for router in other.routers_on(name)]
+        routers = [
+            router.name for other in site.index.pairs_on.get(name, ()) for router in other.routers_on(name)
+        ]
         if routers:
             wrong = f"has the virtual router {routers[0]}: where replication goes, nothing else does"
             problems.add(SITE, key, name, wrong, "name a network of its own", follows=False, hole=True)

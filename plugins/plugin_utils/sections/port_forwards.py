@@ -83,7 +83,7 @@ def check_port_forwards(checking: Checking) -> None:
 
 
 def _check_forward_address(site: Site, key: str, forward: PortForward, problems: Problems) -> bool:
-    virtual = [a for pair in site.pairs for a in pair.virtual_addresses(forward.network)]
+    virtual = site.index.virtual.get(forward.network, [])
     shown = ", ".join(map(str, virtual)) or "none"
     if forward.address is not None and forward.address not in virtual:
         problems.add(

@@ -58,7 +58,7 @@ def check_source_nat(checking: Checking) -> None:
         network = check_data_network(site, key, name, problems)
         if network is None:
             continue
-        if not any(pair.routers_on(name) for pair in site.pairs):
+        if name not in site.index.pairs_on:
             problems.add(SITE, key, name, "has no virtual router", "name a network that a pair stands on")
         elif isinstance(shown, tuple):
             _check_addresses(site, key, network, shown, problems)
@@ -77,7 +77,7 @@ def check_source_nat(checking: Checking) -> None:
 def _check_addresses(
     site: Site, key: str, network: Network, shown: tuple[Address, ...], problems: Problems
 ) -> None:
-    pairs = [pair for pair in site.pairs if pair.routers_on(network.name)]
+    pairs = site.index.pairs_on.get(network.name, [])
     virtual = [one for pair in pairs for one in pair.virtual_addresses(network.name)]
     for pair in pairs:
         own = [one for one in pair.virtual_addresses(network.name) if one in shown]

@@ -74,15 +74,13 @@ def _moved(site: Site, network: Network, family: int) -> Cause | None:
     """Where no address on a network lies in it, its prefix is the mistake."""
     on_it = [
         address
-        for host in site.hosts.values()
-        for interface in host.interfaces
-        if interface.network == network.name
+        for _host, interface in site.index.interfaces_on.get(network.name, ())
         for address in interface.addresses
     ]
     on_it += [
-        ip.ip for _host, bridge in site.bridges() if bridge.network == network.name for ip in bridge.addresses
+        ip.ip for _host, bridge in site.index.bridges_on.get(network.name, ()) for ip in bridge.addresses
     ]
-    on_it += [address for pair in site.pairs for address in pair.virtual_addresses(network.name)]
+    on_it += site.index.virtual.get(network.name, [])
     if any(network.prefix_of(one) for one in of_family(tuple(on_it), family)):
         return None
     return Cause(

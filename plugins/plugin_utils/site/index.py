@@ -69,6 +69,20 @@ class Index:
         return _gather((address, (host, one)) for host, one in every for address in one.addresses)
 
     @cached_property
+    def taken(self) -> frozenset[Address]:
+        """Every address that somebody has, as far as the site tells."""
+        forwards = self.site.port_forwards
+        bridges = self.site.bridges()
+        return frozenset(
+            (
+                *self.holders,
+                *self.pairs_at,
+                *(address.ip for _host, bridge in bridges for address in bridge.addresses),
+                *(forward.host for forward in forwards if not isinstance(forward.host, str)),
+            )
+        )
+
+    @cached_property
     def bridges_on(self) -> Mapping[str, list[tuple[Host, Bridge]]]:
         return _gather((one.network, (host, one)) for host, one in self.site.bridges())
 
@@ -81,6 +95,11 @@ class Index:
     @cached_property
     def entries_of(self) -> Mapping[Way, list[PolicyEntry]]:
         return _gather((way, entry) for entry in self.site.policy for way in entry.ways())
+
+    @cached_property
+    def ways_from(self) -> Mapping[str, list[tuple[int, Way]]]:
+        """The ways of entries by where they begin, each with its place among all."""
+        return _gather((way[0], (place, way)) for place, way in enumerate(self.entries_of))
 
 
 def _gather(found: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
