@@ -50,6 +50,11 @@ def said(*options: str) -> str:
         pytest.param(
             ("-e", "drill_confirm=native", "-e", "drill_faults=power_los"), "power_los: ", id="no-such-fault"
         ),
+        pytest.param(
+            (*CONFIRMED, "-e", '{"drill_random": {"seed": 7, "minutes": 0}}'),
+            "drill_random.minutes: 0: use a whole number from 1 to 180",
+            id="drawn-for-no-time",
+        ),
     ],
 )
 def test_what_is_asked_for_wrongly(options: tuple[str, ...], words: str) -> None:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flows of a full table live through the crash of a firewall, and don't without replication."""
+"""Flows live through the crash of a firewall, and don't without replication, and through what a seed draws."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +13,12 @@ from pathlib import Path
 import cases
 import load_cases
 import pytest
-from containers import LAB, NODES, other_of, run, wait
+from containers import LAB, NODES, PROJECT, command, other_of, run, wait
 from lab import Lab
 from messages import let_through
+
+MINUTES = int(os.environ.get("FTFW_SOAK_MINUTES", "30"))
+"""How long each seed draws; less is for a look at the test itself."""
 
 
 @pytest.fixture
@@ -87,3 +93,37 @@ def test_burst_of_new_flows_reaches_the_backup(lab: Lab) -> None:
 def test_frozen_keepalived_loses_its_addresses(lab: Lab) -> None:
     figures = load_cases.frozen(lab, "default", lab.primary()).figures
     assert max(figures["frozen_holder_ms"], figures["frozen_holder_v6_ms"]) <= 5000, figures
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_fails_the_pair_stays_whole(seed: int, tmp_path: Path) -> None:
+    """The report stays in reports/, for a seed that has failed."""
+    report = PROJECT / "reports" / f"drill-seed-{seed}.json"
+    report.unlink(missing_ok=True)
+    asked = {
+        "drill_confirm": "native",
+        "drill_set": "long",
+        "drill_random": {"seed": seed, "minutes": MINUTES},
+        "drill_json": str(report),
+        "drill_page": str(report.with_suffix(".html")),
+    }
+    words, environment = command("playbooks/drill.yml", "-e", json.dumps(asked))
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        # the last round begins in time, and may wait for a node that comes back
+        done = subprocess.run(
+            words,
+            cwd=PROJECT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=60 * (MINUTES + 15),
+            check=False,
+        )
+    said = log.read_text()
+    assert done.returncode == 0, said[-8000:]
+    faults = json.loads(report.read_text())["faults"]
+    assert {fault["result"] for fault in faults} == {"ok"}
+    # the longest round is that in which both nodes lose their power: less than two minutes
+    assert len(faults) >= MINUTES / 2
