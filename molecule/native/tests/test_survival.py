@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flows live through the crash of a firewall, and don't without replication, and through what a seed draws."""
+"""Flows live through the crash of a firewall and through what a seed draws, and don't without replication."""
 
 from __future__ import annotations
 
