@@ -17,7 +17,18 @@ ROLES = ROOT / "roles"
 TASKS = [*sorted(ROLES.glob("*/tasks/*.yml")), *sorted(ROLES.glob("*/handlers/*.yml"))]
 RENDER = yaml.safe_load((ROOT / "playbooks" / "render.yml").read_text())[-1]
 COLLECTING = set(RENDER["module_defaults"])
-RENDERED = {role for roles in RENDER["vars"]["__render_roles"].values() for role in roles}
+IMPORT = "ansible.builtin.import_role"
+BUILT = yaml.safe_load((ROOT / "playbooks" / "tasks" / "build_firewall.yml").read_text())
+RENDERED = {
+    *(
+        role
+        for roles in RENDER["vars"]["__render_roles"].values()
+        if isinstance(roles, list)
+        for role in roles
+    ),
+    # those of firewalls are read there
+    *(task[IMPORT]["name"].rpartition(".")[2] for task in BUILT if IMPORT in task),
+}
 BLOCK = ("block", "rescue", "always")
 
 WRITES_NOTHING = {
