@@ -26,14 +26,25 @@ SERVER, PORT = "192.168.0.3", 7
 sys.path.append(str(PROJECT / "tools/bench"))
 
 
+PODMANS_OWN = (125, 255)
+"""Exit codes of podman itself, which then prints a line that begins with Error (podman-exec(1))."""
+
+
+class CommandError(Exception):
+    """A command ended with an error on a host; the message has what it printed."""
+
+
+class PodmanError(CommandError):
+    """podman could not run the command, or can't tell how it ended."""
+
+
 def run(host: str, command: str, check: bool = True) -> str:
     """Run a shell command on a host, and return what it printed."""
-    done = subprocess.run(
-        ["podman", "exec", f"{PREFIX}-{host}", "sh", "-c", command],
-        check=check,
-        capture_output=True,
-        text=True,
-    )
+    words = ["podman", "exec", f"{PREFIX}-{host}", "sh", "-c", command]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    if check and done.returncode:
+        error = PodmanError if done.returncode in PODMANS_OWN else CommandError
+        raise error(f"{host}: {command!r} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     return done.stdout
 
 
