@@ -132,7 +132,8 @@ def text_of(task: Task) -> str:
     """What a command runs: its words, the templates that it names, and its script."""
     folder = ROLES / task.role
     text = " ".join(str(task.keys[module]) for module in task.modules)
-    for name, value in (yaml.safe_load((folder / "vars" / "main.yml").read_text()) or {}).items():
+    own = folder / "vars" / "main.yml"
+    for name, value in (yaml.safe_load(own.read_text()) if own.is_file() else {}).items():
         text = text.replace(f"{{{{ {name} }}}}", str(value))
     named = [folder / "templates" / name for name in re.findall(r"[\w.-]+\.j2", text)]
     named += [folder / "files" / word for word in re.findall(r"[\w.-]+", text)]
