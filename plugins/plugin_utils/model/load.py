@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.no_text import NO_TEXT, join_uses
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.read import HostVars, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import (
     AGAINST,
@@ -53,6 +54,7 @@ def load_site(
     _check_names(site, problems)
     _check(Checking(site, problems, warnings, groups or {}))
     if problems:
+        join_uses(hostvars, next(iter(hostvars.values()), {}), problems)
         raise SiteError(without_consequences(problems, AGAINST, ALONE))
     for section in SECTIONS:
         if section.warn is not None:
@@ -95,7 +97,7 @@ def _check_names(site: Site, problems: Problems) -> None:
                 host,
                 key,
                 name,
-                "YAML takes this name for no text",
+                NO_TEXT,
                 "write it in quotes, or choose another one",
                 follows=False,
                 hole=True,

@@ -62,7 +62,14 @@ def _joined(problems: Problems) -> Problems:
             more = [f"and {len(same) - _PLACES} more"] if len(same) > _PLACES else []
             wrong = f"{cause.wrong} {', '.join([*places, *more])}"
             joined.keep(
-                replace(problem, host=SITE, key=cause.key, value=cause.value, wrong=wrong, right=cause.right)
+                replace(
+                    problem,
+                    host=cause.host,
+                    key=cause.key,
+                    value=cause.value,
+                    wrong=wrong,
+                    right=cause.right,
+                )
             )
     return joined
 

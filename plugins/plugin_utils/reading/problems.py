@@ -59,6 +59,7 @@ class Cause:
     value: object
     wrong: str
     right: str
+    host: str = SITE
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Cause, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, HostReading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Guest, Host, Site
@@ -53,12 +53,17 @@ def check_guest(checking: Checking, host: Host) -> None:
         return
     for interface in host.interfaces:
         if interface.network in site.networks and site.hosts[name].bridge_on(interface.network) is None:
+            right = f"declare one in {name}'s hypervisor_bridges"
+            wrong = "no bridge is on this network, which stands in"
             problems.add(
                 host.name,
                 f"node_interfaces.{interface.name}.network",
                 interface.network,
                 f"hypervisor {name} has no bridge on it",
-                f"declare one in {name}'s hypervisor_bridges",
+                right,
+                cause=Cause(
+                    "hypervisor_bridges", interface.network, wrong, f"declare one on {name}", host=name
+                ),
             )
 
 

@@ -49,7 +49,8 @@ def _check_bridge(site: Site, host: Host, bridge: Bridge, problems: Problems) ->
     if network is None:
         return
     sync = site.sync_networks.get(network.name)
-    if sync and bridge.addresses:
+    # a management network carries none, which is told of the pair
+    if sync and bridge.addresses and not network.management:
         problems.add(
             host.name,
             f"{key}.addresses",

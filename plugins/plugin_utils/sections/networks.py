@@ -94,17 +94,24 @@ def check_networks(checking: Checking) -> None:
         if check_prefixes(network, problems):
             continue
         for prefix in network.prefixes:
-            for name, other in () if apart else seen:
-                if prefix.version == other.version and prefix.overlaps(other):
-                    own = name == network.name
-                    whose = "the same network" if own else f"network {name}"
-                    problems.add(
-                        SITE,
-                        f"site_networks.{network.name}.prefixes",
-                        prefix,
-                        f"overlaps {other} of {whose}",
-                        "leave one of them out" if own else "each wire needs a prefix of its own",
-                    )
+            others = [
+                (name, other)
+                for name, other in (() if apart else seen)
+                if prefix.version == other.version and prefix.overlaps(other)
+            ]
+            if others:
+                own = all(name == network.name for name, _other in others)
+                whose = [
+                    f"{other} of {'the same network' if name == network.name else f'network {name}'}"
+                    for name, other in others
+                ]
+                problems.add(
+                    SITE,
+                    f"site_networks.{network.name}.prefixes",
+                    prefix,
+                    f"overlaps {', '.join(whose)}",
+                    "leave one of them out" if own else "each wire needs a prefix of its own",
+                )
             seen.append((network.name, prefix))
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Cause, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, HostReading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import check_on_link, known_network
@@ -35,7 +35,14 @@ def _interface(name: str, value: Value, of_guest: bool) -> Interface:
     )
     value.named_device()
     if fields["tap"].given and not of_guest:
-        fields["tap"].wrong("only a guest's interface has a tap", "leave it out, or declare guest")
+        tap, right = fields["tap"], "leave it out, or declare guest"
+        wrong = "only a guest's interfaces have taps, which stand in"
+        cause = Cause("guest", None, wrong, "declare guest, or leave the taps out", host=value.host)
+        value.problems.add(
+            *(tap.host, tap.key, tap.raw, "only a guest's interface has a tap", right),
+            silent=tap.silent,
+            cause=cause,
+        )
     virtual = fields["gateway"].raw == "virtual"
     return Interface(
         name,

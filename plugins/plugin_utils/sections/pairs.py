@@ -237,7 +237,9 @@ def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems
         key = f"site_pairs.{pair.name}.virtual_routers.{router.name}"
         network = known_network(site, SITE, f"{key}.network", router.network, problems)
         for address in router.addresses:
-            addresses.claim(problems, SITE, f"{key}.addresses", address, f"virtual router {key[11:]}")
+            # one of another network is told as that
+            if network is None or not network.prefixes or network.prefix_of(address) is not None:
+                addresses.claim(problems, SITE, f"{key}.addresses", address, f"virtual router {key[11:]}")
             if router.addresses.count(address) > 1:
                 problems.add(SITE, f"{key}.addresses", address, "is named twice", "name each address once")
         if network is None:

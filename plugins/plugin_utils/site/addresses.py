@@ -217,6 +217,10 @@ def _no_name(text: str) -> tuple[str, str] | None:
         return "a list has no exceptions", "write an entry about these addresses before this one"
     try:
         first, last = (ip_address(end.strip()) for end in text.split("-"))
+        if first.version != last.version:
+            return "begins in one family and ends in the other", "write the prefixes of each family"
+        if int(first) > int(last):
+            return "is a range that ends before it begins", "write prefixes, such as 192.0.2.0/24"
         prefixes = [str(one) for one in summarize_address_range(first, last)]
     except (ValueError, TypeError):
         return None

@@ -332,8 +332,8 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "hypervisor without a bridge there": (
         {"omarine:hypervisor_bridges.br2": None},
-        "fw-2: node_interfaces.eth2.network: sync: hypervisor omarine has no bridge on it; "
-        "declare one in omarine's hypervisor_bridges",
+        "omarine: hypervisor_bridges: sync: no bridge is on this network, which stands in "
+        "fw-1: node_interfaces.eth2.network, fw-2: node_interfaces.eth2.network; declare one on omarine",
     ),
     "port forward to an unknown host": (
         {"all:site_port_forwards": [{**FORWARD, "host": "cliemt"}]},

@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names that YAML takes for no text: a network 12, a service `on`. What stands at each use is one mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import yaml
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Cause, Problems
+
+NAMED = ("site_networks", "site_pairs", "site_services", "site_addresses")
+"""Variables whose keys are names that others use."""
+NO_TEXT = "YAML takes this name for no text"
+_AT_A_USE = ("is not a text", "is missing", "is empty")
+"""What is wrong with such a name where it is used."""
+
+
+def join_uses(hosts: Iterable[str], shared: Mapping[str, object], problems: Problems) -> None:
+    """Give all uses of a name that is no text one cause, so that they are told as one problem."""
+    causes = _causes(hosts, shared)
+    by_key = {str(cause.value): cause for cause in causes.values()}
+    for line, problem in problems.found.items():
+        if problem.wrong in _AT_A_USE:
+            cause = causes.get(_identity(problem.value))
+        elif problem.wrong == NO_TEXT:
+            # such as a virtual router, which is named by its network
+            cause = by_key.get(str(problem.value))
+        else:
+            continue
+        if cause is not None and problem.cause is None and problem.key != cause.key:
+            problems.found[line] = replace(problem, cause=cause)
+
+
+def _causes(hosts: Iterable[str], shared: Mapping[str, object]) -> dict[tuple[type, str], Cause]:
+    found: dict[tuple[type, str], Cause] = {}
+    named = [
+        (f"{variable}.{key}", key)
+        for variable in NAMED
+        if isinstance(value := shared.get(variable), dict)
+        for key in value
+    ]
+    for place, name in [*named, *((f"hosts.{host}", _unquoted(host)) for host in hosts)]:
+        if name == "":
+            wrong = "a name is empty, and stands so in"
+            found.setdefault(_identity(name), Cause(place, name, wrong, "write a name there"))
+        elif isinstance(name, (bool, int, float)) or name is None:
+            right = "write it in quotes there, or choose another one"
+            found.setdefault(_identity(name), Cause(place, name, f"{NO_TEXT} in", right))
+    return found
+
+
+def _identity(value: object) -> tuple[type, str]:
+    """True is not 1, and .nan is itself."""
+    return type(value), repr(value)
+
+
+def _unquoted(name: str) -> object:
+    """What YAML makes of a host's name that stands without quotes."""
+    try:
+        return yaml.safe_load(name)
+    except (yaml.YAMLError, ValueError):
+        return name
