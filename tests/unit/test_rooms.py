@@ -48,6 +48,7 @@ ON_THE_CONTROLLER = (
     "health",
     "turns",
     "units",
+    "host_network",
     "packing",
     "rendering",
 )

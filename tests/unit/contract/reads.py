@@ -8,6 +8,7 @@ a module or to a filter of the collection goes out as a whole: Python reads it t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -22,6 +23,7 @@ SAME = {
 }
 """Filters whose result has the type of what they are given."""
 BY_ATTRIBUTE = {"groupby", "rejectattr", "selectattr"}
+OUR_FILTERS = "ftfw.pair."
 HOST, HOSTS = object(), object()
 """The variables of a host, and hostvars."""
 
@@ -42,6 +44,13 @@ def element(of: Any) -> Any:
     if of is HOSTS:
         return HOST
     return arguments[-1] if get_origin(of) in (list, dict) else None
+
+
+def _returned(name: str) -> Any:
+    """The type of what a filter of the collection returns."""
+    module = import_module(f"ansible_collections.ftfw.pair.plugins.filter.{name}")
+    of = get_type_hints(getattr(module, name))["return"]
+    return of if is_typeddict(of) else None
 
 
 class Reads:
@@ -180,8 +189,8 @@ class Reads:
                 {"items": tuple[get_args(of)], "values": element(of)} if element(of) else {}
             )
             return list[kinds[node.node.attr]] if node.node.attr in kinds else None
-        if first[:1] == ["ansible.builtin.template"] and isinstance(named.get("template_vars"), nodes.Dict):
-            bound = {one.key.value: self._of(one.value, scope) for one in named["template_vars"].items}
+        if first[:1] == ["ansible.builtin.template"] and "template_vars" in named:
+            bound = self._subject(named["template_vars"], scope)
             names = [str(first[1])] if len(first) > 1 else self._names(node.args[1])
             for name in names:
                 text = self.template(name)
@@ -192,9 +201,16 @@ class Reads:
             self._give(self._of(one, scope))
         return None
 
+    def _subject(self, node: nodes.Expr, scope: Scope) -> dict[str, Any]:
+        """What a template sees, by name."""
+        if isinstance(node, nodes.Dict):
+            return {one.key.value: self._of(one.value, scope) for one in node.items}
+        of = self._of(node, scope)
+        return get_type_hints(of) if is_typeddict(of) else {}
+
     def _names(self, node: nodes.Expr) -> list[str]:
         """Of a template's name that is put together: its constant parts, as a pattern."""
-        return ["*".join(str(one.value) for one in node.find_all(nodes.Const))]
+        return ["*".join(str(one.value) for one in node.find_all(nodes.Const)) or "*"]
 
     def _filter(self, node: nodes.Filter, scope: Scope) -> Any:
         of = self._of(node.node, scope) if node.node is not None else None
@@ -220,6 +236,10 @@ class Reads:
         others = [self._of(one, scope) for one in node.args if not isinstance(one, nodes.Const)]
         if node.name in SAME:
             return of if of is not None else next((one for one in others if one is not None), None)
+        if node.name.startswith(OUR_FILTERS):
+            for one in (of, *others):
+                self._give(one)
+            return _returned(node.name.removeprefix(OUR_FILTERS))
         if node.name in ("first", "last", "random"):
             return element(of)
         for one in (of, *others):

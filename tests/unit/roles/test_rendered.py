@@ -167,11 +167,10 @@ def test_a_file_that_is_rendered_has_nothing_else(task: Task) -> None:
 
 
 def uses(role: Path, template: str) -> bool:
-    """Whether a task that is rendered, a variable of its role, or a template that is rendered names it."""
-    stem, _dot, ending = template.removesuffix(".j2").rpartition(".")
-    # a name for several: bridge.netdev.j2 and bridge.network.j2
-    words = [f"'{template}'", *([f"'{stem}.' ~ suffix"] if ending in ("netdev", "network") else [])]
-    files = (*role.glob("tasks/configure*.yml"), *role.glob("vars/*.yml"))
+    """Whether a task that is rendered, a variable or the plan of its role, or such a template names it."""
+    words = (f"'{template}'", f'"{template}"')
+    plans = (ROOT / "plugins" / "plugin_utils" / role.name).glob("*.py")
+    files = (*role.glob("tasks/configure*.yml"), *role.glob("vars/*.yml"), *plans)
     return any(word in file.read_text() for file in files for word in words) or any(
         f"include '{template}'" in other.read_text() and uses(role, other.name)
         for other in role.glob("templates/*.j2")
