@@ -101,7 +101,7 @@ def broken_links(page: Path, text: str) -> list[str]:
     """Links of a page that lead to no file, or to no heading of it."""
     wrong = []
     for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text)):
-        file, _, heading = link.partition("#")
+        file, _mark, heading = link.partition("#")
         if "://" in file:
             continue
         target = page.parent / file if file else page

@@ -13,8 +13,10 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+import collection  # noqa: F401  # pylint: disable=unused-import
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
 from lab import NODES, Ends, Lab, LabError, other
-from probe import Probe, decode, flow
+from probe import Probe, flow
 from profiles import VARIANTS, families
 
 TCP, UDP, FORWARD = 7001, 7002, 7003

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import collection  # noqa: F401
+import collection  # noqa: F401  # pylint: disable=unused-import
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import generation
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.keep import Keeper

@@ -10,8 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import collection  # noqa: F401
-from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode as decode
+import collection  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.imports import closure
 from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import (
     Program,

@@ -94,7 +94,7 @@ def test_swapped_names_are_given_right(roles: tuple[str, str], status: Any) -> N
 
 def test_a_name_on_the_wrong_card_keeps_all_data_cards_off(roles: tuple[str, str], status: Any) -> None:
     primary, backup = roles
-    (outside, _), (inside, _) = WIRES[backup].values()
+    (outside, _network), (inside, _other) = WIRES[backup].values()
     wrong = {
         f"eth0 is the card {inside}, and not {outside}",
         f"eth1 is the card {outside}, and not {inside}",

@@ -15,7 +15,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import build
 from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.programs import PROGRAMS
 
-Check = Callable[[str, str], "subprocess.CompletedProcess[str]"]
+Check = Callable[[str, str], subprocess.CompletedProcess[str]]
 
 WITH_FLOWTABLE = """table inet ftfw {
     flowtable fastpath {
