@@ -128,5 +128,5 @@ def invariants(parts: Sequence[Row]) -> dict[str, Any]:
 
 def names(row: Row) -> str:
     """A round in the words of the table: its number, and its faults."""
-    number, _, drawn = row.name.partition("-")
+    number, _dash, drawn = row.name.partition("-")
     return f"{number} {drawn.replace('-with-', ' with ')}"
