@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the command lines of all verbs have in common."""
 
+# pylint: disable=ansible-bad-function
+# (a program of its own on nodes, and no module)
+
 from __future__ import annotations
 
 import argparse

@@ -9,6 +9,9 @@ nft_ruleset. pair-state's own sets are as the file has them: shut, until it open
 nft's own listing of a set is what nft is given again. Where the table is not there, it is the file alone.
 """
 
+# pylint: disable=ansible-bad-function
+# (a program of its own on nodes, and no module)
+
 from __future__ import annotations
 
 import argparse

@@ -5,6 +5,9 @@
 It stands apart from the agent: a node has to have its rules, whatever becomes of that.
 """
 
+# pylint: disable=ansible-bad-function
+# (a program of its own on nodes, and no module)
+
 from __future__ import annotations
 
 import sys

@@ -8,6 +8,9 @@ a running program owns: the kernel's own flush spares these, and refuses to dele
 all that it includes, as nft would, and is loaded in one transaction.
 """
 
+# pylint: disable=ansible-bad-function
+# (a program of its own on nodes, and no module)
+
 from __future__ import annotations
 
 import argparse

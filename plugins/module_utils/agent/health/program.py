@@ -8,6 +8,9 @@ needs: versions, and digests of the flows. `--answer` prints what the peer compa
 keeps the counters for the next one, and writes metrics for Prometheus where the configuration names a file.
 """
 
+# pylint: disable=ansible-bad-function
+# (a program of its own on nodes, and no module)
+
 from __future__ import annotations
 
 import json
