@@ -23,8 +23,6 @@ CODE = {".py", ".yml", ".yaml", ".sh", ".j2"}
 LINES, FUNCTION_LINES, FILES = 400, 60, 25
 
 LONG_FILES = {
-    "tests/integration/flow_probe/test_losses.py": 430,
-    "tests/integration/policy_check/test_sites.py": 654,
     "tests/unit/plugins/plugin_utils/data/lab_views.yml": 658,
     "tests/unit/plugins/plugin_utils/faults/test_judge.py": 421,
     "tests/unit/plugins/plugin_utils/policy_test/test_derived.py": 405,

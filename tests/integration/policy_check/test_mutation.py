@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No change of a compiled rule goes unnoticed by the derived tests of its site."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils.mutants.mutants import Mutant, mutants
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check import mutation as policy_check_mutation
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.mutation import mutate
+from ansible_collections.ftfw.pair.tests.integration.policy_check.sites import (
+    BACK,
+    BARE,
+    FORWARDS,
+    NIGHTS,
+    OUT,
+    SITES,
+    SOME_ONE,
+    VIRTUAL,
+    HostVars,
+    built,
+    dual_with,
+    judged,
+    lab,
+    with_site,
+)
+
+
+def mutated(
+    hostvars: HostVars, monkeypatch: pytest.MonkeyPatch, chains: str = ".*", words: str = ""
+) -> dict[str, Any]:
+    """What a mutation run of these chains tells, with nothing of it unnoticed for no reason.
+
+    Rules without the words are left as they are.
+    """
+
+    def chosen(rules: str) -> list[Mutant]:
+        return [one for one in mutants(rules) if re.fullmatch(chains, one.chain) and words in one.rule]
+
+    monkeypatch.setattr(policy_check_mutation, "mutants", chosen)
+    with judged(built(hostvars)) as (space, rules, probes):
+        mutation = mutate(space, rules, probes)
+    assert [one for one in mutation["unnoticed"] if not one["reason"]] == []
+    return dict(mutation)
+
+
+def test_no_change_of_destination_nat_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its port or its interface, a port forward leads to what entries let through."""
+    mutation = mutated(SITES["port forwards beside entries"](), monkeypatch, "nat_prerouting")
+    assert not [one for one in mutation["unnoticed"] if one["change"].startswith("without tcp")], mutation
+
+
+ASKED_FEW: list[dict[str, Any]] = [
+    {**BACK, "services": ["http"], "sources": SOME_ONE[:1], "destinations": ["public"]},
+    {**BACK, "services": ["ftp"], "destinations": ["public"], "limit": "1/second"},
+    {**BACK, "services": "any", "destinations": [VIRTUAL[0]], "action": "drop"},
+]
+FEW = [{**each, "service": service} for each in FORWARDS[:1] for service in ("http", "bare")]
+
+
+def test_no_change_of_what_was_asked_for_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"site_addresses": {"public": [VIRTUAL[0]]}, "site_services": BARE, "site_probes": None}
+    hostvars = with_site(**few, site_policy=ASKED_FEW, site_port_forwards=FEW)
+    mutated(hostvars, monkeypatch, "outside_to_inside|public_v.")
+
+
+def test_no_change_of_the_sources_of_a_port_forward_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [{**FEW[0], "sources": ["192.168.0.4", "192.168.0.64/26", "203.0.113.7"]}]
+    hostvars = with_site(site_port_forwards=some, site_probes=None)
+    for node in ("fw-1", "fw-2"):
+        hostvars[node]["node_interfaces"]["eth0"]["gateway"] = "192.168.0.254"
+    mutation = mutated(hostvars, monkeypatch, "nat_prerouting")
+    changes = [one["change"] for one in mutation["unnoticed"] if "saddr" in one["change"]]
+    assert changes == []
+
+
+NIGHTLY: list[dict[str, Any]] = [
+    {
+        **OUT,
+        "services": ["ssh"],
+        "time": {"days": ["monday", "wednesday"], "from": "08:00", "to": "17:30"},
+    },
+    {**OUT, "services": ["http"], "action": "drop", "time": NIGHTS},
+    {**OUT, "services": ["http"]},
+    {**BACK, "services": ["smtp"], "time": NIGHTS},
+]
+
+
+def test_no_change_of_a_time_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the other chains are those of the lab
+    hostvars = with_site(site_policy=NIGHTLY, site_port_forwards=[], site_probes=None)
+    mutation = mutated(hostvars, monkeypatch, ".*_to_.*")
+    assert mutation["noticed"] > mutation["mutants"] / 2
+
+
+def test_no_change_of_the_labs_rules_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation = mutated(lab(), monkeypatch)
+    # and the control: most of them are noticed, so the tests are no formality
+    assert mutation["noticed"] > mutation["mutants"] / 2
+
+
+def test_no_change_of_neighbour_discovery_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostvars = dual_with(site_policy=[{**OUT, "services": ["ssh"]}], site_port_forwards=[], site_probes=None)
+    mutation = mutated(hostvars, monkeypatch, "input", "nd-neighbor")
+    assert mutation["noticed"] > 5
