@@ -24,8 +24,6 @@ LINES, FUNCTION_LINES, FILES = 400, 60, 25
 
 LONG_FILES = {
     "tests/unit/plugins/plugin_utils/data/lab_views.yml": 658,
-    "tests/unit/plugins/plugin_utils/faults/test_judge.py": 421,
-    "tests/unit/plugins/plugin_utils/policy_test/test_derived.py": 405,
     "tests/unit/plugins/plugin_utils/ruleset/test_entries.py": 598,
     "tests/unit/plugins/plugin_utils/ruleset/test_rules.py": 686,
     "tests/unit/plugins/plugin_utils/sections/test_meaning.py": 593,
