@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,14 @@ def test_every_room_has_its_place() -> None:
     assert folders("module_utils") == set(ON_NODES)
     assert folders("plugin_utils") == set(ON_THE_CONTROLLER)
     assert not [path for kind in ("module_utils", "plugin_utils") for path in (PLUGINS / kind).glob("*.py")]
+
+
+def test_the_docs_name_every_room_in_its_place() -> None:
+    page = (PLUGINS.parent / "docs" / "architecture.md").read_text()
+    for kind, rooms in (("module_utils", ON_NODES), ("plugin_utils", ON_THE_CONTROLLER)):
+        _before, _lead, table = page.partition(f"Rooms of `plugins/{kind}`")
+        rows, _end, _rest = table.partition("\n\n|")[2].partition("\n\n")
+        assert tuple(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == rooms
 
 
 @pytest.mark.parametrize(("kind", "room"), ROOMS, ids="/".join)
