@@ -12,7 +12,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Cont
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
-from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.test_rules import DUAL, check
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.rulesets import DUAL, check
 
 Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
 TABLE = """\

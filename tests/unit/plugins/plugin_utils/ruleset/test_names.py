@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
-from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.test_rules import DUAL
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.rulesets import DUAL
 
 Change = Callable[[dict[str, object]], dict[str, dict[str, Any]]]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
 
@@ -61,24 +62,13 @@ def address_lists(draw: st.DrawFn, families: tuple[int, ...]) -> dict[str, list[
     return lists
 
 
-@st.composite
-def sites(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
-    """Draw a bare-metal site: data networks of one or two families, a pair, a server behind it, a policy."""
-    names = [f"net{i}" for i in range(draw(st.integers(2, 4)))]
-    families = {name: draw(st.sampled_from([(4,), (6,), (4, 6)])) for name in names}
-    prefixes = {name: {4: f"10.{i}.0.0/24", 6: f"2001:db8:{i}::/64"} for i, name in enumerate(names)}
-    services = {"own": draw(OWN_SERVICE)}
-
-    def at(name: str, host: int) -> list[str]:
-        return [str(ip_network(prefixes[name][family])[host]) for family in families[name]]
-
-    def interfaces(host: int) -> dict[str, Any]:
-        return {f"eth{i}": {"network": name, "addresses": at(name, host)} for i, name in enumerate(names)}
-
-    known = st.sampled_from([*CATALOGUE, *services])
+def policy_entries(
+    draw: st.DrawFn, families: dict[str, tuple[int, ...]], known: st.SearchStrategy[str]
+) -> list[dict[str, Any]]:
+    """Draw entries between networks that have a family in common."""
     policy: list[dict[str, Any]] = []
     for _entry in range(draw(st.integers(0, 5))):
-        source, destination = draw(st.permutations(names))[:2]
+        source, destination = draw(st.permutations(list(families)))[:2]
         common = tuple(family for family in families[source] if family in families[destination])
         if not common:
             continue
@@ -96,17 +86,54 @@ def sites(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
         if entry["action"] == "accept" and draw(st.booleans()):
             entry["limit"] = draw(st.sampled_from(["1/second", "30/minute"]))
         policy.append(entry)
-    alternating = draw(st.integers(0, 12)) if set(families[names[0]]) & set(families[names[1]]) else 0
-    services |= {f"run{i}": draw(OWN_SERVICE) for i in range(alternating)}
-    policy += [
-        {
-            "from": names[0],
-            "to": names[1],
-            "services": [f"run{i}"],
-            "action": ["accept", "drop", "reject"][i % 3],
-        }
-        for i in range(alternating)
+    return policy
+
+
+def alternating(source: str, destination: str, count: int) -> list[dict[str, Any]]:
+    """Entries that take turns in what they do, each about a service of its own."""
+    actions = ("accept", "drop", "reject")
+    return [
+        {"from": source, "to": destination, "services": [f"run{i}"], "action": actions[i % 3]}
+        for i in range(count)
     ]
+
+
+def hosts(
+    shared: dict[str, Any], interfaces: Callable[[int], dict[str, Any]], server: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The variables of both nodes, whose places are 1 and 2, and of a server with one interface."""
+    nodes = {
+        node: {
+            **shared,
+            "node_interfaces": {
+                **interfaces(place),
+                "sync0": {"network": "sync", "addresses": [f"10.99.0.{place}"]},
+            },
+        }
+        for place, node in ((1, "left"), (2, "right"))
+    }
+    return {**nodes, "server": {**shared, "node_interfaces": {"eth0": server}}}
+
+
+@st.composite
+def sites(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+    """Draw a bare-metal site: data networks of one or two families, a pair, a server behind it, a policy."""
+    names = [f"net{i}" for i in range(draw(st.integers(2, 4)))]
+    families = {name: draw(st.sampled_from([(4,), (6,), (4, 6)])) for name in names}
+    prefixes = {name: {4: f"10.{i}.0.0/24", 6: f"2001:db8:{i}::/64"} for i, name in enumerate(names)}
+    services = {"own": draw(OWN_SERVICE)}
+
+    def at(name: str, host: int) -> list[str]:
+        return [str(ip_network(prefixes[name][family])[host]) for family in families[name]]
+
+    def interfaces(host: int) -> dict[str, Any]:
+        return {f"eth{i}": {"network": name, "addresses": at(name, host)} for i, name in enumerate(names)}
+
+    policy = policy_entries(draw, families, st.sampled_from([*CATALOGUE, *services]))
+    if set(families[names[0]]) & set(families[names[1]]):
+        run = alternating(names[0], names[1], draw(st.integers(0, 12)))
+        services |= {entry["services"][0]: draw(OWN_SERVICE) for entry in run}
+        policy += run
     forwards = []
     if 4 in families[names[0]] and 4 in families[names[1]] and draw(st.booleans()):
         address = str(ip_network(prefixes[names[0]][4])[100])
@@ -136,22 +163,7 @@ def sites(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
         "site_port_forwards": forwards,
         "site_source_nat": draw(st.sampled_from(["virtual_address", "none"])),
     }
-    return {
-        **{
-            node: {
-                **shared,
-                "node_interfaces": {
-                    **interfaces(place),
-                    "sync0": {"network": "sync", "addresses": [f"10.99.0.{place}"]},
-                },
-            }
-            for place, node in ((1, "left"), (2, "right"))
-        },
-        "server": {
-            **shared,
-            "node_interfaces": {"eth0": {"network": names[1], "addresses": at(names[1], 9)}},
-        },
-    }
+    return hosts(shared, interfaces, {"network": names[1], "addresses": at(names[1], 9)})
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
-from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.test_rules import DUAL
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.ruleset.rulesets import DUAL
 
 HostVars = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, object]], HostVars]
