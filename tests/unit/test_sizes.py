@@ -24,8 +24,6 @@ LINES, FUNCTION_LINES, FILES = 400, 60, 25
 
 LONG_FILES = {
     "tests/unit/plugins/plugin_utils/data/lab_views.yml": 658,
-    "tests/unit/plugins/plugin_utils/sections/test_meaning.py": 593,
-    "tests/unit/plugins/plugin_utils/sections/test_rules.py": 719,
 }
 LONG_FUNCTIONS = {
     "tests/integration/conntrack/sync/test_action.py: play": 61,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import errors
 
 HostVars = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, object]], HostVars]
@@ -19,12 +19,6 @@ MGMT: dict[str, object] = {
     "fw-2:ansible_host": "10.255.0.2",
     "client:ansible_host": "10.255.0.3",
 }
-
-
-def errors(hostvars: HostVars) -> list[str]:
-    with pytest.raises(SiteError) as raised:
-        load_site(hostvars)
-    return raised.value.problems.lines()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.read import read_site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems, SiteError
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import errors
 
 HostVars = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, object]], HostVars]
@@ -36,12 +37,6 @@ def lab(_lab: HostVars) -> HostVars:
                 own = port["addresses"][0].rpartition(".")[2]
                 port["addresses"].append(f"{networks[port['network']]}{own}")
     return found
-
-
-def errors(hostvars: HostVars) -> list[str]:
-    with pytest.raises(SiteError) as raised:
-        load_site(hostvars)
-    return raised.value.problems.lines()
 
 
 CASES: dict[str, tuple[dict[str, object], str]] = {
