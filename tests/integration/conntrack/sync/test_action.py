@@ -22,9 +22,8 @@ PLAYBOOK = [sys.executable, "-m", "ansible", "playbook"]
 Play = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture
-def play(pair, tmp_path) -> Iterator[Play]:
-    """Runs one task of conntrack_sync on `primary`, and returns its result."""
+def inventory(pair, tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """The variables of both nodes, and of a host that nobody reaches."""
     hosts: dict[str, dict[str, Any]] = {}
     for name, node in (("primary", pair.primary), ("backup", pair.backup)):
         python = tmp_path / f"python-{name}"
@@ -48,7 +47,13 @@ def play(pair, tmp_path) -> Iterator[Play]:
         "ansible_host": "127.0.0.1",
         "ansible_ssh_common_args": "-o ProxyCommand=false",
     }
+    return hosts
 
+
+@pytest.fixture
+def play(pair, tmp_path) -> Iterator[Play]:
+    """Runs one task of conntrack_sync on `primary`, and returns its result."""
+    hosts = inventory(pair, tmp_path)
     (tmp_path / "ansible.cfg").write_text(
         "[defaults]\nstdout_callback = ansible.posix.json\n"
         f"collections_path = {COLLECTIONS}\nhome = {tmp_path}\n"
