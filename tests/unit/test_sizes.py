@@ -4,6 +4,9 @@
 
 What is still over that stands below with its size. It may shrink, but not grow. What is within the limit
 leaves the list.
+
+YAML in a folder of tests named data is no code. It is what a test gives to a program, or expects of it, as a
+whole: its length is that of the site, and not of what anybody has written. A program counts wherever it lies.
 """
 
 from __future__ import annotations
@@ -22,13 +25,16 @@ FOLDERS = ("inventories", "meta", "molecule", "playbooks", "plugins", "roles", "
 CODE = {".py", ".yml", ".yaml", ".sh", ".j2"}
 LINES, FUNCTION_LINES, FILES = 400, 60, 25
 
-LONG_FILES = {
-    "tests/unit/plugins/plugin_utils/data/lab_views.yml": 658,
-}
+LONG_FILES: dict[str, int] = {}
 LONG_FUNCTIONS: dict[str, int] = {}
 FULL_FOLDERS: dict[str, int] = {}
 NAMED_BY_ANSIBLE = {"plugins/modules"}
 """A module lies where its name says."""
+
+
+def is_data(path: Path) -> bool:
+    """Whether a file, from the root on, is one of a test's data."""
+    return path.parts[0] == "tests" and "data" in path.parts[1:-1] and path.suffix in {".yml", ".yaml"}
 
 
 @cache
@@ -37,6 +43,8 @@ def code() -> dict[str, str]:
     found = {}
     for path in [*ROOT.iterdir(), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))]:
         if not path.is_file() or path.is_symlink() or "__pycache__" in path.parts:
+            continue
+        if is_data(path.relative_to(ROOT)):
             continue
         if path.suffix in CODE or (not path.suffix and path.read_bytes().startswith(b"#!")):
             found[path.relative_to(ROOT).as_posix()] = path.read_text()
@@ -114,6 +122,22 @@ def test_what_is_looked_at() -> None:
     some = {"ftfw", "site.yml", "tools/test.sh", "plugins/modules/tap.py", "playbooks/site.yml"}
     assert some < code().keys()
     assert {Path(path).parts[0] for path in code()} >= {*FOLDERS, "site.yml"}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests/unit/data/views.yml", True),
+        ("tests/unit/data/site/all.yaml", True),
+        ("tests/unit/data/program.py", False),
+        ("tests/unit/data/program", False),
+        ("tests/unit/data.yml", False),
+        ("tests/unit/views.yml", False),
+        ("roles/lab/data/views.yml", False),
+    ],
+)
+def test_data_is_no_code(path: str, expected: bool) -> None:
+    assert is_data(Path(path)) is expected
 
 
 @pytest.mark.parametrize(
