@@ -11,11 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import HostView
 from ansible_collections.ftfw.pair.tests.unit.contract.reads import Reads, element, parts
-from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).parents[3]
 YAML = [
@@ -27,8 +25,6 @@ YAML = [
     for path in sorted(ROOT.glob(pattern))
 ]
 TEMPLATES = sorted([*ROOT.glob("roles/*/templates/*.j2"), *ROOT.glob("playbooks/templates/*.j2")])
-OF_ROLES = [path for path in (*YAML, *TEMPLATES) if path.is_relative_to(ROOT / "roles")]
-JINJA = Environment()  # noqa: S701 - nothing is rendered
 CONDITIONS = {"when", "that", "until", "failed_when", "changed_when"}
 READERS = ("plugin_utils/faults", "plugin_utils/health", "plugin_utils/page")
 """Rooms that get whole views, as those of drill and status do. Parts go to modules, too."""
@@ -50,16 +46,6 @@ def strings(value: Any) -> Iterator[str]:
     elif isinstance(value, (dict, list)):
         for one in value.values() if isinstance(value, dict) else value:
             yield from strings(one)
-
-
-def conditions(value: Any) -> Iterator[str]:
-    """Expressions without braces."""
-    if isinstance(value, dict):
-        for key, one in value.items():
-            yield from strings(one) if key in CONDITIONS else conditions(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from conditions(one)
 
 
 def variables() -> dict[str, list[str]]:
@@ -165,14 +151,3 @@ def test_all_that_is_in_the_contract_is_read() -> None:
         and not (part in reads.whole and key in of_parts)
     ]
     assert unread == list(NOT_READ)
-
-
-@pytest.mark.parametrize("path", [*OF_ROLES], ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_no_role_asks_hostvars(path: Path) -> None:
-    """Of other hosts a role knows what site_view says; what they are like now it asks them itself."""
-    if path.suffix == ".j2":
-        texts = [path.read_text()]
-    else:
-        texts = [*strings(loaded(path)), *("{{ (" + one + ") }}" for one in conditions(loaded(path)))]
-    names = {name.name for text in texts for name in JINJA.parse(text).find_all(nodes.Name)}
-    assert names.isdisjoint({"hostvars", "vars"})
