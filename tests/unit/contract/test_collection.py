@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roles and playbooks read what the contract of site_view has, and all of it; no role asks hostvars."""
+"""Roles and playbooks read what the contract of site_view has, and all of it."""
 
 from __future__ import annotations
 
