@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
 # What runs on the controller when a playbook runs; modules are sent to hosts, localhost among them.
@@ -90,6 +91,20 @@ def test_playbooks_and_the_bench_import_what_the_lab_installs(folder: str) -> No
     own = {file.stem for file in (ROOT / "tools/bench").glob("*.py")}
     for file in (ROOT / folder).rglob("*.py"):
         assert set(imported(file)) <= names | own, file
+
+
+def test_the_collections_that_are_used_are_those_that_are_declared() -> None:
+    """A clone that is older may still have one that is declared no more, so no run of a playbook tells."""
+    folders = [ROOT / name for name in ("inventories", "molecule", "playbooks", "roles")]
+    files = [file for folder in folders for file in (*folder.rglob("*.yml"), *folder.rglob("*.j2"))]
+    used = {
+        name
+        for file in (ROOT / "ansible.cfg", ROOT / "site.yml", *files)
+        for name in re.findall(r"\b((?:ansible|community|containers)\.\w+)\.\w", file.read_text())
+    }
+    assert used - {"ansible.builtin"} == set(
+        yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]
+    )
 
 
 def test_nothing_is_installed_that_the_environment_already_has(tmp_path: Path) -> None:
