@@ -18,8 +18,8 @@ def main() -> None:
     wheel, target = sys.argv[1:]
     names = yaml.safe_load(Path("galaxy.yml").read_text())["dependencies"]
     folders = tuple("ansible_collections/" + name.replace(".", "/") + "/" for name in names)
-    for folder in folders:
-        shutil.rmtree(Path(target, folder), ignore_errors=True)
+    # all of them: one that is declared no more would hide that something still needs it
+    shutil.rmtree(Path(target, "ansible_collections"), ignore_errors=True)
     with ZipFile(wheel) as archive:
         members = [member for member in archive.namelist() if member.startswith(folders)]
         archive.extractall(target, members)
