@@ -60,7 +60,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - C(docs/inventory.md) lists the variables, and C(docs/architecture.md) the view.
+  - C(docs/inventory.md) lists the variables, and C(docs/site_view.md) the keys of the view.
   - Without O(check_only), the first host of the play tells the errors, and the others refer to it. One
     that is asked after the first has failed may tell them, too.
 """
@@ -91,7 +91,7 @@ ansible_facts:
   type: dict
   contains:
     site_view:
-      description: What the host has to know of the site. Sections that it has no use for are absent.
+      description: What the host has to know of the site. It lacks each part that it has no use for.
       returned: always
       type: dict
       contains:
@@ -100,46 +100,45 @@ ansible_facts:
           returned: always
           type: str
           sample: fw-1
-        site:
-          description: The site's name.
-          returned: always
-          type: str
-          sample: lab
+        site: {description: The site's name., returned: always, type: str, sample: lab}
         roles:
-          description: What the host is, of V(hypervisor), V(guest), V(firewall) and V(endpoint).
+          description: What the host is, of hypervisor, guest, firewall and endpoint.
           returned: always
           type: list
           elements: str
-          sample: [guest, firewall]
+          sample: [guest]
         node_network:
-          description: Hostname, resolvers and interfaces of a node.
-          returned: when the host has node_interfaces
+          description: 'The network of a node: a guest, or an existing machine.'
+          returned: on nodes
           type: dict
           sample:
-            hostname: client
-            resolvers: [192.168.0.3]
+            hostname: fw-1
+            resolvers: []
             interfaces:
               - name: eth0
-                mac: "12:34:56:78:9a:13"
-                network: inside
-                addresses: [192.168.2.3/24]
-                link_local: null
+                mac: 12:34:56:78:9a:01
+                network: outside
+                addresses: [192.168.0.1/24]
+                link_local: fe80::1034:56ff:fe78:9a01/64
                 kernel_link_local: false
-                dhcp: false
-                gateways: [192.168.2.100]
+                dhcp: true
+                gateways: []
                 mtu: null
                 management: false
         pair:
-          description: The pair that the host belongs to, and its place in it.
+          description: A firewall's pair, and its place in it.
           returned: on firewalls
           type: dict
           sample: {name: ftfw, node: fw-1, peer: fw-2, preferred: true}
         keepalived:
-          description: VRRP instances, one for each virtual router and family, and the group that binds them.
+          description: VRRP instances, one for each virtual router and family, and the group that
+            binds them.
           returned: on firewalls
           type: dict
           sample:
-            sync_groups: [{name: ftfw, instances: [inside]}]
+            sync_groups:
+              - name: ftfw
+                instances: [inside]
             instances:
               - name: inside
                 interface: eth1
@@ -150,28 +149,48 @@ ansible_facts:
                 peers: [192.168.2.2]
                 addresses: [192.168.2.100/32]
                 excluded: []
-            advert_interval: 0.07
+            advert_interval: 0.3
             realtime: wanted
         conntrackd:
-          description: Replication links, own addresses that are ignored, and whether the peer's flows wait.
+          description: How flows get to the peer.
           returned: on firewalls
           type: dict
           sample:
             links:
-              - {network: sync, interface: eth2, local: 192.168.100.100, peer: 192.168.100.200, port: 3780}
-            ignored_addresses: [127.0.0.1, 192.168.2.1, "::1"]
+              - network: sync
+                interface: eth2
+                local: 192.168.100.100
+                peer: 192.168.100.200
+                port: 3780
+            ignored_addresses: [127.0.0.1]
             external_cache: false
         pair_state:
-          description: The virtual addresses and the interfaces that they come to, and how a takeover goes.
+          description: How a takeover goes.
           returned: on firewalls
           type: dict
           sample:
-            addresses: [{interface: eth1, address: 192.168.2.100/32}]
+            addresses:
+              - {interface: eth1, address: 192.168.2.100/32}
             replication: direct
             preempt: never
             gate: []
-            offload: []
-            names: {eth0: outside, 192.168.0.1: own outside 0, 192.168.0.2: peer outside 4}
+            offload: [eth0]
+            names:
+              eth0: outside
+              eth1: inside
+              eth2: sync
+              mgmt0: mgmt
+              192.168.0.1: own outside 0
+              2001:db8::1: own outside 1
+              192.168.2.1: own inside 0
+              2001:db8:2::1: own inside 1
+              192.168.100.100: own sync 0
+              10.255.0.1: own mgmt 0
+              192.168.2.2: peer inside 4
+              2001:db8:2::2: peer inside 6
+              192.168.0.2: peer outside 4
+              2001:db8::2: peer outside 6
+              192.168.100.200: peer sync
             paths:
               - network: inside
                 interface: eth1
@@ -183,80 +202,128 @@ ansible_facts:
           description: Settings of the kernel that follow from the site.
           returned: on firewalls
           type: dict
-          sample: {rp_filter: 1, ipv6_forwarding: false}
+          sample: {rp_filter: 1, ipv6_forwarding: true}
         nftables:
-          description: The text of table inet ftfw, what is in it, and the connection tracking helpers of it.
+          description: The policy as a table, and what the compiler knows of it.
           returned: on firewalls
           type: dict
           sample:
-            contents:
-              table: inet ftfw
-              lines: 1
-              digest: 3b1f0e6a6f6d9e3c0c8ad2a1a0a4b0a5d6a7c5f2a6d2f1d9d4b7b1c1e0f3a2b4
-              digest_without_flowtables: null
-              helpers: [{name: ftp, type: ftp, protocol: tcp}]
-              sets: []
-              elements: []
-              counters: [probed]
-              flowtables: []
-              devices: []
-              fragments: []
-              offload: []
+            contents: {table: inet ftfw}
             helpers: [ftp]
-            management: ['iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept']
-            modules: [nf_conntrack_ftp, nf_nat_ftp]
-            ruleset: "table inet ftfw {}\n"
+            management: [iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept]
+            modules: [nf_conntrack_ftp]
+            ruleset: '# The policy of lab on fw-1, firewall of pair ftfw'
         policy_test:
-          description: Options of M(ftfw.pair.policy_check), with the tests of the site and the derived ones.
-          returned: on firewalls, with O(policy_tests)
+          description: Options of the module policy_check.
+          returned: on firewalls, where the module is told policy_tests
           type: dict
-          sample: {interfaces: [], tests: []}
+          sample:
+            interfaces:
+              - name: eth0
+                network: outside
+                prefixes: [192.168.0.0/24]
+                addresses: [192.168.0.1/24]
+            tests:
+              - name: 'site_policy[0]: inside to outside: dns, tcp/53 (IPv4)'
+                from: inside
+                source: 192.168.2.3
+                destination: 192.168.0.3
+                expected: [accept]
+                protocol: tcp
+                port: 53
+                to: outside
         host_network:
           description: Bridges of a hypervisor, and taps of its guests.
           returned: on hypervisors
           type: dict
           sample:
             filter_bridges: false
-            bridges: []
-            taps: [{name: net01, bridge: br0, owner: guest-fw-1, group: null, mtu: null, isolated: false}]
+            bridges:
+              - name: br0
+                mac: null
+                addresses: [192.168.0.3/24]
+                uplinks: []
+                routes: []
+                mtu: null
+                management: false
+                multicast_snooping: false
+                stp: false
+                forward_delay: 0
+            taps:
+              - name: net01
+                bridge: br0
+                owner: guest-fw-1
+                group: null
+                mtu: null
+                isolated: false
         guest:
           description: The virtual machines of a hypervisor.
           returned: on hypervisors
           type: dict
-          sample: {vms: []}
+          sample:
+            vms:
+              - name: fw-1
+                user: guest-fw-1
+                memory_mib: 512
+                cpus: 1
+                disk_mib: 2048
+                swap_mib: 256
+                interfaces:
+                  - {name: eth0, mac: '12:34:56:78:9a:01', tap: net01}
+                management: {interface: mgmt0, mac: '12:34:56:78:9a:f1', address: 10.255.0.1/24}
         lab_services:
           description: What servers on the hypervisor's first grounded bridge need to know.
           returned: on hypervisors with a grounded bridge that is not for management
           type: dict
           sample:
             address: 192.168.0.3
-            more_addresses: ["2001:db8::3"]
+            more_addresses: ['2001:db8::3']
             interface: br0
             prefix: 192.168.0.0/24
-            leases: []
-            names: []
+            leases:
+              - {mac: '12:34:56:78:9a:01', address: 192.168.0.1, name: fw-1}
+            names:
+              - {name: omarine, address: 192.168.0.3}
         verify:
           description: Where probes go, and the pair that they watch.
-          returned: when the site has a pair
+          returned: on hosts of a site that has a pair
           type: dict
           sample:
             client: {host: client, address: 192.168.2.3}
             server: {host: omarine, address: 192.168.0.3}
             families:
               - family: 4
-                name: ""
+                name: ''
                 client: 192.168.2.3
                 server: 192.168.0.3
                 inside: 192.168.2.100
                 outside: 192.168.0.100
-            left_out:
-              - family: 6
-                wanted: false
-                reason: the pair has no virtual address of IPv6 on network inside
+            left_out: []
             pair:
               name: ftfw
-              nodes: [fw-1, fw-2]
+              nodes: [fw-1]
               virtual_addresses: [192.168.2.100]
-              guests: {fw-1: omarine}
-            probes: null
+              guests: {fw-1: omarine, fw-2: omarine}
+            probes:
+              client: {host: client, address: 192.168.2.3}
+              server: {host: omarine, address: 192.168.0.3}
+              tcp: 7001
+              udp: 7002
+              ftp: 2121
+              rate: 50
+              sessions: 5
+              slack: 3
+              forward: {address: 192.168.0.100, tcp: 7003, udp: 7004}
+              families:
+                - family: 4
+                  name: ''
+                  client: 192.168.2.3
+                  server: 192.168.0.3
+                  forward: 192.168.0.100
+              nodes: [fw-1]
+              open:
+                - add element inet ftfw probe_ports { tcp . 7001 timeout SECONDSs, udp . 7002 timeout
+                  SECONDSs, tcp . 2121 timeout SECONDSs, tcp . 7003 timeout SECONDSs, udp . 7004 timeout
+                  SECONDSs }
+              close: [flush set inet ftfw probe_ports]
 """

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.ftfw.pair.tests.sites import views
 
 ROOT = Path(__file__).parents[2]
-SITES = sorted(path for path in (ROOT / "tests" / "sites").iterdir() if path.is_dir())
+SITES = sorted(path.parent for path in ROOT.glob("tests/sites/*/options.yml"))
 SHOWN = 200
 """Lines of a difference."""
 
@@ -64,6 +65,19 @@ def test_each_host_gets_what_is_shown(site: Path, tmp_path: Path) -> None:
         pytest.fail(
             f"hosts of the site {site.name} would get other files; if they should, run "
             f"tests/sites/renew {site.name}\n{difference}{more}",
+            pytrace=False,
+        )
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.name)
+def test_the_model_gives_each_host_what_is_shown(site: Path) -> None:
+    kept, now = (site / "views.yml").read_text().splitlines(), views.shown(site).splitlines()
+    lines = list(difflib.unified_diff(kept, now, "shown: views.yml", "now: views.yml", lineterm=""))
+    if lines:
+        difference = "\n".join(lines[:SHOWN])
+        pytest.fail(
+            f"hosts of the site {site.name} would get another view; if they should, run "
+            f"tests/sites/renew {site.name}\n{difference}",
             pytrace=False,
         )
 

@@ -27,13 +27,16 @@ class PackedHelper(TypedDict):
 class PackedSet(TypedDict):
     name: str
     kind: str
+    """set or map."""
     run_time: bool
+    """Whether its elements come and go, and are no part of the text."""
 
 
 class PackedSpan(TypedDict):
     """From a line and column to others, which are not in it."""
 
     begin: list[int]
+    """Line, counted from 1, and column, counted from 0."""
     end: list[int]
 
 
@@ -48,7 +51,9 @@ class PackedFlowtable(TypedDict):
 
 class PackedFragment(TypedDict):
     where: str
+    """The inventory's key that has it."""
     first: int
+    """Line, counted from 1."""
     last: int
 
 
@@ -56,17 +61,26 @@ class PackedContents(TypedDict):
     """Contents as plain JSON types: what goes beside a text."""
 
     table: str
+    """Family and name."""
     lines: int
     digest: str
+    """The SHA-256 of the text."""
     digest_without_flowtables: str | None
+    """None for a text that has none."""
     helpers: list[PackedHelper]
+    """Connection tracking helpers."""
     sets: list[PackedSet]
+    """Sets and maps."""
     elements: list[PackedElements]
+    """Where a set's elements stand."""
     counters: list[str]
     flowtables: list[PackedFlowtable]
     devices: list[str]
+    """Those of base chains."""
     fragments: list[PackedFragment]
+    """Where the site's own lines stand."""
     offload: list[PackedSpan]
+    """What goes where the kernel has no flowtables."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What each host gets from the model: the fact site_view, in plain JSON types.
 
-The one contract of model and roles: documentation, docs/architecture.md, roles and fixtures are compared with
-it. The parts are typed beside it, in `parts`. The text behind a key says what it is, and its unit. Addresses
-have no prefix length unless that is said.
+The one contract of model and roles. docs/site_view.md and the return values of site_model are made from it
+by tests/sites/renew; what roles and playbooks read is compared with it. The parts are typed beside it, in
+`parts`. The text behind a key says what it is, and its unit. Addresses have no prefix length unless that is
+said.
 """
 
 from __future__ import annotations
@@ -33,33 +34,40 @@ class Host(TypedDict):
     """What every host has."""
 
     name: str
+    """The host's name in the inventory."""
     site: str
+    """The site's name."""
     roles: list[str]
-    """Of hypervisor, guest, firewall and endpoint."""
+    """What the host is, of hypervisor, guest, firewall and endpoint."""
 
 
 class Parts(TypedDict, total=False):
-    """What sections of the inventory add. One that a host has no use for is absent as a whole."""
+    """What sections of the inventory add. The text behind a part says who has it; others lack all of it."""
 
     node_network: NodeNetwork
-    """Of nodes."""
+    """nodes"""
     pair: PairPlace
-    """Of firewalls, as are those to nftables."""
+    """firewalls"""
     keepalived: Keepalived
+    """firewalls"""
     conntrackd: Conntrackd
+    """firewalls"""
     pair_state: PairState
+    """firewalls"""
     firewall_kernel: FirewallKernel
+    """firewalls"""
     nftables: Nftables
+    """firewalls"""
     policy_test: PolicyTests | None
-    """Of firewalls, and only where it is asked for."""
+    """firewalls, where the module is told policy_tests"""
     host_network: HostNetwork
-    """Of hypervisors."""
+    """hypervisors"""
     guest: Guests
-    """Of hypervisors."""
+    """hypervisors"""
     lab_services: LabServices
-    """Of hypervisors with a grounded bridge that is not for management."""
+    """hypervisors with a grounded bridge that is not for management"""
     verify: Verify
-    """Where the site has a pair."""
+    """hosts of a site that has a pair"""
 
 
 class HostView(Host, Parts):

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[3]
-VIEWS = yaml.safe_load((ROOT / "tests/unit/plugins/plugin_utils/data/lab_views.yml").read_text())
+VIEWS = yaml.safe_load((ROOT / "tests/sites/ipv4/views.yml").read_text())
 PLAY = """\
 - hosts: all
   gather_facts: false

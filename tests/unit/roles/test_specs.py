@@ -13,7 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site import pair_links as links
 
 FOLDER = Path(__file__).parents[3] / "roles"
-VIEWS = yaml.safe_load((FOLDER.parent / "tests/unit/plugins/plugin_utils/data/lab_views.yml").read_text())
+VIEWS = yaml.safe_load((FOLDER.parent / "tests/sites/ipv4/views.yml").read_text())
 FROM_VIEW = re.compile(r"{{ site_view\.([\w.]+) }}")
 ROLES = sorted(path.parent.parent for path in FOLDER.glob("*/meta/argument_specs.yml"))
 

@@ -17,9 +17,13 @@ class PairPlace(TypedDict):
     """A firewall's pair, and its place in it."""
 
     name: str
+    """The pair's name in site_pairs."""
     node: str
+    """This node."""
     peer: str
+    """The other node."""
     preferred: bool
+    """Whether this node is primary when both are well and start together."""
 
 
 class SyncGroup(TypedDict):
@@ -34,11 +38,14 @@ class VrrpInstance(TypedDict):
 
     name: str
     interface: str
+    """The card that it runs on."""
     family: Family
     vrid: int
+    """1 to 255; both families of a virtual router have the same."""
     priority: int
     """1 to 255."""
     source: str
+    """The node's own address that adverts come from."""
     peers: list[str]
     """Where adverts are sent to."""
     addresses: list[str]
@@ -62,10 +69,15 @@ class SyncLink(TypedDict):
     """A link that replication takes."""
 
     network: str
+    """One of site_networks."""
     interface: str
+    """The card on that network."""
     local: str
+    """The node's own address there."""
     peer: str
+    """The other node's address there."""
     port: int
+    """Of UDP."""
 
 
 class Conntrackd(TypedDict):
@@ -90,9 +102,13 @@ class PairPath(TypedDict):
     """A network that both nodes are on."""
 
     network: str
+    """One of site_networks."""
     interface: str
+    """The card on that network."""
     local: str
+    """The node's own address there."""
     peer: str
+    """The other node's address there."""
     leg: bool
     """Whether traffic passes there, and not only replication."""
     targets: list[str]
@@ -122,6 +138,7 @@ class FirewallKernel(TypedDict):
     rp_filter: int
     """0 none, 1 strict, 2 loose (Documentation/networking/ip-sysctl.rst)."""
     ipv6_forwarding: bool
+    """Whether the pair routes IPv6; IPv4 it always does."""
 
 
 class Nftables(TypedDict):

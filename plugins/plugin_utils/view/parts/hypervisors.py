@@ -18,16 +18,21 @@ class Bridge(TypedDict):
 
     name: str
     mac: str | None
+    """None for the kernel's own choice."""
     addresses: list[str]
     """With prefix length; a bridge that has any is grounded."""
     uplinks: list[str]
+    """The hypervisor's own cards that are ports."""
     routes: list[Route]
     """The way back to networks behind the pair, without source NAT."""
     mtu: int | None
     """Octets; None for the kernel's own."""
     management: bool
+    """Whether only Ansible and its like come that way."""
     multicast_snooping: bool
+    """Whether multicast goes only where it was asked for."""
     stp: bool
+    """Whether it speaks the spanning tree protocol."""
     forward_delay: int
     """Seconds."""
 
@@ -40,6 +45,7 @@ class Tap(TypedDict):
     owner: str
     """The guest's own system user."""
     group: str | None
+    """A group that may open it, too."""
     mtu: int | None
     """Octets; None for the bridge's."""
     isolated: bool
@@ -50,6 +56,7 @@ class HostNetwork(TypedDict):
     """Bridges of a hypervisor, and taps of its guests."""
 
     filter_bridges: bool
+    """Whether the kernel's rules of IP see bridged packets, too (br_netfilter)."""
     bridges: list[Bridge]
     taps: list[Tap]
 
@@ -73,7 +80,9 @@ class Vm(TypedDict):
     """A virtual machine."""
 
     name: str
+    """The host's name in the inventory."""
     user: str
+    """The system user that its emulator runs as."""
     memory_mib: int
     cpus: int
     disk_mib: int
@@ -104,9 +113,13 @@ class LabServices(TypedDict):
     """What servers on the hypervisor's first grounded bridge need to know."""
 
     address: str
+    """The first address of that bridge."""
     more_addresses: list[str]
     """Others of the bridge, such as one of the other family."""
     interface: str
+    """The bridge."""
     prefix: str
     leases: list[Lease]
+    """What its DHCP server gives to whom."""
     names: list[HostName]
+    """What its DNS server knows."""

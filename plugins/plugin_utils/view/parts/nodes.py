@@ -14,9 +14,11 @@ class NodeInterface(TypedDict):
     """A card of a node."""
 
     name: str
+    """The name of the card on the node."""
     mac: str | None
     """In lower case; None where the inventory leaves it out."""
     network: str
+    """One of site_networks."""
     addresses: list[str]
     """With prefix length."""
     link_local: str | None
@@ -24,11 +26,13 @@ class NodeInterface(TypedDict):
     kernel_link_local: bool
     """Whether the kernel makes that address by itself, from the MAC."""
     dhcp: bool
+    """Whether it asks for an address of IPv4 by DHCP, too."""
     gateways: list[str]
     """At most one of each family."""
     mtu: int | None
     """Octets; None for the link's own."""
     management: bool
+    """Whether only Ansible and its like come that way."""
 
 
 class NodeNetwork(TypedDict):
@@ -36,4 +40,5 @@ class NodeNetwork(TypedDict):
 
     hostname: str
     resolvers: list[str]
+    """Addresses of name servers."""
     interfaces: list[NodeInterface]

@@ -40,6 +40,7 @@ class LeftOutFamily(TypedDict):
     wanted: bool
     """Whether the site has it; one that is wanted and not measured is no success."""
     reason: str
+    """In words."""
 
 
 class VerifiedPair(TypedDict):
@@ -74,8 +75,11 @@ class Probes(TypedDict):
     client: End
     server: End
     tcp: int
+    """The port of connections at the server."""
     udp: int
+    """The port of datagrams at the server."""
     ftp: int
+    """The port of FTP at the server."""
     rate: int
     """Datagrams a second."""
     sessions: int

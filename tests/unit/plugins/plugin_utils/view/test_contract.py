@@ -3,31 +3,24 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict, get_type_hints
 
 import pytest
 import yaml
-from ansible.inventory.manager import InventoryManager
-from ansible.parsing.dataloader import DataLoader
-from ansible.vars.hostvars import HostVars
-from ansible.vars.manager import VariableManager
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
 from ansible_collections.ftfw.pair.plugins.modules.site_model import RETURN
-from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.inventory import Inventory
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view, host_views
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import written_tests
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import HostView
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import HostView, Parts
+from ansible_collections.ftfw.pair.tests.sites import contract
+from ansible_collections.ftfw.pair.tests.sites.views import load
 from ansible_collections.ftfw.pair.tests.unit.contract.values import differences
 
 ROOT = Path(__file__).parents[5]
-LAB = yaml.safe_load((Path(__file__).parents[1] / "data" / "lab_views.yml").read_text())
-SITES = sorted(
+INVENTORIES = sorted(
     [
         *(path for path in (ROOT / "inventories").iterdir() if path.is_dir()),
         *(ROOT / "tests" / "sites").glob("*/inventory"),
@@ -76,28 +69,9 @@ def test_differences_are_found(value: object, expected: list[str]) -> None:
     assert differences(value, Maybe) == expected
 
 
-@pytest.mark.parametrize("host", LAB)
-def test_the_lab_of_the_tests(host: str) -> None:
-    view = copy.deepcopy(LAB[host])
-    if "nftables" in view:
-        # the text is a file of its own, and what is in it follows from it
-        text = (Path(__file__).parents[1] / "data" / "fw-1.nft").read_text()
-        view["nftables"] |= {"ruleset": text, "contents": read(text, "inet", "ftfw").contents.pack()}
-    assert differences(view) == []
-
-
-@pytest.mark.parametrize("inventory", SITES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("inventory", INVENTORIES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_hosts_of_whole_inventories_get(inventory: Path) -> None:
-    loader = DataLoader()
-    hosts = InventoryManager(loader, sources=[str(inventory)])
-    hostvars = HostVars(hosts, VariableManager(loader, hosts), loader)
-    problems = Problems()
-    values = Inventory(hostvars, {}, loader).model(problems)
-
-    def read_file(path: str) -> str:
-        return (inventory / path).read_text()
-
-    site = load_site(values, None, problems, read_file)
+    site = load(inventory)
     assert site.hosts
     views: dict[str, Any] = dict(host_views(site, list(site.hosts)))
     for name in site.hosts:
@@ -126,29 +100,19 @@ def test_a_view_is_what_the_contract_says(
     assert {name: found for name, view in views.items() if (found := differences(view))} == {}
 
 
-def documented() -> list[dict[str, Any]]:
-    """The views of docs/architecture.md. Each begins with a comment that names its host."""
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    block = text[text.index("## What a role gets") :].split("```yaml\n")[1].split("```")[0]
-    return [yaml.safe_load(block)]
+def test_the_page_is_made_from_the_contract() -> None:
+    assert contract.PAGE.read_text() == contract.page(), (
+        f"run tests/sites/renew, which writes {contract.PAGE}"
+    )
 
 
-def test_the_documentation_shows_what_the_contract_says() -> None:
-    found = documented()[0]
-    assert differences(found) == []
-    assert sorted(found) == sorted(get_type_hints(HostView))
-
-
-def returned() -> dict[str, dict[str, Any]]:
+def test_the_return_values_are_made_from_the_contract() -> None:
+    assert contract.MODULE.read_text() == contract.module(), (
+        f"run tests/sites/renew, which writes {contract.MODULE}"
+    )
     contains = yaml.safe_load(RETURN)["ansible_facts"]["contains"]["site_view"]["contains"]
-    assert isinstance(contains, dict)
-    return contains
+    assert list(contains) == list(get_type_hints(HostView))
 
 
-def test_the_return_values_have_each_section() -> None:
-    assert list(returned()) == list(get_type_hints(HostView))
-
-
-@pytest.mark.parametrize("section", returned())
-def test_a_sample_is_what_the_contract_says(section: str) -> None:
-    assert differences(returned()[section]["sample"], get_type_hints(HostView)[section]) == []
+def test_each_part_says_who_has_it() -> None:
+    assert [name for name in get_type_hints(Parts) if not contract.texts(Parts)[name]] == []
