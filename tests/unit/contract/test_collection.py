@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import HostView
 from ansible_collections.ftfw.pair.tests.unit.contract.reads import Reads, element, parts
+from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).parents[3]
 YAML = [
@@ -25,7 +26,12 @@ YAML = [
     for path in sorted(ROOT.glob(pattern))
 ]
 TEMPLATES = sorted([*ROOT.glob("roles/*/templates/*.j2"), *ROOT.glob("playbooks/templates/*.j2")])
+OF_ROLES = [path for path in (*YAML, *TEMPLATES) if path.is_relative_to(ROOT / "roles")]
+JINJA = Environment()  # noqa: S701 - nothing is rendered
 CONDITIONS = {"when", "that", "until", "failed_when", "changed_when"}
+SEEN_IN_THIS_RUN = {"roles/keepalived/tasks/start.yml", "roles/nftables/tasks/apply.yml"}
+"""What the same task has just seen on the other node. It is nothing of the site, so no view has it; and a
+role can't ask another node itself (test_delegation.py)."""
 READERS = ("plugin_utils/faults", "plugin_utils/health", "plugin_utils/page")
 """Rooms that get whole views, as those of drill and status do. Parts go to modules, too."""
 NOT_READ = {
@@ -46,6 +52,16 @@ def strings(value: Any) -> Iterator[str]:
     elif isinstance(value, (dict, list)):
         for one in value.values() if isinstance(value, dict) else value:
             yield from strings(one)
+
+
+def conditions(value: Any) -> Iterator[str]:
+    """Expressions without braces."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from strings(one) if key in CONDITIONS else conditions(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from conditions(one)
 
 
 def variables() -> dict[str, list[str]]:
@@ -151,3 +167,23 @@ def test_all_that_is_in_the_contract_is_read() -> None:
         and not (part in reads.whole and key in of_parts)
     ]
     assert unread == list(NOT_READ)
+
+
+@cache
+def asking() -> set[str]:
+    """Which files of roles ask variables of other hosts, or variables by their names."""
+    found = set()
+    for path in OF_ROLES:
+        if path.suffix == ".j2":
+            texts = [path.read_text()]
+        else:
+            texts = [*strings(loaded(path)), *("{{ (" + one + ") }}" for one in conditions(loaded(path)))]
+        names = {name.name for text in texts for name in JINJA.parse(text).find_all(nodes.Name)}
+        if names & {"hostvars", "vars"}:
+            found.add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_no_role_asks_hostvars() -> None:
+    """Of other hosts a role knows what site_view says."""
+    assert asking() == SEEN_IN_THIS_RUN
