@@ -25,6 +25,22 @@ ROOT = Path(__file__).parents[3]
             "ftfw: no stage 'nonsense': lab, molecule, lint, unit, integration or long",
             id="stage",
         ),
+        *(
+            pytest.param(
+                [verb, "-e", "a=1", *words],
+                1,
+                f"ftfw: ./ftfw {verb} is for the lab alone; "
+                f"for a site of your own: .venv/bin/ansible-playbook -i INVENTORY {playbook}",
+                id=f"inventory-of-{verb}{number}",
+            )
+            for verb, playbook in (
+                ("lab", "site.yml"),
+                *((verb, f"playbooks/{verb}.yml") for verb in ("status", "failover", "drill", "clean")),
+            )
+            for number, words in enumerate(
+                (["-i", "mine"], ["-imine"], ["--inventory=mine"], ["--inv", "mine"])
+            )
+        ),
     ],
 )
 def test_words_that_need_no_environment(tmp_path: Path, words: list[str], code: int, last: str) -> None:
