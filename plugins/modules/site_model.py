@@ -17,6 +17,7 @@ description:
   - What is probably not meant, such as an entry of C(site_policy) that is never reached, is a warning.
   - Files that C(site_addresses) and C(site_fragments) name are read from the directory of the inventory on.
   - Runs on the controller, connects to no host and changes nothing.
+requirements: [netaddr >= 0.8.0]
 options:
   check_only:
     description:

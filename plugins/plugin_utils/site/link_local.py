@@ -16,9 +16,10 @@ LEAST_MTU = 1280
 
 def link_local(mac: str) -> IPv6Address:
     """Make the link-local address that goes with a MAC address (RFC 4291, appendix A)."""
-    octets = bytes.fromhex(mac.replace(":", ""))
-    identifier = bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]))
-    return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
+    # ansible-test imports every file where netaddr is not
+    from netaddr import EUI
+
+    return IPv6Address(int(EUI(mac).ipv6_link_local()))
 
 
 def has_link_local(site: Site, host: Host, interface: Interface) -> bool:
