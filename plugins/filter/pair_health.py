@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.ftfw.pair.plugins.module_utils.health.pair import (
-    Node,
-    Pair,
+    SeenNode,
+    SeenPair,
     look_again,
     may_pass,
 )
@@ -74,13 +74,13 @@ def pair_health(
             f"pair_health: {len(views)} firewalls with {len(looks)} looks and {len(again)} second looks; "
             "it needs one firewall at least, and a look for each"
         )
-    nodes: dict[str, list[Node]] = {}
+    nodes: dict[str, list[SeenNode]] = {}
     addresses: dict[str, list[str]] = {}
     for view, look, later in zip(views, looks, again or [{}] * len(views)):
         name = view["pair"]["name"]
-        nodes.setdefault(name, []).append(Node(view["name"], _seen(look), _seen(later)))
+        nodes.setdefault(name, []).append(SeenNode(view["name"], _seen(look), _seen(later)))
         addresses[name] = [item["address"].partition("/")[0] for item in view["pair_state"]["addresses"]]
-    pairs = [Pair(name, addresses[name], members) for name, members in nodes.items()]
+    pairs = [SeenPair(name, addresses[name], members) for name, members in nodes.items()]
     unsure = any(look_again(pair) or may_pass(pair) for pair in pairs)
     return {**report(views[0]["site"], pairs), "look_again": unsure and not again}
 

@@ -58,7 +58,7 @@ RECENT = "-15min"
 
 
 @dataclass(frozen=True)
-class Config:
+class HealthConfig:
     """/etc/ftfw/health.json: what the node has to know of itself."""
 
     pair: str
@@ -81,10 +81,10 @@ class Config:
 
 
 @dataclass
-class Node:
+class NodeFacts:
     """Asks for the facts. `heard` is when which number of packets had come, as an earlier check saw it."""
 
-    config: Config
+    config: HealthConfig
     heard: dict[str, Any] = field(default_factory=dict)
 
     def facts(self, compare: bool, flows: bool) -> dict[str, Any]:

@@ -24,7 +24,7 @@ Look = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Finding:
+class PairFinding:
     """What is wrong, on one node or (without one) with the pair."""
 
     id: str
@@ -38,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Node:
+class SeenNode:
     """One node of a pair as it was seen, perhaps twice."""
 
     name: str
@@ -51,23 +51,23 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Pair:
+class SeenPair:
     """Nodes in the order of the inventory."""
 
     name: str
     virtual_addresses: Sequence[str]
-    nodes: Sequence[Node]
+    nodes: Sequence[SeenNode]
 
-    def last(self) -> Pair:
+    def last(self) -> SeenPair:
         """As it was seen last: by the second look, where one was taken.
 
         A moment's state, such as that of a daemon that starts anew or of addresses that move, is over then.
         """
         if all(node.again is None for node in self.nodes):
             return self
-        return replace(self, nodes=[Node(node.name, node.again) for node in self.nodes])
+        return replace(self, nodes=[SeenNode(node.name, node.again) for node in self.nodes])
 
-    def compared(self) -> tuple[Node, Node] | None:
+    def compared(self) -> tuple[SeenNode, SeenNode] | None:
         """Primary and backup, when both can be compared."""
         held = {node.name: (node.look or {}).get("virtual_addresses", []) for node in self.nodes}
         primary = primary_of(held, self.virtual_addresses)
@@ -84,18 +84,18 @@ def primary_of(held: Mapping[str, Sequence[str]], virtual_addresses: Sequence[st
     return whole[0] if len(holders) == 1 and holders == whole else None
 
 
-def find(pair: Pair) -> list[Finding]:
+def find(pair: SeenPair) -> list[PairFinding]:
     """All findings: first who is primary, then each node's own, then what the nodes differ in."""
     last = pair.last()
     return [*_roles(last), *_own(last), *_flows(pair), *_versions(last), *_clocks(last), *_rulesets(last)]
 
 
-def find_together(pair: Pair) -> list[Finding]:
+def find_together(pair: SeenPair) -> list[PairFinding]:
     """What no node can tell alone, but for their flows: who is primary, and what the nodes differ in."""
     return [*_roles(pair), *_versions(pair), *_clocks(pair), *_rulesets(pair)]
 
 
-def flows_that_differ(pair: Pair) -> list[Finding] | None:
+def flows_that_differ(pair: SeenPair) -> list[PairFinding] | None:
     """What the flows of primary and backup differ in; None when there are no two sets of flows to compare."""
     compared = pair.compared()
     if compared is None or _digests(compared[0].look, compared[1].look) is None:
@@ -103,12 +103,12 @@ def flows_that_differ(pair: Pair) -> list[Finding] | None:
     return list(_flows(pair))
 
 
-def look_again(pair: Pair) -> bool:
+def look_again(pair: SeenPair) -> bool:
     """Whether the flows differ, so that a second look has to tell whether they only were under way."""
     return bool(_difference(pair, twice=False))
 
 
-def may_pass(pair: Pair) -> bool:
+def may_pass(pair: SeenPair) -> bool:
     """Whether a second look has to tell what lasts: all that is wrong may be a moment of a healthy change."""
     return any(under_way(node) is not None for node in pair.nodes) or any(
         (finding.severity == ERROR and finding.id != UNREACHABLE) or finding.id in MOMENTARY
@@ -116,17 +116,17 @@ def may_pass(pair: Pair) -> bool:
     )
 
 
-def under_way(node: Node) -> float | None:
+def under_way(node: SeenNode) -> float | None:
     """How many seconds the node's transition may still take; None when none is under way."""
     left = ((node.health or {}).get("vrrp") or {}).get("left")
     return None if left is None else float(left)
 
 
-def _roles(pair: Pair) -> Iterator[Finding]:
+def _roles(pair: SeenPair) -> Iterator[PairFinding]:
     held = {node.name: list(node.look["virtual_addresses"]) for node in pair.nodes if node.look}
     for node in pair.nodes:
         if node.look is None:
-            yield Finding(UNREACHABLE, ERROR, "can't be reached", node.name)
+            yield PairFinding(UNREACHABLE, ERROR, "can't be reached", node.name)
     holders = [name for name, addresses in held.items() if addresses]
     twice = [
         address
@@ -135,99 +135,99 @@ def _roles(pair: Pair) -> Iterator[Finding]:
     ]
     if not holders:
         known = "no node" if len(held) == len(pair.nodes) else "no node that can be reached"
-        yield Finding("no-primary", ERROR, f"no primary: {known} has a virtual address")
+        yield PairFinding("no-primary", ERROR, f"no primary: {known} has a virtual address")
     elif twice:
-        yield Finding(
+        yield PairFinding(
             "two-primaries", ERROR, f"two primaries: {' and '.join(holders)} have {', '.join(twice)}"
         )
     elif len(holders) > 1 or len(held[holders[0]]) < len(pair.virtual_addresses):
         shares = "; ".join(f"{name} has {', '.join(held[name])}" for name in holders)
-        yield Finding("addresses-split", ERROR, f"not all virtual addresses are on one node: {shares}")
+        yield PairFinding("addresses-split", ERROR, f"not all virtual addresses are on one node: {shares}")
 
 
-def _own(pair: Pair) -> Iterator[Finding]:
+def _own(pair: SeenPair) -> Iterator[PairFinding]:
     for node in pair.nodes:
         if node.look is None:
             continue
         if node.health is None:
-            yield Finding(
+            yield PairFinding(
                 "health-unknown", ERROR, f"can't tell its health: {node.look['health_error']}", node.name
             )
             for daemon in ("keepalived", "conntrackd"):
                 if not node.look[daemon]:
-                    yield Finding(f"{daemon}-down", ERROR, f"{daemon} does not run", node.name)
+                    yield PairFinding(f"{daemon}-down", ERROR, f"{daemon} does not run", node.name)
             continue
         peer = next((other for other in pair.nodes if other.name != node.name), None)
         for each in node.health["findings"]:
             if each["id"] == STALLED and peer is not None:
                 yield from _stalled(node, peer)
             else:
-                yield Finding(each["id"], each["severity"], each["message"], node.name)
+                yield PairFinding(each["id"], each["severity"], each["message"], node.name)
 
 
-def _stalled(node: Node, peer: Node) -> Iterator[Finding]:
+def _stalled(node: SeenNode, peer: SeenNode) -> Iterator[PairFinding]:
     """Named with its direction; nothing where the peer's daemon does not work: that is the finding then."""
     silent = (node.health or {})["replication"]["silent_seconds"]
     works = peer.look is None or (peer.look["conntrackd"] and "conntrackd" not in _stopped(peer))
     if works:
-        yield Finding(
+        yield PairFinding(
             STALLED,
             ERROR,
             f"replication from {peer.name} to {node.name} is stalled: nothing has arrived for {silent:.0f} s",
         )
 
 
-def _stopped(node: Node) -> Sequence[str]:
+def _stopped(node: SeenNode) -> Sequence[str]:
     return [] if node.health is None else list(node.health["stopped"])
 
 
-def _flows(pair: Pair) -> Iterator[Finding]:
+def _flows(pair: SeenPair) -> Iterator[PairFinding]:
     compared, differing = pair.compared(), _difference(pair, twice=True)
     if compared is None:
         return
     primary, backup = compared
     if lost := ((primary.health or {}).get("flows") or {}).get("unreplicated"):
         told = ", ".join(f"{count} of {protocol}" for protocol, count in sorted(lost.items()))
-        yield Finding(
+        yield PairFinding(
             "flows-unreplicated",
             WARNING,
             f"flows that can't be replicated end with a takeover: {told}",
             primary.name,
         )
     if lacking := _orphans_lacking(primary, backup):
-        yield Finding(
+        yield PairFinding(
             "orphans-lacking",
             WARNING,
             f"{backup.name} can't be given flows that a helper of {primary.name} expected, for their control"
             f" connections are over; a takeover ends them: at least {lacking}",
         )
     if differing.lacking:
-        yield Finding(
+        yield PairFinding(
             "caches-differ",
             ERROR,
             f"{backup.name} lacks flows that {primary.name} has to replicate: at least {differing.lacking}",
         )
     # in the kernel what ended while the nodes changed roles stays until its timeout, and does no harm
     if differing.surplus and _has_external_cache(backup):
-        yield Finding(
+        yield PairFinding(
             "caches-differ",
             WARNING,
             f"{backup.name} has flows that {primary.name} has not: at least {differing.surplus}",
         )
 
 
-def _orphans_lacking(primary: Node, backup: Node) -> int:
+def _orphans_lacking(primary: SeenNode, backup: SeenNode) -> int:
     """How many flows that can't be replicated any more the backup has not; see `conntrack_orphans`."""
     wanted, present = (((node.health or {}).get("flows") or {}).get("orphans") for node in (primary, backup))
     return difference(Digest.unpack(wanted), Digest.unpack(present)).lacking if wanted and present else 0
 
 
-def _has_external_cache(node: Node) -> bool:
+def _has_external_cache(node: SeenNode) -> bool:
     flows = (node.health or {}).get("flows")
     return bool(flows and flows["external"])
 
 
-def _difference(pair: Pair, twice: bool) -> Difference:
+def _difference(pair: SeenPair, twice: bool) -> Difference:
     """How the backup's flows differ from the primary's; none when one of the looks needed is missing."""
     compared = pair.compared()
     if compared is None:
@@ -251,7 +251,7 @@ def _digests(primary: Look | None, backup: Look | None) -> tuple[Digest, Digest]
     return Digest.unpack(wanted["kernel"]), Digest.unpack(present["external"] or present["kernel"])
 
 
-def _versions(pair: Pair) -> Iterator[Finding]:
+def _versions(pair: SeenPair) -> Iterator[PairFinding]:
     known = {
         node.name: node.health["versions"] for node in pair.nodes if node.health and node.health["versions"]
     }
@@ -262,26 +262,26 @@ def _versions(pair: Pair) -> Iterator[Finding]:
         found = {name: versions.get(program) for name, versions in known.items()}
         if len(set(found.values())) > 1:
             told = ", ".join(f"{version or 'none'} on {name}" for name, version in found.items())
-            yield Finding("version-skew", WARNING, f"versions of {program} differ: {told}")
+            yield PairFinding("version-skew", WARNING, f"versions of {program} differ: {told}")
 
 
-def _clocks(pair: Pair) -> Iterator[Finding]:
+def _clocks(pair: SeenPair) -> Iterator[PairFinding]:
     seen = [node for node in pair.nodes if node.look and node.look["clock_offset"]]
     for one, other in zip(seen, seen[1:]):
         (low, high), (least, most) = (node.look["clock_offset"] for node in (one, other) if node.look)
         apart = max(low - most, least - high)
         if apart > CLOCK_SECONDS:
-            yield Finding(
+            yield PairFinding(
                 "clock-skew",
                 WARNING,
                 f"the clocks of {one.name} and {other.name} differ by {apart:.1f} s at least",
             )
 
 
-def _rulesets(pair: Pair) -> Iterator[Finding]:
+def _rulesets(pair: SeenPair) -> Iterator[PairFinding]:
     found = {node.name: node.health["ruleset"]["policy"] for node in pair.nodes if node.health}
     if len(set(found.values())) > 1:
-        yield Finding(
+        yield PairFinding(
             "rulesets-differ",
             ERROR,
             f"the ruleset files of {' and '.join(found)} are not of the same policy",

@@ -3,7 +3,7 @@
 """What a node's own check finds by a comparison with its peer, which it asks on a replication link.
 
 The peer's `pair-health --answer` reads one line, FACTS or FLOWS, and writes what there is to compare as JSON
-(`Node.shared`), with digests of its flows where they were asked for. systemd hands it the connection
+(`NodeFacts.shared`), with digests of its flows where they were asked for. systemd hands it the connection
 (systemd.socket(5), Accept=yes). The nodes' rules let nobody but the peer ask.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.digest import DigestError
 from ansible_collections.ftfw.pair.plugins.module_utils.health import pair as together
 from ansible_collections.ftfw.pair.plugins.module_utils.health.findings import ERROR, WARNING, Finding
-from ansible_collections.ftfw.pair.plugins.module_utils.health.node import Config, Node
+from ansible_collections.ftfw.pair.plugins.module_utils.health.node import HealthConfig, NodeFacts
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import DUMP_SECONDS
 
 FACTS, FLOWS = "facts", "flows"
@@ -98,17 +98,17 @@ def look(facts: Mapping[str, Any], clock_offset: Sequence[float]) -> dict[str, A
 
 
 @dataclass
-class Comparison:
+class PeerComparison:
     """Of this node with its peer."""
 
-    node: Node
+    node: NodeFacts
     earlier: Mapping[str, Any] = field(default_factory=dict)
     """What the last comparison of the flows has left; to be kept for the next one."""
     known: Sequence[Mapping[str, str]] = ()
     """The findings of the last check."""
 
     @property
-    def config(self) -> Config:
+    def config(self) -> HealthConfig:
         return self.node.config
 
     def find(self, facts: dict[str, Any]) -> list[Finding]:
@@ -151,13 +151,13 @@ class Comparison:
         peer = self._ask(FLOWS if flows else FACTS)
         return look({**own, "virtual_addresses": self.node.vrrp()["virtual_addresses"]}, [0.0, 0.0]), peer
 
-    def _pair(self, own: dict[str, Any], peer: dict[str, Any], *again: dict[str, Any]) -> together.Pair:
+    def _pair(self, own: dict[str, Any], peer: dict[str, Any], *again: dict[str, Any]) -> together.SeenPair:
         later = again or (None, None)
         nodes = [
-            together.Node(self.config.node, own, later[0]),
-            together.Node(self.config.peer, peer, later[1]),
+            together.SeenNode(self.config.node, own, later[0]),
+            together.SeenNode(self.config.peer, peer, later[1]),
         ]
-        return together.Pair(
+        return together.SeenPair(
             self.config.pair, self.config.virtual_addresses, sorted(nodes, key=lambda node: node.name)
         )
 

@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.health.pair import (
-    Finding,
-    Node,
-    Pair,
+    PairFinding,
+    SeenNode,
+    SeenPair,
     find,
     under_way,
 )
@@ -34,7 +34,7 @@ WIDTH = 70
 """Characters of the last error in the table; the document has all of it."""
 
 
-def report(site: str, pairs: Sequence[Pair]) -> dict[str, Any]:
+def report(site: str, pairs: Sequence[SeenPair]) -> dict[str, Any]:
     """What `status` prints and writes. The first pair's keys stand at the top of the document as well."""
     found = [(pair.last(), find(pair)) for pair in pairs]
     documents = [_document(pair, findings) for pair, findings in found]
@@ -59,7 +59,7 @@ def report(site: str, pairs: Sequence[Pair]) -> dict[str, Any]:
     }
 
 
-def _lines(found: Sequence[tuple[Pair, Sequence[Finding]]]) -> list[str]:
+def _lines(found: Sequence[tuple[SeenPair, Sequence[PairFinding]]]) -> list[str]:
     lines = []
     for pair, findings in found:
         lines += [f"{finding.severity.upper():7}  {pair.name}: {finding.sentence}" for finding in findings]
@@ -68,7 +68,7 @@ def _lines(found: Sequence[tuple[Pair, Sequence[Finding]]]) -> list[str]:
     return lines
 
 
-def _under_way(pair: Pair) -> list[str]:
+def _under_way(pair: SeenPair) -> list[str]:
     told = []
     for node in pair.nodes:
         left, vrrp = under_way(node), (node.health or {}).get("vrrp") or {}
@@ -79,7 +79,7 @@ def _under_way(pair: Pair) -> list[str]:
     return told
 
 
-def _document(pair: Pair, findings: Sequence[Finding]) -> dict[str, Any]:
+def _document(pair: SeenPair, findings: Sequence[PairFinding]) -> dict[str, Any]:
     known = summary({node.name: node.look for node in pair.nodes}, pair.virtual_addresses)
     return {
         "pair": pair.name,
@@ -89,7 +89,7 @@ def _document(pair: Pair, findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _node(node: Node) -> dict[str, Any]:
+def _node(node: SeenNode) -> dict[str, Any]:
     """What the health check adds to what `pair_status` tells; null for what is not known."""
     health = node.health or {}
     vrrp, error = health.get("vrrp") or {}, health.get("last_error")
@@ -112,7 +112,7 @@ def _node(node: Node) -> dict[str, Any]:
     }
 
 
-def _row(node: Node) -> dict[str, str]:
+def _row(node: SeenNode) -> dict[str, str]:
     if node.look is None:
         return {"node": node.name, "state": "unreachable"}
     entries, health = node.look["entries"], node.health or {}

@@ -25,16 +25,16 @@ from ansible_collections.ftfw.pair.plugins.module_utils.health import (
     metrics,
     peer,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.health.node import Config, Node
+from ansible_collections.ftfw.pair.plugins.module_utils.health.node import HealthConfig, NodeFacts
 from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, write
 from ansible_collections.ftfw.pair.plugins.module_utils.system.journal import ERROR, NOTICE, WARNING, log
 
 LEVELS = {"error": ERROR, "warning": WARNING}
 
 
-def load(path: Path) -> Config:
+def load(path: Path) -> HealthConfig:
     try:
-        return Config(**json.loads(path.read_text(encoding="utf-8")))
+        return HealthConfig(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise SystemExit(f"pair-health: {path}: not a configuration of this program: {error}") from error
 
@@ -54,7 +54,11 @@ def recall(file: Path) -> dict[str, Any]:
 
 
 def watch(
-    config: Config, file: Path, known: dict[str, Any], facts: dict[str, Any], found: list[findings.Finding]
+    config: HealthConfig,
+    file: Path,
+    known: dict[str, Any],
+    facts: dict[str, Any],
+    found: list[findings.Finding],
 ) -> None:
     """Log the changes, remember, and write the metrics."""
     new, gone = findings.changes(known["findings"], found)
@@ -102,14 +106,14 @@ def main(words: Sequence[str]) -> None:
     config = load(chosen.config)
     file = Path(config.memory) / "memory.json"
     known = recall(file)
-    node = Node(config, known["heard"])
+    node = NodeFacts(config, known["heard"])
     if chosen.answer:
         print(json.dumps(node.shared(sys.stdin.readline(16).strip() == peer.FLOWS)))
         return
     facts = node.facts(chosen.compare or chosen.watch, chosen.compare)
     found = findings.find(facts, known["samples"])
     if chosen.watch:
-        comparison = peer.Comparison(node, known["compared"], list(known["findings"].values()))
+        comparison = peer.PeerComparison(node, known["compared"], list(known["findings"].values()))
         found += comparison.find(facts)
         known["compared"] = comparison.earlier
         watch(config, file, known, facts, found)

@@ -15,7 +15,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.agent.path import plan a
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.preempt import plan as preempt
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.state.plan import State
 from ansible_collections.ftfw.pair.plugins.module_utils.health import pair, peer
-from ansible_collections.ftfw.pair.plugins.module_utils.health.node import Config, Node
+from ansible_collections.ftfw.pair.plugins.module_utils.health.node import HealthConfig, NodeFacts
 from ansible_collections.ftfw.pair.plugins.module_utils.system.version import version
 
 REPORT = (
@@ -89,21 +89,23 @@ def test_what_is_compared_of_health(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_told_of_health(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Node, "vrrp", lambda _self: {"virtual_addresses": []})
-    told = Node(Config("ftfw", "fw-1", "fw-2", [], {})).shared(flows=False)
+    monkeypatch.setattr(NodeFacts, "vrrp", lambda _self: {"virtual_addresses": []})
+    told = NodeFacts(HealthConfig("ftfw", "fw-1", "fw-2", [], {})).shared(flows=False)
     assert told.keys() == ANSWER.keys()
     assert {"kernel", "keepalived", "pair-state"} <= told["versions"].keys()
     assert told["versions"]["pair-state"] == version()
 
 
 def test_two_versions_are_a_finding() -> None:
-    def node(name: str, known: str, held: list[str]) -> pair.Node:
+    def node(name: str, known: str, held: list[str]) -> pair.SeenNode:
         health = {"versions": {**ANSWER["versions"], "pair-state": known}, "ruleset": ANSWER["ruleset"]}
         look = {"health": health, "virtual_addresses": held, "clock_offset": [0.0, 0.0]}
-        return pair.Node(name, look)
+        return pair.SeenNode(name, look)
 
     now, before = "0.2.0+0123456789ab", ANSWER["versions"]["pair-state"]
-    both = pair.Pair("ftfw", ["192.0.2.100"], [node("fw-1", now, ["192.0.2.100"]), node("fw-2", before, [])])
+    both = pair.SeenPair(
+        "ftfw", ["192.0.2.100"], [node("fw-1", now, ["192.0.2.100"]), node("fw-2", before, [])]
+    )
     (found,) = pair.find_together(both)
     assert (found.id, found.severity) == ("version-skew", "warning")
     assert found.message == f"versions of pair-state differ: {now} on fw-1, {before} on fw-2"

@@ -39,7 +39,7 @@ UDP traffic (active device=eth2):
  8 Pckts sent  {} Pckts recv
  0 Error send  0 Error recv
 """
-CONFIG = node.Config("ftfw", "fw-1", "fw-2", ["192.168.2.100"], {})
+CONFIG = node.HealthConfig("ftfw", "fw-1", "fw-2", ["192.168.2.100"], {})
 
 
 class Time:
@@ -69,7 +69,7 @@ def test_silence(
     monkeypatch: pytest.MonkeyPatch, packets: list[object], heard: dict[str, Any], silent: float
 ) -> None:
     Time(monkeypatch, iter(packets))
-    assert node.Node(CONFIG, heard).silence(100.0, 4) == pytest.approx(silent, abs=0.15)
+    assert node.NodeFacts(CONFIG, heard).silence(100.0, 4) == pytest.approx(silent, abs=0.15)
 
 
 def test_a_stopped_process_and_its_stopped_child() -> None:
@@ -90,19 +90,19 @@ def test_a_stopped_process_and_its_stopped_child() -> None:
 def test_expected_ruleset_is_listed_in_a_namespace_and_remembered(tmp_path: Path) -> None:
     """The real nft: another spelling of the same table is the same, another table is not."""
     ruleset = tmp_path / "ruleset.nft"
-    config = node.Config("ftfw", "fw-1", "fw-2", [], {}, ruleset=str(ruleset), memory=str(tmp_path))
+    config = node.HealthConfig("ftfw", "fw-1", "fw-2", [], {}, ruleset=str(ruleset), memory=str(tmp_path))
     texts = (
         "table inet ftfw {{ chain input {{ type filter hook input priority {}; tcp dport {} accept; }}\n }}\n"
     )
     listings = []
     for priority, port in (("filter", "22"), ("0", "ssh"), ("filter", "23")):
         ruleset.write_text(texts.format(priority, port))
-        listings.append(node.Node(config).rules().expected(ruleset.read_text()))
-        assert node.Node(config).rules().expected(ruleset.read_text()) == listings[-1]
+        listings.append(node.NodeFacts(config).rules().expected(ruleset.read_text()))
+        assert node.NodeFacts(config).rules().expected(ruleset.read_text()) == listings[-1]
     assert listings[0] == listings[1] != listings[2]
     ruleset.write_text("table inet ftfw { nonsense }\n")
     with pytest.raises(AskError, match="ended with 1"):
-        node.Node(config).rules().expected(ruleset.read_text())
+        node.NodeFacts(config).rules().expected(ruleset.read_text())
 
 
 def test_the_devices_of_flowtables_are_there_where_the_file_is_listed(
@@ -118,9 +118,9 @@ def test_the_devices_of_flowtables_are_there_where_the_file_is_listed(
     text = "table inet ftfw {\n flowtable f {\n  hook ingress priority 0\n  devices = { eth0, eth1 }\n }\n}\n"
     ruleset = tmp_path / "ruleset.nft"
     ruleset.write_text(text)
-    config = node.Config(
+    config = node.HealthConfig(
         "ftfw", "fw-1", "fw-2", ["192.168.2.100"], {}, ruleset=str(ruleset), memory=str(tmp_path)
     )
-    assert node.Node(config).rules().expected(text)
+    assert node.NodeFacts(config).rules().expected(text)
     assert list(asked[-1][-4:]) == ["sh", str(ruleset), "eth0", "eth1"]
     assert 'ip link add name "$device" type' in asked[-1][-5]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.digest import Digest
 from ansible_collections.ftfw.pair.plugins.module_utils.health import peer
-from ansible_collections.ftfw.pair.plugins.module_utils.health.node import Config, Node
+from ansible_collections.ftfw.pair.plugins.module_utils.health.node import HealthConfig, NodeFacts
 
 VIRTUAL = ["192.168.2.100", "192.168.0.100"]
 CLOCK = {"begun": 0.0, "ended": 0.0}
@@ -101,15 +101,15 @@ def comparison(
     *own_flows: Document,
     held: Sequence[Sequence[str]] = ((),),
     **kept: Any,
-) -> peer.Comparison:
+) -> peer.PeerComparison:
     """Of fw-2, which has these flows, and these virtual addresses, at one look after the other."""
     link = {"local": "127.0.0.1", "peer": "127.0.0.1", "interface": "lo"}
-    node = Node(Config("ftfw", "fw-2", "fw-1", VIRTUAL, {}, [link], port))
+    node = NodeFacts(HealthConfig("ftfw", "fw-2", "fw-1", VIRTUAL, {}, [link], port))
     turns, addresses = iter(own_flows), iter([*held[:-1], *[held[-1]] * 9])
-    monkeypatch.setattr(Node, "flows", lambda _self, _conntrackd: next(turns))
-    monkeypatch.setattr(Node, "vrrp", lambda _self: {"virtual_addresses": list(next(addresses))})
+    monkeypatch.setattr(NodeFacts, "flows", lambda _self, _conntrackd: next(turns))
+    monkeypatch.setattr(NodeFacts, "vrrp", lambda _self: {"virtual_addresses": list(next(addresses))})
     monkeypatch.setattr(peer, "APART", 0.01)
-    return peer.Comparison(node, **kept)
+    return peer.PeerComparison(node, **kept)
 
 
 def sentences(found: list[Any]) -> list[str]:
