@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
 
 
 @dataclass(frozen=True)
-class Seen:
+class FileStat:
     """What stat says of a file."""
 
     mode: int
@@ -95,7 +95,7 @@ def same(wanted: Sequence[Wanted], stdout: str, stderr: str) -> bool:
     return all(_same(item, seen.get(item.path), hashes.get(item.path)) for item in wanted)
 
 
-def _same(wanted: Wanted, seen: Seen | None, checksum: str | None) -> bool:
+def _same(wanted: Wanted, seen: FileStat | None, checksum: str | None) -> bool:
     if wanted.content is None or seen is None:
         return wanted.content is None and seen is None
     return (
@@ -107,13 +107,13 @@ def _same(wanted: Wanted, seen: Seen | None, checksum: str | None) -> bool:
     )
 
 
-def parse_attributes(text: str) -> dict[str, Seen]:
+def parse_attributes(text: str) -> dict[str, FileStat]:
     seen = {}
     for line in text.splitlines():
         fields = line.split(" ", 5)
         try:
             mode, uid, user, gid, group, path = fields
-            seen[path] = Seen(int(mode, 16), (uid, user), (gid, group))
+            seen[path] = FileStat(int(mode, 16), (uid, user), (gid, group))
         except ValueError:
             # a banner or a warning
             continue

@@ -21,7 +21,7 @@ from time import monotonic
 from typing import TypeVar
 
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.dns import DnsError, addresses, question
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import Row, compare
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import CheckRow, compare
 
 ACCEPT, DROP, REJECT, ERROR = "accept", "drop", "reject", "error"
 PORTS = {"dns": 53, "ftp": 21, "http": 80, "https": 443, "ssh": 22}
@@ -55,7 +55,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Seen:
+class CheckSeen:
     outcome: str
     detail: str = ""
 
@@ -64,7 +64,7 @@ class ServiceError(Exception):
     """The service was reached, and did not do what was asked."""
 
 
-def run_checks(checks: list[Check]) -> list[Row]:
+def run_checks(checks: list[Check]) -> list[CheckRow]:
     """Run all checks at once, each in a thread, and return a row for each, in their order."""
     if not checks:
         return []
@@ -72,49 +72,49 @@ def run_checks(checks: list[Check]) -> list[Row]:
         return list(pool.map(run_check, checks))
 
 
-def run_check(check: Check) -> Row:
+def run_check(check: Check) -> CheckRow:
     seen = look(check)
     return compare(check.name, check.expected, seen.outcome, seen.detail)
 
 
-def look(check: Check) -> Seen:
+def look(check: Check) -> CheckSeen:
     try:
         return PROBES[check.kind](check)
     except (ServiceError, DnsError, ftplib.Error, http.client.HTTPException, EOFError, ssl.SSLError) as error:
-        return Seen(ERROR, str(error) or type(error).__name__)
+        return CheckSeen(ERROR, str(error) or type(error).__name__)
     except OSError as error:
         return unanswered(error)
 
 
-def unanswered(error: OSError) -> Seen:
+def unanswered(error: OSError) -> CheckSeen:
     """Silence is a drop. Anything else was said aloud, by a RST or an ICMP message."""
     if isinstance(error, (socket.timeout, TimeoutError)):
-        return Seen(DROP)
-    return Seen(REJECT, os.strerror(error.errno) if error.errno else str(error))
+        return CheckSeen(DROP)
+    return CheckSeen(REJECT, os.strerror(error.errno) if error.errno else str(error))
 
 
 def connected(check: Check) -> socket.socket:
     return socket.create_connection(check.endpoint, check.timeout)
 
 
-def probe_tcp(check: Check) -> Seen:
+def probe_tcp(check: Check) -> CheckSeen:
     with connected(check):
-        return Seen(ACCEPT)
+        return CheckSeen(ACCEPT)
 
 
-def probe_udp(check: Check) -> Seen:
+def probe_udp(check: Check) -> CheckSeen:
     answer = exchange(check, b"ftfw probe\n")
-    return Seen(ACCEPT, f"{len(answer)} bytes")
+    return CheckSeen(ACCEPT, f"{len(answer)} bytes")
 
 
-def probe_dns(check: Check) -> Seen:
+def probe_dns(check: Check) -> CheckSeen:
     number = random.randrange(0x10000)  # noqa: S311 (tells answers apart, keeps nothing secret)
     answer = str(ip_address(check.answer)) if check.answer else ""
     asked = question(check.query, number, ip_address(answer).version if answer else 4)
     found = addresses(exchange(check, asked), number)
     if answer and answer not in found:
         raise ServiceError(f"{check.query} is {', '.join(found) or 'nowhere'}, not {check.answer}")
-    return Seen(ACCEPT, ", ".join(found))
+    return CheckSeen(ACCEPT, ", ".join(found))
 
 
 def exchange(check: Check, datagram: bytes) -> bytes:
@@ -135,20 +135,20 @@ def exchange(check: Check, datagram: bytes) -> bytes:
                 continue
 
 
-def probe_ssh(check: Check) -> Seen:
+def probe_ssh(check: Check) -> CheckSeen:
     with connected(check) as sock:
         banner = after_connect(lambda: sock.recv(255)).decode("ascii", "replace").strip()
     if not banner.startswith("SSH-2.0"):
         raise ServiceError(f"not ssh: {banner!r}")
-    return Seen(ACCEPT, banner)
+    return CheckSeen(ACCEPT, banner)
 
 
-def probe_http(check: Check) -> Seen:
+def probe_http(check: Check) -> CheckSeen:
     with connected(check) as sock:
         return fetch(check, sock)
 
 
-def probe_https(check: Check) -> Seen:
+def probe_https(check: Check) -> CheckSeen:
     context = ssl.create_default_context(cadata=check.certificate)
     with connected(check) as sock:
         secured = after_connect(lambda: context.wrap_socket(sock, server_hostname=check.target))
@@ -156,7 +156,7 @@ def probe_https(check: Check) -> Seen:
             return fetch(check, secured)
 
 
-def fetch(check: Check, sock: socket.socket) -> Seen:
+def fetch(check: Check, sock: socket.socket) -> CheckSeen:
     connection = http.client.HTTPConnection(*check.endpoint)
     connection.sock = sock
 
@@ -170,7 +170,7 @@ def fetch(check: Check, sock: socket.socket) -> Seen:
     return checked(check, after_connect(transfer))
 
 
-def probe_ftp(check: Check) -> Seen:
+def probe_ftp(check: Check) -> CheckSeen:
     with closing(ftplib.FTP(timeout=check.timeout)) as ftp:  # noqa: S321 (the service to be checked)
         ftp.connect(*check.endpoint)
         return checked(check, after_connect(lambda: retrieve(ftp, check.path)))
@@ -183,11 +183,11 @@ def retrieve(ftp: ftplib.FTP, path: str) -> bytes:
     return b"".join(parts)
 
 
-def checked(check: Check, content: bytes) -> Seen:
+def checked(check: Check, content: bytes) -> CheckSeen:
     found = hashlib.sha256(content).hexdigest()
     if check.sha256 and found != check.sha256:
         raise ServiceError(f"{check.path}: {len(content)} bytes with another checksum")
-    return Seen(ACCEPT, f"{len(content)} bytes")
+    return CheckSeen(ACCEPT, f"{len(content)} bytes")
 
 
 def after_connect(step: Callable[[], T]) -> T:
@@ -200,7 +200,7 @@ def after_connect(step: Callable[[], T]) -> T:
         raise ServiceError(str(error)) from error
 
 
-def probe_ping(check: Check) -> Seen:
+def probe_ping(check: Check) -> CheckSeen:
     wait = max(1, round(check.timeout))
     command = ["ping", "-n", "-c", "2", "-W", str(wait), "-w", str(wait), check.target]
     environment = {**os.environ, "LC_ALL": "C"}
@@ -209,14 +209,14 @@ def probe_ping(check: Check) -> Seen:
     except OSError as error:
         raise ServiceError(f"ping can't be run: {error.strerror}") from error
     if done.returncode == 0:
-        return Seen(ACCEPT)
+        return CheckSeen(ACCEPT)
     if done.returncode != 1:
         raise ServiceError(f"ping: {done.stderr.strip() or done.returncode}")
     told = [line for line in done.stdout.splitlines() if line.startswith("From ")]
-    return Seen(REJECT, told[0]) if told else Seen(DROP)
+    return CheckSeen(REJECT, told[0]) if told else CheckSeen(DROP)
 
 
-PROBES: dict[str, Callable[[Check], Seen]] = {
+PROBES: dict[str, Callable[[Check], CheckSeen]] = {
     "dns": probe_dns,
     "ftp": probe_ftp,
     "http": probe_http,

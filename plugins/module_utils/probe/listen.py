@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.checks import ACCEPT, Check, look
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import Ready, answer_one
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import Row, compare
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import CheckRow, compare
 
 GREETING = b"ftfw listener\n"
 COUNT, RESET, STOP = "count", "reset", "stop"
@@ -92,7 +92,7 @@ def arrive(listener: Listener, sock: socket.socket, counts: Counter[Listener], p
     peers.add(str(address[0]))
 
 
-def answer_rows(listeners: list[Listener], host: str, timeout: float) -> list[Row]:
+def answer_rows(listeners: list[Listener], host: str, timeout: float) -> list[CheckRow]:
     """Ask each listener from its own host: the control without which silence elsewhere proves nothing."""
     return [
         compare(
@@ -104,7 +104,7 @@ def answer_rows(listeners: list[Listener], host: str, timeout: float) -> list[Ro
     ]
 
 
-def arrival_rows(listeners: list[Listener], counted: list[dict[str, Any]], host: str) -> list[Row]:
+def arrival_rows(listeners: list[Listener], counted: list[dict[str, Any]], host: str) -> list[CheckRow]:
     return [
         compare(f"arrivals at {listener} on {host}", "0", str(count["arrivals"]), ", ".join(count["peers"]))
         for listener, count in zip(listeners, counted)

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckRow:
     name: str
     expected: str
     seen: str
@@ -20,6 +20,6 @@ class Row:
         return asdict(self)
 
 
-def compare(name: str, expected: str, seen: str, detail: str = "") -> Row:
+def compare(name: str, expected: str, seen: str, detail: str = "") -> CheckRow:
     """A row that is right when what was seen is what was expected."""
-    return Row(name, expected, seen, expected == seen, detail)
+    return CheckRow(name, expected, seen, expected == seen, detail)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import Row, compare
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import CheckRow, compare
 
 SURVIVES, DIES, UNKNOWN = "survives", "dies", "no takeover seen"
 
@@ -59,7 +59,7 @@ def takeovers(seen: Sequence[tuple[float, str]]) -> list[Takeover]:
     ]
 
 
-def flow_row(name: str, expected: str, verdict: Verdict | None, error: str) -> Row:
+def flow_row(name: str, expected: str, verdict: Verdict | None, error: str) -> CheckRow:
     """The table's row of a flow. Without a takeover nothing was proved, whatever was expected."""
     if verdict is None:
         return compare(name, expected, UNKNOWN, error)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.route import link_addresses
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import ProbeError, Ready, answer_one
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import Row, compare
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import CheckRow, compare
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_flows import BROKEN, KINDS, Flow, Target
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_judge import (
     SURVIVES,
@@ -184,7 +184,7 @@ class Sessions:
             ],
         }
 
-    def finish(self, timeout: float) -> list[Row]:
+    def finish(self, timeout: float) -> list[CheckRow]:
         rows = []
         for holder in self.holders:
             holder.leaving.set()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import Check, Seen, passed
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import Check, FaultSeen, passed
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import FAILED, NOT_APPLICABLE, OK
 
 BEFORE_MS, AFTER_MS, MOST_MS = 500, 2000, 12000
@@ -37,7 +37,7 @@ def broken(name: str, title: str, why: str, seconds: float) -> dict[str, Any]:
     return entry(name, title, FAILED, note=f"it broke off: {why}", seconds=seconds)
 
 
-def timeline(seen: Seen) -> dict[str, Any] | None:
+def timeline(seen: FaultSeen) -> dict[str, Any] | None:
     """Packets of every flow from shortly before the fault on; None without a probe or a fault.
 
     But of FTP, whose figures are bytes, and which has its end among them.
@@ -79,7 +79,7 @@ def timeline(seen: Seen) -> dict[str, Any] | None:
     }
 
 
-def _events(seen: Seen, undo_ms: float) -> list[tuple[float, str]]:
+def _events(seen: FaultSeen, undo_ms: float) -> list[tuple[float, str]]:
     at = seen.fault_at or 0.0
     events = [(0.0, "fault")] + ([(undo_ms, "end of the fault")] if undo_ms else [])
     for node, held in seen.held.items():

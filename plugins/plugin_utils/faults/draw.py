@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import DrillError, Row
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import DrillError, FaultRow
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import nearest
 
 KEYS = ("seed", "minutes")
@@ -49,7 +49,7 @@ def _number(value: object) -> int | None:
     return int(value) if str(value).isascii() and str(value).isdigit() else None
 
 
-def rounds(pool: Sequence[Row], wish: Wish, possible: Callable[[Row], bool]) -> list[Row]:
+def rounds(pool: Sequence[FaultRow], wish: Wish, possible: Callable[[FaultRow], bool]) -> list[FaultRow]:
     """Draw more rounds than the time allows, each of them a row with one part or two.
 
     The order depends on the pool and the seed alone: fewer minutes have the same rounds at the beginning.
@@ -70,14 +70,14 @@ def rounds(pool: Sequence[Row], wish: Wish, possible: Callable[[Row], bool]) -> 
     return made
 
 
-def _endless(rows: Sequence[Row], draw: Callable[[], float]) -> Iterator[Row]:
+def _endless(rows: Sequence[FaultRow], draw: Callable[[], float]) -> Iterator[FaultRow]:
     while True:
         left = list(rows)
         while left:
             yield left.pop(int(draw() * len(left)))
 
 
-def agree(one: Row, other: Row) -> bool:
+def agree(one: FaultRow, other: FaultRow) -> bool:
     """Whether two faults can be made at the same time, whichever node is primary.
 
     They disturb different things, and what is done inside a node needs a node that is there: with a node
@@ -90,11 +90,11 @@ def agree(one: Row, other: Row) -> bool:
     return {one.roles(), other.roles()} == {frozenset({"primary"}), frozenset({"backup"})}
 
 
-def together(number: int, parts: Sequence[Row]) -> Row:
+def together(number: int, parts: Sequence[FaultRow]) -> FaultRow:
     """Make one row of faults that are made at the same time, with what has to hold of any."""
     # what is done inside of a node comes before the node goes
     ordered = sorted(parts, key=lambda row: "node" in row.areas)
-    return Row(
+    return FaultRow(
         name=f"{number:03d}-{'-with-'.join(row.name for row in parts)}",
         title="; ".join(row.title for row in parts),
         via={},
@@ -106,7 +106,7 @@ def together(number: int, parts: Sequence[Row]) -> Row:
     )
 
 
-def invariants(parts: Sequence[Row]) -> dict[str, Any]:
+def invariants(parts: Sequence[FaultRow]) -> dict[str, Any]:
     """What has to hold of these faults together.
 
     No flow is lost where one node was well all the time. Two nodes are primary for no longer than it takes
@@ -126,7 +126,7 @@ def invariants(parts: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def names(row: Row) -> str:
+def names(row: FaultRow) -> str:
     """A round in the words of the table: its number, and its faults."""
     number, _dash, drawn = row.name.partition("-")
     return f"{number} {drawn.replace('-with-', ' with ')}"

@@ -12,19 +12,24 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import re
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import (
     ADVERTISED,
     Counts,
-    Seen,
+    FaultSeen,
     for_site,
     judge,
     passed,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import Node, Site, announced, stamp
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import Row
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
+    FaultNode,
+    FaultSite,
+    announced,
+    stamp,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import FaultRow
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PROFILES
 
 
-def site(facts: Mapping[str, Any]) -> Site:
+def site(facts: Mapping[str, Any]) -> FaultSite:
     """`facts`: nodes (each with name, view, and what disturbs it), hosts, open (a command) and lab."""
-    return Site(
+    return FaultSite(
         # priorities may say otherwise than the order of the nodes
         nodes=tuple(sorted(map(_node, facts["nodes"]), key=lambda node: not node.view["pair"]["preferred"])),
         hosts=tuple(facts["hosts"]),
@@ -33,9 +38,9 @@ def site(facts: Mapping[str, Any]) -> Site:
     )
 
 
-def _node(facts: Mapping[str, Any]) -> Node:
+def _node(facts: Mapping[str, Any]) -> FaultNode:
     view = facts["view"]
-    return Node(
+    return FaultNode(
         name=facts["name"],
         view=view,
         hypervisor=view["verify"]["pair"]["guests"].get(facts["name"]),
@@ -46,7 +51,7 @@ def _node(facts: Mapping[str, Any]) -> Node:
     )
 
 
-def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
+def result(row: FaultRow, where: FaultSite, known: Mapping[str, Any]) -> dict[str, Any]:
     """Judge what the tasks of a row have registered, and make its entry of the document.
 
     `known`: before, warned (findings), nodes_before (of the document of then), health (a document of
@@ -60,7 +65,7 @@ def result(row: Row, where: Site, known: Mapping[str, Any]) -> dict[str, Any]:
     # clocks are compared where the containers of a lab share one, and by the health check elsewhere
     offsets = {node["node"]: _sure(node.get("clock_offset")) for node in health["nodes"]}
     silent = [node.name for node in where.choose(row.silent, known["before"])] if row.silent else []
-    seen = Seen(
+    seen = FaultSeen(
         nodes=[node.name for node in where.nodes],
         before=known["before"],
         primary=health["primary"],
@@ -122,7 +127,7 @@ def _first(told: list[Mapping[str, Any]], what: str, offsets: Mapping[str, float
     return min(_stamps(told, what, offsets), default=None)
 
 
-def end_of(row: Row, told: list[Mapping[str, Any]], offsets: Mapping[str, float]) -> float | None:
+def end_of(row: FaultRow, told: list[Mapping[str, Any]], offsets: Mapping[str, float]) -> float | None:
     """When a row was undone. Of faults that were made together all have to be over."""
     stamps = _stamps(told, "undo", offsets)
     return (max if row.parts else min)(stamps, default=None)

@@ -38,7 +38,7 @@ Counts = Mapping[str, int] | None
 
 
 @dataclass(frozen=True)
-class Seen:
+class FaultSeen:
     """What was seen of one fault.
 
     `client` and `server` are what `flow_probe` has collected there, `held` each node's time with virtual
@@ -108,7 +108,7 @@ def for_site(
     return bounds
 
 
-def judge(expect: Mapping[str, Any], seen: Seen) -> list[Check]:
+def judge(expect: Mapping[str, Any], seen: FaultSeen) -> list[Check]:
     """Make a check of each expectation; one that could not be seen has failed."""
     wanted = {key: value for key, value in expect.items() if value is not None}
     return [*_roles(wanted, seen), *_traffic(wanted, seen), *_pair(wanted, seen), *_special(wanted, seen)]
@@ -124,7 +124,7 @@ def at_most(name: str, most: float, value: float | None, unit: str = "", detail:
     return check(name, f"at most {most:g}{unit}", f"{value:g}{unit}{detail}", value <= most)
 
 
-def _roles(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
+def _roles(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
     """Who is primary afterwards, how often the role went over, and whether two had it at a time."""
     other = next((node for node in seen.nodes if node != seen.before), "")
     after = {
@@ -153,14 +153,14 @@ def _roles(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
         )
 
 
-def takeovers(seen: Seen) -> int | None:
+def takeovers(seen: FaultSeen) -> int | None:
     """How often a node has taken the addresses since the fault."""
     if seen.fault_at is None or set(seen.held) != set(seen.nodes):
         return None
     return sum(at >= seen.fault_at for held in seen.held.values() for at in held.taken)
 
 
-def overlap(seen: Seen, after: bool) -> float | None:
+def overlap(seen: FaultSeen, after: bool) -> float | None:
     """Milliseconds with two holders: from the fault to its end, or from there on."""
     if seen.fault_at is None or seen.undo_at is None or set(seen.held) != set(seen.nodes):
         return None
@@ -192,7 +192,7 @@ def flows(*probes: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
     return [flow for probe in probes for flow in probe.get("flows") or [] if flow["kind"] == kind]
 
 
-def _traffic(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
+def _traffic(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
     """Judge each family's flows by themselves: one must not hide behind the other."""
     for name, probe in (("client", seen.client), ("server", seen.server)):
         if probe and not probe.get("flows"):
@@ -273,7 +273,7 @@ def _lost(most: float, stream: str, streams: Sequence[Mapping[str, Any]], rate: 
     return at_most(name, most, max(lost) if known else None)
 
 
-def _pair(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
+def _pair(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
     """What the looks at the pair tell."""
     if "healthy_s" in wanted:
         yield _healthy(wanted["healthy_s"], seen)
@@ -296,7 +296,7 @@ def _pair(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
         yield check("the ruleset's counters go on", "yes", lost or "yes", not lost)
 
 
-def _healthy(most: float, seen: Seen) -> Check:
+def _healthy(most: float, seen: FaultSeen) -> Check:
     """The longest time of all, or the first one that nothing became right in."""
     after = [math.inf if one is None else one for one in seen.healthy]
     worst = max(range(len(after)), key=after.__getitem__, default=None)
@@ -329,7 +329,7 @@ def _fewer(node: str, before: Counts, after: Counts) -> Iterator[str]:
             yield f"{name} of {node} had {count} packets, and has {after.get(name, 'none')}"
 
 
-def _special(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
+def _special(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
     if wanted.get("late_arrive"):
         replicated, missing = seen.late.get("replicated"), seen.late.get("missing_count")
         if replicated is None or missing is None:
@@ -349,7 +349,7 @@ def _special(wanted: Mapping[str, Any], seen: Seen) -> Iterator[Check]:
             yield _announced(seen, ADVERTISED, seen.advertisements)
 
 
-def _announced(seen: Seen, words: str, frames: Mapping[str, int | None]) -> Check:
+def _announced(seen: FaultSeen, words: str, frames: Mapping[str, int | None]) -> Check:
     sent = frames.get(seen.primary or "")
     if sent is None:
         why = f"{seen.primary} has counted nothing" if seen.primary else "there is no primary"

@@ -20,8 +20,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
     BRACES,
     NODES,
     DrillError,
-    Row,
-    Step,
+    FaultRow,
+    FaultStep,
 )
 
 CONTROLLER = "localhost"
@@ -52,7 +52,7 @@ else: ask(sys.argv[2])
 
 
 @dataclass(frozen=True)
-class Node:
+class FaultNode:
     """A firewall with what its variables tell of the means to disturb it."""
 
     name: str
@@ -81,10 +81,10 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Site:
+class FaultSite:
     """The firewalls of a pair in the order of preference, and what opens the probe's ports."""
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[FaultNode, ...]
     hosts: tuple[str, ...]
     open: str = ""
     is_lab: bool = False
@@ -92,7 +92,7 @@ class Site:
     def legs(self) -> dict[str, list[str]]:
         return {purpose: list(self.nodes[0].interfaces(purpose)) for purpose in ("data", "sync")}
 
-    def choose(self, role: str, primary: str) -> list[Node]:
+    def choose(self, role: str, primary: str) -> list[FaultNode]:
         """The nodes that a role of the table means while `primary` is primary."""
         by_role = {
             "primary": [node for node in self.nodes if node.name == primary],
@@ -103,7 +103,7 @@ class Site:
         return by_role[role]
 
 
-def virtual_address_of(site: Site, host: str) -> str:
+def virtual_address_of(site: FaultSite, host: str) -> str:
     """The virtual address on the network of this address: what a host there has to reach."""
     address = ipaddress.ip_address(host)
     for node in site.nodes:
@@ -118,7 +118,7 @@ def virtual_address_of(site: Site, host: str) -> str:
     raise DrillError(f"{host}: no virtual address is on its network, so a probe from there can't be judged")
 
 
-def missing(row: Row, site: Site) -> str | None:
+def missing(row: FaultRow, site: FaultSite) -> str | None:
     """What the site lacks for this row, as a sentence; None when it can be run."""
     if row.parts:
         return next((why for part in row.parts for why in [missing(part, site)] if why), None)
@@ -152,7 +152,7 @@ class Script:
     targets: list[str] = field(default_factory=list)
 
 
-def steps(row: Row, site: Site, primary: str) -> list[dict[str, Any]]:
+def steps(row: FaultRow, site: FaultSite, primary: str) -> list[dict[str, Any]]:
     """Make scripts of a row: `host`, `inject`, `undo`, `targets` (the nodes meant), in their order.
 
     Each place has one script, for it has one undo that is armed.
@@ -178,7 +178,7 @@ def steps(row: Row, site: Site, primary: str) -> list[dict[str, Any]]:
     return [_script(one, limit, first=index == 0) for index, one in enumerate(made.values())]
 
 
-def _host(step: Step, node: Node) -> str:
+def _host(step: FaultStep, node: FaultNode) -> str:
     return node.hypervisor or CONTROLLER if step.at == "hypervisor" else CONTROLLER
 
 
@@ -222,7 +222,7 @@ def _script(script: Script, limit: int, first: bool) -> dict[str, Any]:
     }
 
 
-def prepare(site: Site, seconds: float) -> str:
+def prepare(site: FaultSite, seconds: float) -> str:
     """What begins a row on a node: let the probe through, and watch who has which address.
 
     A node that has come back gets the same, as soon as it has a ruleset.
@@ -240,7 +240,7 @@ def prepare(site: Site, seconds: float) -> str:
     )
 
 
-def announced(node: Node) -> dict[str, str]:
+def announced(node: FaultNode) -> dict[str, str]:
     """How a node announces its virtual addresses, in words, and nft's match of such frames.
 
     By gratuitous ARP, and by advertisements that nobody has solicited: these go to all nodes (RFC 4861,
@@ -256,7 +256,7 @@ def announced(node: Node) -> dict[str, str]:
     return ways
 
 
-def count_announcements(node: Node) -> str:
+def count_announcements(node: FaultNode) -> str:
     """Count the frames that announce virtual addresses and leave the node from now on."""
     table = f"table netdev {TABLE}_arp"
     # a row that broke off has left its own table, which has counted on
@@ -311,7 +311,7 @@ def _drop(interfaces: Sequence[str], rule: str = "") -> str:
     return "nft " + shlex.quote("; ".join(lines))
 
 
-def _words(row: Row, site: Site, node: Node) -> dict[str, str]:
+def _words(row: FaultRow, site: FaultSite, node: FaultNode) -> dict[str, str]:
     """What the words in braces mean for this node."""
     data, sync = node.interfaces("data"), node.interfaces("sync")
     leg = {**data, **sync}.get(row.leg or "", "")

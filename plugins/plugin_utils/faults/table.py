@@ -85,7 +85,7 @@ class DrillError(Exception):
 
 
 @dataclass(frozen=True)
-class Step:
+class FaultStep:
     """One thing that is done: at which host, for which node (`of`), and how it is undone."""
 
     at: str
@@ -96,12 +96,12 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Row:
+class FaultRow:
     """One fault. `via` has its steps for each kind of node, `parts` the rows that are made at once."""
 
     name: str
     title: str
-    via: Mapping[str, tuple[Step, ...]]
+    via: Mapping[str, tuple[FaultStep, ...]]
     set: str = "long"
     seconds: float = 3
     needs: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ class Row:
     expect: Mapping[str, Any] = field(default_factory=dict)
     leg: str | None = None
     areas: tuple[str, ...] = ()
-    parts: tuple[Row, ...] = ()
+    parts: tuple[FaultRow, ...] = ()
 
     def roles(self) -> frozenset[str]:
         """The nodes that it disturbs, as the table calls them."""
@@ -123,7 +123,7 @@ class Row:
         return frozenset(step.at if step.at in NODES else step.of for step in steps)
 
 
-def load(faults: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[Row]:
+def load(faults: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[FaultRow]:
     """Make rows of the table; all that is wrong with it is told at once."""
     wrong = [line for index, fault in enumerate(faults) for line in problems(f"faults[{index}]", fault)]
     names = [(fault.get("name"), fault.get("legs")) for fault in faults]
@@ -213,16 +213,16 @@ def _ways(fault: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     return {ANY: [{key: value for key, value in fault.items() if key in STEP_KEYS}]}
 
 
-def _row(fault: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row:
+def _row(fault: Mapping[str, Any], defaults: Mapping[str, Any]) -> FaultRow:
     whole = {**{key: value for key, value in defaults.items() if key != "expect"}, **fault}
     kept = {
         key: whole[key]
         for key in ("name", "title", "set", "seconds", "legs", "repeat", "silent", "returns", "late")
         if key in whole
     }
-    return Row(
+    return FaultRow(
         **kept,
-        via={kind: tuple(Step(**step) for step in steps) for kind, steps in _ways(fault).items()},
+        via={kind: tuple(FaultStep(**step) for step in steps) for kind, steps in _ways(fault).items()},
         needs=tuple(fault.get("needs", ())),
         areas=tuple(fault.get("areas", ())),
         gratuitous_arp=bool(fault.get("gratuitous_arp")),
@@ -231,18 +231,18 @@ def _row(fault: Mapping[str, Any], defaults: Mapping[str, Any]) -> Row:
     )
 
 
-def to_data(row: Row) -> dict[str, Any]:
+def to_data(row: FaultRow) -> dict[str, Any]:
     """Write a row as plain data; `from_data` reads it."""
     return asdict(row)
 
 
-def from_data(data: Mapping[str, Any]) -> Row:
-    via = {kind: tuple(Step(**step) for step in steps) for kind, steps in data["via"].items()}
+def from_data(data: Mapping[str, Any]) -> FaultRow:
+    via = {kind: tuple(FaultStep(**step) for step in steps) for kind, steps in data["via"].items()}
     lists = {key: tuple(data[key]) for key in ("needs", "areas")}
-    return Row(**{**data, **lists, "via": via, "parts": tuple(map(from_data, data["parts"]))})
+    return FaultRow(**{**data, **lists, "via": via, "parts": tuple(map(from_data, data["parts"]))})
 
 
-def expand(rows: Iterable[Row], legs: Mapping[str, Sequence[str]]) -> list[Row]:
+def expand(rows: Iterable[FaultRow], legs: Mapping[str, Sequence[str]]) -> list[FaultRow]:
     """Make one row of each leg where a row is for legs: `silence` becomes `silence_inside`."""
     made = []
     for row in rows:
@@ -251,11 +251,11 @@ def expand(rows: Iterable[Row], legs: Mapping[str, Sequence[str]]) -> list[Row]:
         for network in legs.get(row.legs, ()) if row.legs else ():
             word = re.sub(r"[^A-Za-z0-9_-]", "_", network)
             name, title = f"{row.name}_{word}", row.title.replace("{network}", network)
-            made.append(Row(**{**row.__dict__, "name": name, "title": title, "leg": network}))
+            made.append(FaultRow(**{**row.__dict__, "name": name, "title": title, "leg": network}))
     return made
 
 
-def choose(rows: Sequence[Row], names: Sequence[str], of_set: str) -> list[Row]:
+def choose(rows: Sequence[FaultRow], names: Sequence[str], of_set: str) -> list[FaultRow]:
     """Take the named rows, or those of a set when none is named; an unknown name is an error."""
     known = [row.name for row in rows]
     if of_set not in SETS:

@@ -84,7 +84,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Row:
+class ChartRow:
     """One profile's bar (the median), its dots (the trials) and its lines (the limits)."""
 
     case: Case
@@ -97,7 +97,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Chart:
-    rows: list[Row]
+    rows: list[ChartRow]
     ticks: list[Tick]
     log: bool
 
@@ -169,7 +169,7 @@ def _limits(document: Document, case: Case) -> list[float]:
     ]
 
 
-def _row(document: Document, case: Case, scale: Scale) -> Row:
+def _row(document: Document, case: Case, scale: Scale) -> ChartRow:
     start = scale.position(0 if not scale.log or scale.zero_zone else scale.low)
     end = scale.position(case.median) if case.median is not None else start
     dots = [
@@ -177,4 +177,6 @@ def _row(document: Document, case: Case, scale: Scale) -> Row:
         for index, value in enumerate(case.trials)
     ]
     lines = [percent(scale.position(value)) for value in _limits(document, case)]
-    return Row(case, case.profile in OURS, percent(min(start, end)), percent(abs(end - start)), dots, lines)
+    return ChartRow(
+        case, case.profile in OURS, percent(min(start, end)), percent(abs(end - start)), dots, lines
+    )

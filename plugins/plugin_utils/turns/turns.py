@@ -16,7 +16,7 @@ FIRST, LAST, NONE, REFUSED = "first", "last", "none", "refused"
 
 
 @dataclass(frozen=True)
-class Node:
+class TurnNode:
     """A firewall. `holds`: it has virtual addresses. `deaf`: changed, it does not hear the old primary."""
 
     name: str
@@ -35,9 +35,9 @@ class Turn:
     """Whether the backup must not run before the primary has stopped."""
 
 
-def read(items: Sequence[Mapping[str, Any]]) -> dict[str, Node]:
+def read(items: Sequence[Mapping[str, Any]]) -> dict[str, TurnNode]:
     return {
-        item["name"]: Node(
+        item["name"]: TurnNode(
             item["name"],
             item["peer"],
             bool(item["running"]),
@@ -49,12 +49,12 @@ def read(items: Sequence[Mapping[str, Any]]) -> dict[str, Node]:
     }
 
 
-def turns(nodes: Mapping[str, Node]) -> dict[str, Turn]:
+def turns(nodes: Mapping[str, TurnNode]) -> dict[str, Turn]:
     """The turn of each node of the play. A pair without a primary has nothing that could be disturbed."""
     return {name: _turn(node, nodes.get(node.peer)) for name, node in nodes.items()}
 
 
-def _turn(node: Node, peer: Node | None) -> Turn:
+def _turn(node: TurnNode, peer: TurnNode | None) -> Turn:
     why = "; ".join(node.reasons)
     if peer is None:
         return _alone(node, why)
@@ -72,7 +72,7 @@ def _turn(node: Node, peer: Node | None) -> Turn:
     return Turn(NONE)
 
 
-def _alone(node: Node, why: str) -> Turn:
+def _alone(node: TurnNode, why: str) -> Turn:
     """A node whose peer is not in the play."""
     if node.holds and why:
         return Turn(

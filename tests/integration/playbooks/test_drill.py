@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
-    Node,
+    FaultNode,
     collect,
     count_announcements,
     stamp,
@@ -26,10 +26,12 @@ PLAYBOOKS = ROOT / "playbooks"
 MAC = "02 00 00 00 00 01"
 
 
-def node(*virtual: str) -> Node:
+def node(*virtual: str) -> FaultNode:
     interfaces = [{"name": "eth1", "network": "inside"}]
     addresses = [{"interface": "eth1", "address": one} for one in virtual]
-    return Node("fw-1", {"pair_state": {"addresses": addresses}, "node_network": {"interfaces": interfaces}})
+    return FaultNode(
+        "fw-1", {"pair_state": {"addresses": addresses}, "node_network": {"interfaces": interfaces}}
+    )
 
 
 def arp(sender: str, target: str) -> str:

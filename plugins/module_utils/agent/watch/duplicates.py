@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Seen:
+class DuplicatesSeen:
     found: bool
     """In two looks in a row."""
     missed: int
@@ -56,7 +56,7 @@ class Duplicates:
         self._virtual, self._peers = frozenset(virtual), peers
         self._present: frozenset[Place] = frozenset()
         self._asked: frozenset[Place] = frozenset()
-        self._known: dict[Claim, Seen] = {}
+        self._known: dict[Claim, DuplicatesSeen] = {}
         self._peers_macs: dict[str, frozenset[str]] = {}
 
     def places(self, cards: Mapping[str, Card]) -> list[Place]:
@@ -81,9 +81,9 @@ class Duplicates:
             if Place(one.interface, one.address) not in self._asked:
                 continue
             if one in others:
-                known[one] = Seen(before is not None, 0)
+                known[one] = DuplicatesSeen(before is not None, 0)
             elif before is not None and before.found and before.missed + 1 < FORGET:
-                known[one] = Seen(True, before.missed + 1)
+                known[one] = DuplicatesSeen(True, before.missed + 1)
         self._known = known
 
     def _is_peers(self, one: Claim) -> bool:

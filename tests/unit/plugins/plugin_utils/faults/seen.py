@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import Held
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import Seen
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import FaultSeen
 
 END = float("inf")
 FAULT, UNDO = 1000.0, 1003.0
@@ -47,7 +47,7 @@ def downloads(*ok: bool) -> dict[str, Any]:
     return {"transfers": [[{"bytes": 262144, "ok": one} for one in ok]], "happened": {}}
 
 
-GOOD = Seen(
+GOOD = FaultSeen(
     nodes=["fw-1", "fw-2"],
     before="fw-1",
     primary="fw-2",

@@ -14,7 +14,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import draw
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.draw import Wish
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
     DrillError,
-    Row,
+    FaultRow,
     expand,
     from_data,
     load,
@@ -28,13 +28,13 @@ ROWS = expand(
 BY_NAME = {row.name: row for row in ROWS}
 
 
-def drawn(seed: int = 7, minutes: int = 30, pool: list[Row] | None = None) -> list[Row]:
+def drawn(seed: int = 7, minutes: int = 30, pool: list[FaultRow] | None = None) -> list[FaultRow]:
     return draw.rounds(
         ROWS if pool is None else pool, Wish(seed, minutes), lambda row: "lab" not in row.needs
     )
 
 
-def parts(rows: list[Row]) -> list[list[str]]:
+def parts(rows: list[FaultRow]) -> list[list[str]]:
     return [sorted(part.name for part in row.parts) for row in rows]
 
 

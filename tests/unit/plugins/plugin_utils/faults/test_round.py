@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.draw import together
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import Held
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import Seen, judge
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import Node, Site, stamp, steps
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import ANY, Row, Step
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import FaultSeen, judge
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import FaultNode, FaultSite, stamp, steps
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import ANY, FaultRow, FaultStep
 
 EXPECT = {"flows": "all", "resets": 0, "healthy_s": 30, "overlap_after_ms": 212}
 VIEW = {
@@ -23,13 +23,15 @@ VIEW = {
     "pair_state": {"addresses": []},
     "node_network": {"interfaces": []},
 }
-SITE = Site(tuple(Node(name, VIEW, kill="off", start="on") for name in ("fw-1", "fw-2")), ("fw-1", "fw-2"))
+SITE = FaultSite(
+    tuple(FaultNode(name, VIEW, kill="off", start="on") for name in ("fw-1", "fw-2")), ("fw-1", "fw-2")
+)
 FAULT, UNDO = 1000.0, 1005.0
 
 
-def fault(name: str, at: str = "primary", **more: Any) -> Row:
-    step = Step(at=at, inject=f"echo made {name}", undo=f"echo undone {name}")
-    return Row(name, name, {ANY: (step,)}, expect=EXPECT, areas=(name,), **more)
+def fault(name: str, at: str = "primary", **more: Any) -> FaultRow:
+    step = FaultStep(at=at, inject=f"echo made {name}", undo=f"echo undone {name}")
+    return FaultRow(name, name, {ANY: (step,)}, expect=EXPECT, areas=(name,), **more)
 
 
 def run(folder: Path, script: str) -> list[str]:
@@ -82,7 +84,7 @@ def probe(**changed: Any) -> dict[str, Any]:
     return {"flows": [flow("tcp", **changed), flow("connect")]}
 
 
-WELL = Seen(
+WELL = FaultSeen(
     nodes=["fw-1", "fw-2"],
     before="fw-1",
     primary="fw-2",
