@@ -14,10 +14,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
-    Change,
     ConfigFilesError,
-    State,
-    Wanted,
+    FileChange,
+    FileState,
+    WantedFile,
     diff,
     plan,
 )
@@ -69,11 +69,11 @@ class ActionModule(ActionBase):
 
 def changes_of(
     folder: Path, hosts: Mapping[str, Sequence[Collected]], others: set[str], secrets: bool
-) -> list[Change]:
+) -> list[FileChange]:
     """What makes the folder show these hosts. Others stay; what it has of hosts that are gone goes."""
     files = list(shown(hosts, shipped(ROOT), secrets))
     wanted = [
-        Wanted(
+        WantedFile(
             path=str(folder / file.path),
             content=file.content.encode(),
             owner=str(os.getuid()),
@@ -99,12 +99,12 @@ def changes_of(
     return changes + [removal(path, state) for path in gone if (state := current[path]) is not None]
 
 
-def removal(path: str, state: State) -> Change:
+def removal(path: str, state: FileState) -> FileChange:
     # who may read it may have been restricted for a reason
-    return Change(path, state, None, sensitive=state.mode == 0o600)
+    return FileChange(path, state, None, sensitive=state.mode == 0o600)
 
 
-def remove_empty(folder: Path, changes: Sequence[Change]) -> None:
+def remove_empty(folder: Path, changes: Sequence[FileChange]) -> None:
     """Remove folders that have lost their last file."""
     for change in changes:
         if change.after is None:

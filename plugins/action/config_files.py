@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
     ConfigFilesError,
-    Wanted,
+    WantedFile,
     argument_spec,
     parse,
 )
@@ -79,7 +79,7 @@ def survey(paths: Sequence[str]) -> str:
     )
 
 
-def same(wanted: Sequence[Wanted], stdout: str, stderr: str) -> bool:
+def same(wanted: Sequence[WantedFile], stdout: str, stderr: str) -> bool:
     """Whether nothing is to be done. In doubt it is False: the module looks closer."""
     attributes, mark, sums = stdout.partition(MARK + "\n")
     if wanted and not mark:
@@ -95,7 +95,7 @@ def same(wanted: Sequence[Wanted], stdout: str, stderr: str) -> bool:
     return all(_same(item, seen.get(item.path), hashes.get(item.path)) for item in wanted)
 
 
-def _same(wanted: Wanted, seen: FileStat | None, checksum: str | None) -> bool:
+def _same(wanted: WantedFile, seen: FileStat | None, checksum: str | None) -> bool:
     if wanted.content is None or seen is None:
         return wanted.content is None and seen is None
     return (

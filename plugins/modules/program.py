@@ -85,7 +85,11 @@ from base64 import b64decode
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
-from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Change, ConfigFilesError, State
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
+    ConfigFilesError,
+    FileChange,
+    FileState,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.files.program import (
     MARK_SIZE,
     NO_PYTHON,
@@ -106,7 +110,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
     }
 
 
-def wanted(before: State | None, built: bytes, path: str) -> State:
+def wanted(before: FileState | None, built: bytes, path: str) -> FileState:
     """The file as it should be. One that is current stays to the byte: byte code has many spellings."""
     python = python_of()
     if python != f"python{sys.version_info[0]}.{sys.version_info[1]}":
@@ -115,18 +119,18 @@ def wanted(before: State | None, built: bytes, path: str) -> State:
     body = hashlib.sha256(content[:-MARK_SIZE]).hexdigest()
     if not is_current(content[-MARK_SIZE:], body, built, python):
         content = installed(built, path, python)
-    return State(content, 0, 0, 0o755)
+    return FileState(content, 0, 0, 0o755)
 
 
-def plan(built: bytes, path: str, links: list[str]) -> list[Change]:
+def plan(built: bytes, path: str, links: list[str]) -> list[FileChange]:
     """What differs, the file first."""
     before = read(path)
-    changes = [Change(path, before, wanted(before, built, path))]
-    changes += [Change(link, read(link), State(b"", 0, 0, 0o777, link=path)) for link in links]
+    changes = [FileChange(path, before, wanted(before, built, path))]
+    changes += [FileChange(link, read(link), FileState(b"", 0, 0, 0o777, link=path)) for link in links]
     return [change for change in changes if change.before != change.after]
 
 
-def describe(changes: list[Change]) -> str:
+def describe(changes: list[FileChange]) -> str:
     return "".join(f"{change.describe()}\n" for change in changes)
 
 

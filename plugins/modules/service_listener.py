@@ -109,7 +109,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.listen import (
     RESET,
     STOP,
-    Listener,
+    ListeningPort,
     answer_rows,
     arrival_rows,
     serve,
@@ -134,14 +134,14 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def listen(folder: Path, listeners: list[Listener], lifetime: float) -> dict[str, Any]:
+def listen(folder: Path, listeners: list[ListeningPort], lifetime: float) -> dict[str, Any]:
     start(folder, lifetime, lambda control, ready: serve(listeners, control, ready), TIMEOUT)
     rows = answer_rows(listeners, os.uname().nodename, timeout=2.0)
     ask(folder, {"do": RESET}, TIMEOUT)
     return {"checks": [row.as_dict() for row in rows]}
 
 
-def collect(folder: Path, listeners: list[Listener]) -> dict[str, Any]:
+def collect(folder: Path, listeners: list[ListeningPort]) -> dict[str, Any]:
     counted = ask(folder, {"do": STOP}, TIMEOUT)["listeners"]
     if len(counted) != len(listeners):
         raise ProbeError(f"the process in {folder} has {len(counted)} listeners, not {len(listeners)}")
@@ -153,7 +153,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     folder = Path(params["directory"], f"listener-{params['name']}")
-    listeners = [Listener(**listener) for listener in params["listeners"]]
+    listeners = [ListeningPort(**listener) for listener in params["listeners"]]
     started = params["state"] == "started"
     changed = started or running(folder)
     result: dict[str, Any] = {}

@@ -15,14 +15,18 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Change, ConfigFilesError, State
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
+    ConfigFilesError,
+    FileChange,
+    FileState,
+)
 
 CHECKER_SECONDS = 60
 
 Undo = Callable[[], None]
 
 
-def read(path: str) -> State | None:
+def read(path: str) -> FileState | None:
     """Return the file's state, None if it is absent; raises ConfigFilesError."""
     place = Path(path)
     with _errors_of(path):
@@ -32,14 +36,14 @@ def read(path: str) -> State | None:
             return None
         mode = stat.S_IMODE(status.st_mode)
         if stat.S_ISLNK(status.st_mode):
-            return State(b"", status.st_uid, status.st_gid, mode, link=str(place.readlink()))
+            return FileState(b"", status.st_uid, status.st_gid, mode, link=str(place.readlink()))
         if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a special file"
             raise ConfigFilesError(path, f"is {kind}, and not replaced")
-        return State(place.read_bytes(), status.st_uid, status.st_gid, mode)
+        return FileState(place.read_bytes(), status.st_uid, status.st_gid, mode)
 
 
-def apply(changes: Sequence[Change]) -> None:
+def apply(changes: Sequence[FileChange]) -> None:
     """Write and check every new file beside its place, then put all in place.
 
     When anything fails, what was done is undone in reverse, and ConfigFilesError raised.
@@ -89,7 +93,7 @@ def _make_parents(folder: Path, undo: list[Undo]) -> None:
         parent.chmod(0o755)
 
 
-def _stage(path: str, state: State) -> Path:
+def _stage(path: str, state: FileState) -> Path:
     """Write a file with its final attributes beside its place.
 
     Hidden, so that daemons which read a whole folder pass it over; its name ends as the file's does, since
@@ -112,7 +116,7 @@ def _stage(path: str, state: State) -> Path:
     return temporary
 
 
-def _validate(change: Change, checker: str, temporary: Path) -> None:
+def _validate(change: FileChange, checker: str, temporary: Path) -> None:
     command = [word.replace("%s", str(temporary)) for word in shlex.split(checker)]
     try:
         done = subprocess.run(
@@ -142,7 +146,7 @@ def _validate(change: Change, checker: str, temporary: Path) -> None:
         )
 
 
-def _put(place: Path, state: State | None, staged: Path | None) -> None:
+def _put(place: Path, state: FileState | None, staged: Path | None) -> None:
     if state is None:
         place.unlink(missing_ok=True)
     elif state.link is not None:
@@ -157,7 +161,7 @@ def _put(place: Path, state: State | None, staged: Path | None) -> None:
             _write_in_place(place, state)
 
 
-def _write_in_place(place: Path, state: State) -> None:
+def _write_in_place(place: Path, state: FileState) -> None:
     with place.open("r+b") as file:
         file.write(state.content)
         file.truncate()
@@ -165,7 +169,7 @@ def _write_in_place(place: Path, state: State) -> None:
         os.fchmod(file.fileno(), state.mode)
 
 
-def _put_back(change: Change) -> None:
+def _put_back(change: FileChange) -> None:
     before = change.before
     if read(change.path) == before:
         return
@@ -173,7 +177,7 @@ def _put_back(change: Change) -> None:
     _put(place, before, None if before is None or before.link else _stage(change.path, before))
 
 
-def _put_link(place: Path, target: str, state: State) -> None:
+def _put_link(place: Path, target: str, state: FileState) -> None:
     temporary = place.with_name(f".ftfw-link-{place.name}")
     temporary.symlink_to(target)
     os.lchown(temporary, state.uid, state.gid)

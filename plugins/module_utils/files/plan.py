@@ -30,7 +30,7 @@ class ConfigFilesError(Exception):
 
 
 @dataclass(frozen=True)
-class State:
+class FileState:
     """A regular file, or a symbolic link if `link` is its target."""
 
     content: bytes
@@ -41,7 +41,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """A file as it should be; no content stands for 'absent', or for 'as it was before ours'."""
 
     path: str
@@ -55,7 +55,7 @@ class Wanted:
     original: bool = False
     essential: bool = False
 
-    def is_foreign(self, state: State | None) -> bool:
+    def is_foreign(self, state: FileState | None) -> bool:
         """Whether somebody else's file is there: one without the line that ours have."""
         return (
             self.mark is not None
@@ -65,12 +65,12 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """One file's way from one state to another; None is an absent file."""
 
     path: str
-    before: State | None
-    after: State | None
+    before: FileState | None
+    after: FileState | None
     validate: str | None = None
     sensitive: bool = False
 
@@ -104,7 +104,7 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def parse(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
+def parse(items: Sequence[Mapping[str, Any]]) -> list[WantedFile]:
     """Check the option `files`; raises ConfigFilesError."""
     seen: set[str] = set()
     wanted = []
@@ -125,7 +125,7 @@ def parse(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
         if item["validate"] is not None and "%s" not in item["validate"]:
             raise ConfigFilesError(path, "validate has no %s for the name of the file to check")
         wanted.append(
-            Wanted(
+            WantedFile(
                 path=path,
                 content=item["content"].encode() if present else None,
                 owner=item["owner"],
@@ -141,11 +141,11 @@ def parse(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
     return wanted
 
 
-def resolve(wanted: Wanted, uid: Lookup, gid: Lookup) -> State | None:
+def resolve(wanted: WantedFile, uid: Lookup, gid: Lookup) -> FileState | None:
     """The state that the file should have, with the managed node's numbers of owner and group."""
     if wanted.content is None:
         return None
-    return State(
+    return FileState(
         content=wanted.content,
         uid=_number(wanted.path, "user", wanted.owner, uid),
         gid=_number(wanted.path, "group", wanted.group, gid),
@@ -167,20 +167,20 @@ def kept_as(path: str) -> str:
     return BEFORE + path
 
 
-def also_kept_as(path: str, state: State) -> str:
+def also_kept_as(path: str, state: FileState) -> str:
     """Where it is kept when something else of this path is kept already."""
     content = state.link.encode() if state.link else state.content
     return f"{kept_as(path)}.{hashlib.sha256(content).hexdigest()[:12]}"
 
 
-def paths_of(wanted: Sequence[Wanted]) -> list[str]:
+def paths_of(wanted: Sequence[WantedFile]) -> list[str]:
     """The files that a plan has to know of: the wanted ones, and what is kept of others."""
     return [item.path for item in wanted] + [kept_as(item.path) for item in wanted if item.mark]
 
 
 def plan(
-    wanted: Sequence[Wanted], current: Mapping[str, State | None], uid: Lookup, gid: Lookup
-) -> list[Change]:
+    wanted: Sequence[WantedFile], current: Mapping[str, FileState | None], uid: Lookup, gid: Lookup
+) -> list[FileChange]:
     """What makes the files as wanted, in the order given; `current` has the paths_of them."""
     changes = []
     for item in wanted:
@@ -192,43 +192,45 @@ def plan(
         if before != after:
             if before is not None and item.is_foreign(before):
                 changes += _keep(item, before, current[kept_as(item.path)])
-            changes.append(Change(item.path, before, after, item.validate, item.sensitive))
+            changes.append(FileChange(item.path, before, after, item.validate, item.sensitive))
     return changes
 
 
-def _keep(item: Wanted, foreign: State, kept: State | None) -> list[Change]:
+def _keep(item: WantedFile, foreign: FileState, kept: FileState | None) -> list[FileChange]:
     """Before the file is replaced. What was kept first is what was there before ours, and stays."""
     if kept == foreign:
         return []
     place = kept_as(item.path) if kept is None else also_kept_as(item.path, foreign)
-    return [Change(place, None, foreign, sensitive=item.sensitive)]
+    return [FileChange(place, None, foreign, sensitive=item.sensitive)]
 
 
-def _restore(item: Wanted, before: State | None, kept: State | None) -> list[Change]:
+def _restore(item: WantedFile, before: FileState | None, kept: FileState | None) -> list[FileChange]:
     """Somebody else's file is left alone; ours gives way to what was kept, or goes."""
     if item.is_foreign(before):
         return []
     if kept is not None:
         return [
-            Change(item.path, before, kept, sensitive=item.sensitive),
-            Change(kept_as(item.path), kept, None, sensitive=item.sensitive),
+            FileChange(item.path, before, kept, sensitive=item.sensitive),
+            FileChange(kept_as(item.path), kept, None, sensitive=item.sensitive),
         ]
     if before is None or item.essential:
         return []
-    return [Change(item.path, before, None, sensitive=item.sensitive)]
+    return [FileChange(item.path, before, None, sensitive=item.sensitive)]
 
 
-def fold(current: Mapping[str, State | None], changes: Sequence[Change]) -> dict[str, State | None]:
+def fold(
+    current: Mapping[str, FileState | None], changes: Sequence[FileChange]
+) -> dict[str, FileState | None]:
     """The files after the changes."""
     return {**current, **{change.path: change.after for change in changes}}
 
 
-def diff(changes: Sequence[Change]) -> list[dict[str, str]]:
+def diff(changes: Sequence[FileChange]) -> list[dict[str, str]]:
     """Ansible's diff: one entry per file."""
     return [_diff(change) for change in changes]
 
 
-def _diff(change: Change) -> dict[str, str]:
+def _diff(change: FileChange) -> dict[str, str]:
     before, after = change.before, change.after
     texts = {"before": _text(before), "after": _text(after)}
     if texts["before"] == texts["after"]:
@@ -246,11 +248,11 @@ def _diff(change: Change) -> dict[str, str]:
     }
 
 
-def _text(state: State | None) -> str:
+def _text(state: FileState | None) -> str:
     return "" if state is None else state.content.decode(errors="replace")
 
 
-def _attributes(state: State | None) -> str:
+def _attributes(state: FileState | None) -> str:
     if state is None:
         return "absent"
     if state.link is not None:

@@ -23,7 +23,7 @@ KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
 @dataclass(frozen=True)
-class Listener:
+class ListeningPort:
     protocol: str
     address: str
     port: int
@@ -32,7 +32,7 @@ class Listener:
         return f"{self.protocol}/{self.port} of {self.address}"
 
 
-def bound(listener: Listener) -> socket.socket:
+def bound(listener: ListeningPort) -> socket.socket:
     family = socket.AF_INET6 if ipaddress.ip_address(listener.address).version == 6 else socket.AF_INET
     sock = socket.socket(family, KINDS[listener.protocol])
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,10 +47,10 @@ def bound(listener: Listener) -> socket.socket:
     return sock
 
 
-def serve(listeners: list[Listener], control: socket.socket, ready: Ready) -> None:
+def serve(listeners: list[ListeningPort], control: socket.socket, ready: Ready) -> None:
     """Answer and count arrivals at the listeners until the control socket says stop."""
-    counts: Counter[Listener] = Counter()
-    peers: dict[Listener, set[str]] = {listener: set() for listener in listeners}
+    counts: Counter[ListeningPort] = Counter()
+    peers: dict[ListeningPort, set[str]] = {listener: set() for listener in listeners}
     going = True
 
     def handle(request: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,9 @@ def serve(listeners: list[Listener], control: socket.socket, ready: Ready) -> No
             callback()
 
 
-def arrive(listener: Listener, sock: socket.socket, counts: Counter[Listener], peers: set[str]) -> None:
+def arrive(
+    listener: ListeningPort, sock: socket.socket, counts: Counter[ListeningPort], peers: set[str]
+) -> None:
     try:
         if listener.protocol == "tcp":
             peer, address = sock.accept()
@@ -92,7 +94,7 @@ def arrive(listener: Listener, sock: socket.socket, counts: Counter[Listener], p
     peers.add(str(address[0]))
 
 
-def answer_rows(listeners: list[Listener], host: str, timeout: float) -> list[CheckRow]:
+def answer_rows(listeners: list[ListeningPort], host: str, timeout: float) -> list[CheckRow]:
     """Ask each listener from its own host: the control without which silence elsewhere proves nothing."""
     return [
         compare(
@@ -104,7 +106,7 @@ def answer_rows(listeners: list[Listener], host: str, timeout: float) -> list[Ch
     ]
 
 
-def arrival_rows(listeners: list[Listener], counted: list[dict[str, Any]], host: str) -> list[CheckRow]:
+def arrival_rows(listeners: list[ListeningPort], counted: list[dict[str, Any]], host: str) -> list[CheckRow]:
     return [
         compare(f"arrivals at {listener} on {host}", "0", str(count["arrivals"]), ", ".join(count["peers"]))
         for listener, count in zip(listeners, counted)

@@ -44,7 +44,7 @@ class Target:
     host_key: str | None
 
 
-class Flow(ABC):
+class SessionFlow(ABC):
     """A session. Opening it has a time limit; an exchange waits as long as the kernel does."""
 
     end_title = "still works at the end"
@@ -77,7 +77,7 @@ class Flow(ABC):
         return f"{length} bytes with the right checksum" if self.target.sha256 else f"{length} bytes"
 
 
-class SshFlow(Flow):
+class SshFlow(SessionFlow):
     """Lines through an ssh session whose far end echoes them, as cat does."""
 
     process: subprocess.Popen[bytes]
@@ -144,7 +144,7 @@ class SshFlow(Flow):
         return stream
 
 
-class HttpFlow(Flow):
+class HttpFlow(SessionFlow):
     """Numbered requests over one connection; the server answers each with its number."""
 
     connection: http.client.HTTPConnection
@@ -172,7 +172,7 @@ class HttpFlow(Flow):
         self.connection.sock.settimeout(seconds)
 
 
-class DownloadFlow(Flow):
+class DownloadFlow(SessionFlow):
     """A download that is read slowly, through a small window, so that it lasts."""
 
     end_title = "complete, with the right checksum"
@@ -228,7 +228,7 @@ class DownloadFlow(Flow):
         self.sock.settimeout(seconds)
 
 
-class FtpFlow(Flow):
+class FtpSessionFlow(SessionFlow):
     """An FTP control connection. At its end it opens a data connection, which the firewall has to expect."""
 
     end_title = "a new data transfer on it"
@@ -260,5 +260,10 @@ class FtpFlow(Flow):
         self.ftp.sock.settimeout(seconds)
 
 
-KINDS: dict[str, type[Flow]] = {"ssh": SshFlow, "http": HttpFlow, "download": DownloadFlow, "ftp": FtpFlow}
+KINDS: dict[str, type[SessionFlow]] = {
+    "ssh": SshFlow,
+    "http": HttpFlow,
+    "download": DownloadFlow,
+    "ftp": FtpSessionFlow,
+}
 BROKEN = (FlowError, OSError, EOFError, ftplib.Error, http.client.HTTPException)

@@ -21,7 +21,7 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SessionVerdict:
     survived: bool
     resumed_after: float | None
     gap: float | None
@@ -36,14 +36,14 @@ class Takeover:
     after: str
 
 
-def judge(beats: Sequence[Beat], takeover: float, window: float) -> Verdict:
+def judge(beats: Sequence[Beat], takeover: float, window: float) -> SessionVerdict:
     """A flow survives when an exchange that began after the takeover was complete within the window.
 
     An exchange that the takeover has interrupted does not count: its answer may have been on its way already.
     """
     resumed = next((beat.received for beat in beats if beat.sent >= takeover), None)
     gaps = [after.received - before.received for before, after in zip(beats, beats[1:])]
-    return Verdict(
+    return SessionVerdict(
         survived=resumed is not None and resumed <= takeover + window,
         resumed_after=None if resumed is None else resumed - takeover,
         gap=max(gaps, default=None),
@@ -59,7 +59,7 @@ def takeovers(seen: Sequence[tuple[float, str]]) -> list[Takeover]:
     ]
 
 
-def flow_row(name: str, expected: str, verdict: Verdict | None, error: str) -> CheckRow:
+def flow_row(name: str, expected: str, verdict: SessionVerdict | None, error: str) -> CheckRow:
     """The table's row of a flow. Without a takeover nothing was proved, whatever was expected."""
     if verdict is None:
         return compare(name, expected, UNKNOWN, error)

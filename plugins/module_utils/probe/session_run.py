@@ -16,12 +16,17 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.route import link_addresses
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.process import ProbeError, Ready, answer_one
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import CheckRow, compare
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_flows import BROKEN, KINDS, Flow, Target
+from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_flows import (
+    BROKEN,
+    KINDS,
+    SessionFlow,
+    Target,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.session_judge import (
     SURVIVES,
     Beat,
+    SessionVerdict,
     Takeover,
-    Verdict,
     flow_row,
     judge,
     takeovers,
@@ -33,7 +38,7 @@ WATCH_INTERVAL = 0.05
 class Holder(threading.Thread):
     """A session in a thread of its own, which notes each exchange."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: SessionFlow) -> None:
         super().__init__(daemon=True)
         self.flow = flow
         self.beats: list[Beat] = []
@@ -147,7 +152,7 @@ class Sessions:
         ]
         starts = {gateway: moves[0].at for gateway, moves in found.items() if moves}
 
-        def verdicts_now() -> list[Verdict | None]:
+        def verdicts_now() -> list[SessionVerdict | None]:
             at = [starts.get(self.gateways[holder.flow.target.name]) for holder in self.holders]
             return [
                 None if start is None else judge(list(holder.beats), start, window)

@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.files import plan as config_files
 from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
-from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Change, ConfigFilesError, State
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
+    ConfigFilesError,
+    FileChange,
+    FileState,
+)
 from ansible_collections.ftfw.pair.tests.integration.files.play import play as run_play
 
 ROOT = Path(__file__).parents[3]
@@ -121,15 +125,15 @@ def test_what_was_done_is_undone(tmp_path: Path) -> None:
     removed.write_text("kept\n")
     link.symlink_to("a")
     full.mkdir()
-    new = State(b"new\n", *mine, 0o644)
+    new = FileState(b"new\n", *mine, 0o644)
     before = {path: read(str(path)) for path in (changed, removed, link)}
     changes = [
-        Change(str(changed), before[changed], new),
-        Change(str(made), None, new),
-        Change(str(removed), before[removed], None),
-        Change(str(link), before[link], new),
+        FileChange(str(changed), before[changed], new),
+        FileChange(str(made), None, new),
+        FileChange(str(removed), before[removed], None),
+        FileChange(str(link), before[link], new),
         # became a directory after it was looked at
-        Change(str(full), None, new),
+        FileChange(str(full), None, new),
     ]
     with pytest.raises(ConfigFilesError, match=f"^{full}: Is a directory"):
         apply(changes)

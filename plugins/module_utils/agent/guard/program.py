@@ -38,14 +38,14 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FreezeVerdict:
     """What is wrong, if anything, and since which look."""
 
     frozen: bool
     since: Look
 
 
-def judge(since: Look, last: Look, now: Look, patience: float) -> Verdict:
+def judge(since: Look, last: Look, now: Look, patience: float) -> FreezeVerdict:
     """Compare with the first look at which the process had done what it has done now.
 
     `patience` is in seconds. A look that comes so late after the last one (this program, or the whole
@@ -56,8 +56,8 @@ def judge(since: Look, last: Look, now: Look, patience: float) -> Verdict:
         or (now.pid, now.switches) != (since.pid, since.switches)
         or now.at - last.at >= patience
     ):
-        return Verdict(False, now)
-    return Verdict(now.at - since.at >= patience, since)
+        return FreezeVerdict(False, now)
+    return FreezeVerdict(now.at - since.at >= patience, since)
 
 
 def switches_of(status: str) -> int:

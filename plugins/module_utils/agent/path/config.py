@@ -26,7 +26,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Config:
+class PathConfig:
     links: tuple[Link, ...]
     timing: Timing
     port: int
@@ -47,7 +47,7 @@ def read_link(said: dict[str, Any], more: dict[str, list[str]]) -> Link:
     return link
 
 
-def read_config(file: Path) -> Config:
+def read_config(file: Path) -> PathConfig:
     """Read the configuration. Raises ValueError that names the key."""
     said: dict[str, Any] = json.loads(file.read_text())
     interval, hold, recovery = (float(said[name]) for name in ("interval", "hold", "recovery"))
@@ -68,7 +68,7 @@ def read_config(file: Path) -> Config:
     if len(links) != len({link.network for link in links}):
         raise ValueError("links: a network is there twice")
     timing = Timing(interval, hold, max(1.0, 4 * interval), recovery)
-    return Config(
+    return PathConfig(
         links,
         timing,
         int(said["port"]),

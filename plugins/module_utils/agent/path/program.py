@@ -29,7 +29,7 @@ from pathlib import Path
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.path.announcements import Announcements
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.path.channel import Channel
-from ansible_collections.ftfw.pair.plugins.module_utils.agent.path.config import Config, read_config
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.path.config import PathConfig, read_config
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.path.plan import (
     DEAD,
     MAX_BYTES,
@@ -99,10 +99,10 @@ def runs(pid_file: Path) -> bool:
         return False
 
 
-class Program:
+class PathProgram:
     """The I/O around the judgement."""
 
-    def __init__(self, config: Config, fault_file: Path, pid_file: Path, notify_fifo: Path) -> None:
+    def __init__(self, config: PathConfig, fault_file: Path, pid_file: Path, notify_fifo: Path) -> None:
         self.config, self.fault_file, self.pid_file = config, fault_file, pid_file
         self.notify_fifo = notify_fifo
         self.links = {link.network: link for link in config.links}
@@ -310,6 +310,6 @@ def main(words: Sequence[str]) -> None:
         sys.exit(f"{chosen.config}: {what}")
     if chosen.check:
         return
-    program = Program(config, chosen.fault_file, chosen.pid_file, chosen.notify_fifo)
+    program = PathProgram(config, chosen.fault_file, chosen.pid_file, chosen.notify_fifo)
     notify_systemd("READY=1")
     program.run()

@@ -60,14 +60,14 @@ def read_set(file: BinaryIO) -> set[int]:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FlowComparison:
     """Flows that the primary had all the time, and how many of them are not here."""
 
     lasting: int
     lacking: int
 
     @classmethod
-    def of(cls, before: set[int], own: set[int], after: set[int]) -> Comparison:
+    def of(cls, before: set[int], own: set[int], after: set[int]) -> FlowComparison:
         lasting = before & after
         return cls(len(lasting), len(lasting - own))
 
@@ -92,11 +92,11 @@ class Preemption:
             self.told.append((NOTICE, f"{state}: no longer asks for the role"))
         self.since, self.claims, self.late, self.last = None, False, False, ""
 
-    def compared(self, found: Comparison | str, now: float) -> bool:
+    def compared(self, found: FlowComparison | str, now: float) -> bool:
         """Note a comparison, or why there is none; whether the peer is to be asked to send all flows now."""
         if self.since is None:
             self.since = now
-        if isinstance(found, Comparison) and not found.lacking:
+        if isinstance(found, FlowComparison) and not found.lacking:
             if not self.claims:
                 text = f"holds all {found.lasting} flows of the primary's, and asks for the role"
                 self.told.append((NOTICE, text))
@@ -105,7 +105,7 @@ class Preemption:
         self.claims = False
         why = (
             f"{found.lacking} of {found.lasting} flows of the primary's are not here"
-            if isinstance(found, Comparison)
+            if isinstance(found, FlowComparison)
             else found
         )
         if now - self.since >= self.deadline and not self.late:
@@ -115,7 +115,7 @@ class Preemption:
         elif isinstance(found, str) and why != self.last:
             self.told.append((WARNING, why))
         self.last = why if isinstance(found, str) else ""
-        asks = isinstance(found, Comparison) and now - self.asked_at >= ASK_AGAIN
+        asks = isinstance(found, FlowComparison) and now - self.asked_at >= ASK_AGAIN
         if asks:
             self.asked_at = now
         return asks

@@ -26,7 +26,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.preempt.plan import (
-    Comparison,
+    FlowComparison,
     Preemption,
     SetError,
     hash_of,
@@ -51,7 +51,7 @@ ANSWER_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Config:
+class PreemptConfig:
     """/etc/ftfw/preempt.json. Times in seconds."""
 
     interface: str
@@ -63,11 +63,11 @@ class Config:
     deadline: float
 
 
-def read_config(file: Path) -> Config:
+def read_config(file: Path) -> PreemptConfig:
     """Read the configuration. Raises ValueError that names the key."""
     said: dict[str, Any] = json.loads(file.read_text())
     try:
-        config = Config(**said)
+        config = PreemptConfig(**said)
     except TypeError as error:
         raise ValueError(str(error)) from error
     if ip_address(config.local).version != ip_address(config.peer).version:
@@ -100,7 +100,7 @@ def present_flows(replication: str) -> set[int]:
     return {hash_of(flow.key) for command in commands for _line, flow in listed(*command)}
 
 
-def ask_primary(config: Config) -> set[int]:
+def ask_primary(config: PreemptConfig) -> set[int]:
     """Read the peer's flows. Raises OSError and SetError."""
     family = socket.AF_INET if ip_address(config.local).version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_STREAM) as opened:
@@ -112,13 +112,13 @@ def ask_primary(config: Config) -> set[int]:
             return read_set(file)
 
 
-def compare(config: Config) -> Comparison | str:
+def compare(config: PreemptConfig) -> FlowComparison | str:
     """Compare once; or why that can't be done."""
     try:
         before = ask_primary(config)
         time.sleep(APART)
         own = present_flows(config.replication)
-        return Comparison.of(before, own, ask_primary(config))
+        return FlowComparison.of(before, own, ask_primary(config))
     except SetError as error:
         return f"the peer's flows: {error}"
     except OSError as error:
@@ -153,7 +153,7 @@ def claim(file: Path, claims: bool) -> None:
         file.unlink(missing_ok=True)
 
 
-def watch(config: Config, state_file: Path, file: Path) -> None:
+def watch(config: PreemptConfig, state_file: Path, file: Path) -> None:
     known = Preemption(config.deadline)
     while True:
         state = vrrp_state(state_file)

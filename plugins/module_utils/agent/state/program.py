@@ -103,7 +103,7 @@ def log_failures(results: list[StepResult]) -> None:
     log_steps([result for result in results if not result.ok])
 
 
-class Program:
+class StateProgram:
     """The I/O around the plans."""
 
     def __init__(self, chosen: argparse.Namespace) -> None:
@@ -312,4 +312,4 @@ def main(words: Sequence[str]) -> None:
         "--refresh", type=float, default=60, help="seconds between bulk updates of a primary; 0: none"
     )
     parser.add_argument("--timeout", type=float, default=30, help="seconds for one step")
-    Program(parser.parse_args(words)).run()
+    StateProgram(parser.parse_args(words)).run()

@@ -10,33 +10,33 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.plan import Wanted, merged
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.plan import WantedCard, merged
 
 
 @dataclass(frozen=True)
-class Config:
+class WatchConfig:
     table: str
-    legs: tuple[Wanted, ...]
-    replication: tuple[Wanted, ...]
-    offload: tuple[Wanted, ...]
+    legs: tuple[WantedCard, ...]
+    replication: tuple[WantedCard, ...]
+    offload: tuple[WantedCard, ...]
     virtual_addresses: tuple[str, ...] = ()
     peers: dict[str, list[str]] = field(default_factory=dict)
     """The other node's addresses, by this node's interfaces."""
 
 
-def read_config(file: Path) -> Config:
+def read_config(file: Path) -> WatchConfig:
     """Read the configuration. Raises ValueError, KeyError or TypeError."""
     said: dict[str, Any] = json.loads(file.read_text())
     macs: dict[str, str | None] = said["macs"]
 
-    def wanted(interface: str, address: str | None = None) -> Wanted:
+    def wanted(interface: str, address: str | None = None) -> WantedCard:
         mac = macs.get(interface)
-        return Wanted(interface, mac.lower() if mac else None, frozenset([address] if address else []))
+        return WantedCard(interface, mac.lower() if mac else None, frozenset([address] if address else []))
 
     peers: dict[str, list[str]] = {}
     for path in said["paths"]:
         peers.setdefault(path["interface"], []).append(str(ip_address(path["peer"])))
-    return Config(
+    return WatchConfig(
         str(said["table"]),
         merged(wanted(one["interface"], one["source"]) for one in said["instances"]),
         merged(wanted(one["interface"], one["local"]) for one in said["links"]),

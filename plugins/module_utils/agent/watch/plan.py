@@ -17,7 +17,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.netlink.route import Car
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedCard:
     """A card that a daemon listens on: its MAC (None if any will do), and addresses that it has to have."""
 
     interface: str
@@ -25,7 +25,7 @@ class Wanted:
     addresses: frozenset[str]
 
 
-def lacks(card: Card | None, wanted: Wanted) -> str | None:
+def lacks(card: Card | None, wanted: WantedCard) -> str | None:
     """What a card lacks to be listened on again; None if nothing."""
     if card is None:
         return "is not there"
@@ -36,11 +36,11 @@ def lacks(card: Card | None, wanted: Wanted) -> str | None:
 
 
 @dataclass
-class Listener:
+class ListeningDaemon:
     """A daemon, and the numbers that its cards had when it began to listen."""
 
     name: str
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[WantedCard, ...]
     identity: str | None = None
     """Of the process; None while there is none."""
     known: dict[str, int] = field(default_factory=dict)
@@ -78,10 +78,10 @@ def sentences(listener: str, deaf: Mapping[str, str | None]) -> list[str]:
     ]
 
 
-def merged(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
+def merged(wanted: Iterable[WantedCard]) -> tuple[WantedCard, ...]:
     """One for each interface: an interface with virtual routers of both families has addresses of both."""
-    found: dict[str, Wanted] = {}
+    found: dict[str, WantedCard] = {}
     for one in wanted:
         before = found.get(one.interface, one)
-        found[one.interface] = Wanted(one.interface, one.mac, before.addresses | one.addresses)
+        found[one.interface] = WantedCard(one.interface, one.mac, before.addresses | one.addresses)
     return tuple(found.values())

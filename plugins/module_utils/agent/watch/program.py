@@ -32,9 +32,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
-from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.config import Config, read_config
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.config import WatchConfig, read_config
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.duplicates import Duplicates
-from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.plan import Listener, sentences
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.plan import ListeningDaemon, sentences
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch.wire import WINDOW, look
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.changes import Changes
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import has_rules
@@ -89,19 +89,19 @@ def is_about_to_start(unit: str) -> bool:
     return said.get("ActiveState") == "activating" or (said.get("ActiveState") == "inactive" and waits)
 
 
-class Program:
+class WatchProgram:
     """The I/O around it."""
 
-    def __init__(self, config: Config, folder: Path, load: str, pid_files: dict[str, Path]) -> None:
+    def __init__(self, config: WatchConfig, folder: Path, load: str, pid_files: dict[str, Path]) -> None:
         self.config, self.load, self.pid_files = config, load, pid_files
         self.state_file, self.stopped_file = folder / "state.json", folder / "stopped"
         self.rules, self.links = Changes.of_rules(), Changes.of_cards()
         self.listeners = {
-            "keepalived": Listener("keepalived", config.legs),
-            "conntrackd": Listener("conntrackd", config.replication),
-            "the flowtable": Listener("the flowtable", config.offload),
+            "keepalived": ListeningDaemon("keepalived", config.legs),
+            "conntrackd": ListeningDaemon("conntrackd", config.replication),
+            "the flowtable": ListeningDaemon("the flowtable", config.offload),
             # bound to its card, where the pair has it
-            "pair-flows": Listener("pair-flows", config.replication[:1]),
+            "pair-flows": ListeningDaemon("pair-flows", config.replication[:1]),
         }
         self.actions = {
             "keepalived": (SYSTEMCTL, "reload", VRRP),
@@ -275,4 +275,4 @@ def main(words: Sequence[str]) -> None:
     if chosen.check:
         return
     pid_files = {"keepalived": chosen.vrrp_pid_file, "conntrackd": chosen.conntrackd_socket}
-    Program(config, chosen.folder, chosen.load, pid_files).run(chosen.every)
+    WatchProgram(config, chosen.folder, chosen.load, pid_files).run(chosen.every)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.action import config_files, packages
-from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Wanted
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import WantedFile
 
 NAMES = ["plain", "with blank", "unit\\x2dname", "it's", "$HOME;`id`", "-rf"]
 
 
-def wanted(path: Path, **values: Any) -> Wanted:
+def wanted(path: Path, **values: Any) -> WantedFile:
     status = path.parent.stat()
     fields = {
         "path": str(path),
@@ -25,10 +25,10 @@ def wanted(path: Path, **values: Any) -> Wanted:
         "validate": None,
         "sensitive": False,
     }
-    return Wanted(**{**fields, **values})
+    return WantedFile(**{**fields, **values})
 
 
-def ask(files: list[Wanted]) -> bool:
+def ask(files: list[WantedFile]) -> bool:
     """Run the command in the shell that a node has, and judge what it says."""
     done = subprocess.run(
         ["/bin/sh", "-c", config_files.survey([file.path for file in files])],

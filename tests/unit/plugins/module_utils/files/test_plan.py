@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
-    Change,
     ConfigFilesError,
-    State,
+    FileChange,
+    FileState,
     diff,
     fold,
     parse,
@@ -31,7 +31,7 @@ ITEM = {
     "mark": None,
     "essential": False,
 }
-THERE = State(b"new\n", 0, 0, 0o644)
+THERE = FileState(b"new\n", 0, 0, 0o644)
 
 
 def item(**values: Any) -> dict[str, Any]:
@@ -43,22 +43,28 @@ def item(**values: Any) -> dict[str, Any]:
     [
         pytest.param({}, None, ["create /etc/x.conf"], id="absent"),
         pytest.param({}, THERE, [], id="same"),
-        pytest.param({}, State(b"old\n", 0, 0, 0o644), ["replace /etc/x.conf"], id="other text"),
+        pytest.param({}, FileState(b"old\n", 0, 0, 0o644), ["replace /etc/x.conf"], id="other text"),
         pytest.param(
-            {}, State(b"new\n", 1, 0, 0o644), ["set owner, group and mode of /etc/x.conf"], id="other owner"
+            {},
+            FileState(b"new\n", 1, 0, 0o644),
+            ["set owner, group and mode of /etc/x.conf"],
+            id="other owner",
         ),
         pytest.param(
             {"mode": "0600"}, THERE, ["set owner, group and mode of /etc/x.conf"], id="other mode wanted"
         ),
         pytest.param(
-            {"content": ""}, State(b"", 0, 0, 0o777, link="y"), ["replace /etc/x.conf"], id="link to nothing"
+            {"content": ""},
+            FileState(b"", 0, 0, 0o777, link="y"),
+            ["replace /etc/x.conf"],
+            id="link to nothing",
         ),
-        pytest.param({"owner": "1", "group": "daemon"}, State(b"new\n", 1, 1, 0o644), [], id="numbers"),
+        pytest.param({"owner": "1", "group": "daemon"}, FileState(b"new\n", 1, 1, 0o644), [], id="numbers"),
         pytest.param({"state": "absent", "content": None}, THERE, ["remove /etc/x.conf"], id="unwanted"),
         pytest.param({"state": "absent", "content": None}, None, [], id="unwanted and absent"),
     ],
 )
-def test_plan(values: dict[str, Any], current: State | None, described: list[str]) -> None:
+def test_plan(values: dict[str, Any], current: FileState | None, described: list[str]) -> None:
     changes = plan(parse([item(**values)]), {"/etc/x.conf": current}, NUMBERS.get, NUMBERS.get)
     assert [change.describe() for change in changes] == described
 
@@ -82,9 +88,9 @@ def test_bad_input(items: list[dict[str, Any]], message: str) -> None:
 
 
 OURS, THEIRS, LINK = (
-    State(b"ours\n", 0, 0, 0o644),
-    State(b"theirs\n", 1, 1, 0o600),
-    State(b"", 0, 0, 0o777, "x"),
+    FileState(b"ours\n", 0, 0, 0o644),
+    FileState(b"theirs\n", 1, 1, 0o600),
+    FileState(b"", 0, 0, 0o777, "x"),
 )
 KEPT = "/var/lib/ftfw/before/etc/x.conf"
 
@@ -97,7 +103,7 @@ KEPT = "/var/lib/ftfw/before/etc/x.conf"
         pytest.param({}, THEIRS, None, {KEPT: "theirs", "/etc/x.conf": "new"}, id="theirs is kept"),
         pytest.param(
             {},
-            State(b"not ours\n", 0, 0, 0o644),
+            FileState(b"not ours\n", 0, 0, 0o644),
             None,
             {KEPT: "not", "/etc/x.conf": "new"},
             id="a line, not a part of one",
@@ -123,7 +129,7 @@ KEPT = "/var/lib/ftfw/before/etc/x.conf"
     ],
 )
 def test_nothing_of_others_is_lost(
-    values: dict[str, Any], there: State | None, kept: State | None, changed: dict[str, str | None]
+    values: dict[str, Any], there: FileState | None, kept: FileState | None, changed: dict[str, str | None]
 ) -> None:
     content = None if "state" in values else "new\nours\n"
     wanted = parse([item(**{"content": content, "mark": "ours", **values})])
@@ -137,7 +143,7 @@ def test_nothing_of_others_is_lost(
     assert plan(wanted, after, NUMBERS.get, NUMBERS.get) == []
 
 
-def first(state: State) -> str:
+def first(state: FileState) -> str:
     return state.content.decode().split()[0]
 
 
@@ -146,15 +152,15 @@ def test_unknown_owner() -> None:
         plan(parse([item(owner="nobody-such")]), {"/etc/x.conf": None}, NUMBERS.get, NUMBERS.get)
 
 
-@pytest.mark.parametrize("before", [None, State(b"hunter1\n", 0, 0, 0o644)], ids=["absent", "present"])
-def test_sensitive_text_is_in_no_diff(before: State | None) -> None:
-    (entry,) = diff([Change("/etc/x", before, State(b"hunter2\n", 0, 0, 0o600), sensitive=True)])
+@pytest.mark.parametrize("before", [None, FileState(b"hunter1\n", 0, 0, 0o644)], ids=["absent", "present"])
+def test_sensitive_text_is_in_no_diff(before: FileState | None) -> None:
+    (entry,) = diff([FileChange("/etc/x", before, FileState(b"hunter2\n", 0, 0, 0o600), sensitive=True)])
     assert entry["before"] != entry["after"]
     assert "hunter" not in str(entry)
 
 
 def test_diff_shows_a_change_of_attributes_alone() -> None:
-    (entry,) = diff([Change("/etc/x", THERE, State(THERE.content, 0, 1, 0o640))])
+    (entry,) = diff([FileChange("/etc/x", THERE, FileState(THERE.content, 0, 1, 0o640))])
     assert (entry["before"], entry["after"]) == (
         "owner 0, group 0, mode 0644\n",
         "owner 0, group 1, mode 0640\n",
@@ -163,7 +169,7 @@ def test_diff_shows_a_change_of_attributes_alone() -> None:
 
 paths = st.sampled_from(["/a", "/b/c", "/d"])
 states = st.none() | st.builds(
-    State, st.binary(max_size=2), st.integers(0, 1), st.integers(0, 1), st.sampled_from([0o644, 0o600])
+    FileState, st.binary(max_size=2), st.integers(0, 1), st.integers(0, 1), st.sampled_from([0o644, 0o600])
 )
 
 
@@ -171,7 +177,7 @@ states = st.none() | st.builds(
     st.dictionaries(paths, st.none() | st.sampled_from(["", "x"])),
     st.fixed_dictionaries({"/a": states, "/b/c": states, "/d": states}),
 )
-def test_a_second_plan_is_empty(wanted: dict[str, str | None], current: dict[str, State | None]) -> None:
+def test_a_second_plan_is_empty(wanted: dict[str, str | None], current: dict[str, FileState | None]) -> None:
     files = parse(
         [
             item(path=path, content=text, state="absent" if text is None else "present")

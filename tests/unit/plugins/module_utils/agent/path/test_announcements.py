@@ -136,7 +136,7 @@ def test_an_address_that_cannot_be_announced_keeps_no_other_silent(
     )
     monkeypatch.setattr(program, "held", lambda _wanted: here)
     monkeypatch.setattr(program, "announce", announce)
-    program.Program.announce(asked, "they have come here")
+    program.PathProgram.announce(asked, "they have come here")
     assert made == ["2001:db8::1", "198.51.100.1"]
     assert complaints == [("announcements", "192.0.2.1 on eth0: No such device")]
     assert "announced 2001:db8::1 on eth1, 198.51.100.1 on eth1" in capfd.readouterr().err

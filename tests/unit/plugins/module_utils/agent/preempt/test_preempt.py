@@ -16,7 +16,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.agent.preempt import pla
 from hypothesis import given
 from hypothesis import strategies as st
 
-Comparison, Preemption = plan.Comparison, plan.Preemption
+Comparison, Preemption = plan.FlowComparison, plan.Preemption
 
 
 def sent(flows: set[int]) -> bytes:

@@ -244,7 +244,7 @@ def test_all_tries_of_a_commit_share_the_gates_deadline(tmp_path: Path) -> None:
         settle=2.0,
         refresh=60.0,
     )
-    running = program.Program(chosen)
+    running = program.StateProgram(chosen)
     began = time.monotonic()
     running.carry_out((program.COMMIT,))
     assert time.monotonic() - began < 5, "three times two seconds would be more"

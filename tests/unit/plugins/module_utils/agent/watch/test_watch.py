@@ -30,7 +30,7 @@ def program(folder: Path, monkeypatch: pytest.MonkeyPatch, said: str, pid: str =
     monkeypatch.setattr(watch, "SYSTEMCTL", str(file))
     (folder / "pid").write_text(pid)
     pid_files = {"keepalived": folder / "pid", "conntrackd": folder / "none"}
-    return watch.Program(watch.Config("ftfw", (), (), ()), folder, "/bin/true", pid_files)
+    return watch.WatchProgram(watch.WatchConfig("ftfw", (), (), ()), folder, "/bin/true", pid_files)
 
 
 def calls(folder: Path) -> list[str]:

@@ -11,13 +11,13 @@ from ansible_collections.ftfw.pair.plugins.module_utils.agent.watch import plan
 
 MAC, OTHER = "12:34:56:78:9a:01", "12:34:56:78:9a:02"
 BOTH = frozenset(("192.168.0.1", "2001:db8::1"))
-WANTED = plan.Wanted("eth0", MAC, BOTH)
+WANTED = plan.WantedCard("eth0", MAC, BOTH)
 CARD = plan.Card(2, MAC, BOTH)
 ANEW = plan.Card(7, MAC, BOTH)
 
 
 def listener(cards: dict[str, Any]) -> Any:
-    made = plan.Listener("keepalived", (WANTED,))
+    made = plan.ListeningDaemon("keepalived", (WANTED,))
     made.note("a process", cards)
     return made
 
@@ -71,9 +71,9 @@ def test_a_daemon_that_has_started_listens_on_what_there_is() -> None:
 
 
 def test_any_card_will_do_without_a_mac() -> None:
-    assert plan.lacks(plan.Card(2, OTHER, BOTH), plan.Wanted("eth0", None, BOTH)) is None
+    assert plan.lacks(plan.Card(2, OTHER, BOTH), plan.WantedCard("eth0", None, BOTH)) is None
 
 
 def test_an_interface_has_addresses_of_both_families() -> None:
-    parts = (plan.Wanted("eth0", MAC, frozenset([address])) for address in BOTH)
+    parts = (plan.WantedCard("eth0", MAC, frozenset([address])) for address in BOTH)
     assert plan.merged(parts) == (WANTED,)
