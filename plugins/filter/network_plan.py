@@ -13,7 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.host_network.plan import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.host_network.plan import (
     network_plan as plan,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import Bridge, Tap
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import BridgePart, TapPart
 
 DOCUMENTATION = r"""
 name: network_plan
@@ -72,7 +72,7 @@ _value:
 
 
 def network_plan(
-    bridges: Sequence[Bridge], taps: Sequence[Tap], host: str, prefix: str, found: Sequence[str]
+    bridges: Sequence[BridgePart], taps: Sequence[TapPart], host: str, prefix: str, found: Sequence[str]
 ) -> NetworkPlan:
     return plan(bridges, taps, host, prefix, found)
 

@@ -208,7 +208,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.plan import (
 MISSING_SHOWN = 100
 
 
-class ApplyError(Exception):
+class SyncError(Exception):
     """The daemon took a request, and what it stands for did not come about."""
 
 
@@ -277,7 +277,7 @@ def until_none(count: Callable[[], int], daemon: Conntrackd, failure: str, secon
         if not left:
             return
         if time.monotonic() >= deadline:
-            raise ApplyError(f"conntrackd of {daemon.config}: {left} flows are {failure}")
+            raise SyncError(f"conntrackd of {daemon.config}: {left} flows are {failure}")
         time.sleep(0.2)
 
 
@@ -331,7 +331,7 @@ def main() -> None:
         if not module.check_mode:
             for change in changes:
                 apply(daemon, change, wanted["timeout"])
-    except (ConntrackdError, OutputError, PackedError, PlanError, ApplyError) as error:
+    except (ConntrackdError, OutputError, PackedError, PlanError, SyncError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=bool(changes),

@@ -21,7 +21,7 @@ import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import written_tests
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Host, HostView, Parts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import HostPart, HostView, Parts
 from ansible_collections.ftfw.pair.tests.sites.views import SITES, Dumper, inventory_of, load
 
 ROOT = Path(__file__).parents[2]
@@ -174,8 +174,8 @@ def part_of(kind: Any) -> Any:
 def page() -> str:
     """docs/site_view.md."""
     shown, blocks = samples(2), []
-    host = list(get_type_hints(Host))
-    blocks.append("## Every host\n\n" + example({key: shown[key] for key in host}) + table(Host))
+    host = list(get_type_hints(HostPart))
+    blocks.append("## Every host\n\n" + example({key: shown[key] for key in host}) + table(HostPart))
     for name, kind in get_type_hints(Parts).items():
         part = part_of(kind)
         said = f"Who has it: {texts(Parts)[name]}. {about(part)}\n\n"
@@ -204,7 +204,7 @@ def returned() -> str:
     shown, hints = samples(1), get_type_hints(HostView)
     contains = {
         name: {
-            "description": about(part_of(kind)) if name in get_type_hints(Parts) else texts(Host)[name],
+            "description": about(part_of(kind)) if name in get_type_hints(Parts) else texts(HostPart)[name],
             "returned": f"on {texts(Parts)[name]}" if name in get_type_hints(Parts) else "always",
             "type": type_of(kind),
             **({"elements": type_of(get_args(kind)[0])} if get_origin(kind) is list else {}),

@@ -52,11 +52,11 @@ class ConfigError(ConntrackdError):
     """The configuration can't be read, or conntrackd does not understand it."""
 
 
-class DaemonDownError(ConntrackdError):
+class ConntrackdDownError(ConntrackdError):
     """Nobody listens at the daemon's socket."""
 
 
-class NotPermittedError(ConntrackdError):
+class ConntrackdNotPermittedError(ConntrackdError):
     """This user may not talk to the daemon or read the table."""
 
 
@@ -151,7 +151,7 @@ class Conntrackd:
 
     def _failure(self, program: str, arguments: Sequence[str], status: int, stderr: str) -> ConntrackdError:
         if program == "conntrack" and "Operation not permitted" in stderr:
-            return NotPermittedError(
+            return ConntrackdNotPermittedError(
                 self.config, f"user {os.geteuid()} may not read the connection tracking table"
             )
         if "config file" in stderr and "can't connect" not in stderr:
@@ -173,11 +173,11 @@ class Conntrackd:
                 probe.connect(path)
             except OSError as error:
                 if error.errno in (errno.EACCES, errno.EPERM):
-                    return NotPermittedError(
+                    return ConntrackdNotPermittedError(
                         self.config, f"user {os.geteuid()} may not use its socket {path}"
                     )
-                return DaemonDownError(self.config, f"not running: socket {path}: {error.strerror}")
-        return DaemonDownError(self.config, f"socket {path} refused a connection, and takes them now")
+                return ConntrackdDownError(self.config, f"not running: socket {path}: {error.strerror}")
+        return ConntrackdDownError(self.config, f"socket {path} refused a connection, and takes them now")
 
     def _socket_path(self) -> str:
         found = re.search(r"^\s*UNIX\s*{[^}]*?\bPath\s+\"?([^\s\"}]+)", self._config_text(), re.MULTILINE)

@@ -23,7 +23,7 @@ class SeedFile:
 
 
 @dataclass(frozen=True)
-class Link:
+class GuestCard:
     """A network card: the name that the guest gives it, by its MAC address (systemd.link(5))."""
 
     name: str
@@ -44,7 +44,7 @@ class Identity:
 
     hostname: str
     machine_id: str
-    links: Sequence[Link]
+    links: Sequence[GuestCard]
     management: Management | None
     authorized_keys: Sequence[str]
     host_key: str
@@ -66,7 +66,7 @@ def identity(
     return Identity(
         hostname=disk["name"],
         machine_id=machine_id,
-        links=[Link(card["name"], card["mac"]) for card in disk["interfaces"]],
+        links=[GuestCard(card["name"], card["mac"]) for card in disk["interfaces"]],
         management=Management(management["interface"], management["address"]) if management else None,
         authorized_keys=authorized_keys,
         host_key=host_key,
@@ -102,7 +102,7 @@ def seed_files(identity: Identity) -> list[SeedFile]:
     return files
 
 
-def _link_file(link: Link, management: bool) -> str:
+def _link_file(link: GuestCard, management: bool) -> str:
     """As the role node_network writes it, for the program name-cards."""
     # systemd-udevd can't swap names of the kernel's own pattern, and gets none
     name = "" if re.fullmatch(r"eth[0-9]+", link.name) else f"Name={link.name}\n"

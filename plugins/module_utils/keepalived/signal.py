@@ -35,11 +35,11 @@ class KeepalivedError(Exception):
         self.reason = reason
 
 
-class DaemonDownError(KeepalivedError):
+class KeepalivedDownError(KeepalivedError):
     """No keepalived runs under this PID file."""
 
 
-class NotPermittedError(KeepalivedError):
+class KeepalivedNotPermittedError(KeepalivedError):
     """This user may not signal the daemon, or look into its directory."""
 
 
@@ -63,14 +63,14 @@ class Keepalived:
             environment = (self._process / "environ").read_bytes()
             self._owner = self._process.stat().st_uid
         except PermissionError as error:
-            raise NotPermittedError(
+            raise KeepalivedNotPermittedError(
                 pid_file, f"user {os.geteuid()} may not look at process {self.pid}"
             ) from error
         except OSError as error:
-            raise DaemonDownError(pid_file, f"not running, there is no process {self.pid}") from error
+            raise KeepalivedDownError(pid_file, f"not running, there is no process {self.pid}") from error
         # an upgraded program shows as '/usr/sbin/keepalived (deleted)'
         if Path(program.split(" ", maxsplit=1)[0]).name != "keepalived":
-            raise DaemonDownError(pid_file, f"not running, process {self.pid} is {program}")
+            raise KeepalivedDownError(pid_file, f"not running, process {self.pid} is {program}")
         self._directory = self._process / "root" / tmp_dir(environment).lstrip("/")
 
     def dump(self, signal_name: str, file_name: str, seconds: float) -> str:
@@ -93,13 +93,13 @@ class Keepalived:
             alive = self._process.exists()
         except PermissionError as error:
             reason = f"user {os.geteuid()} may not signal process {self.pid} or read {error.filename or path}"
-            raise NotPermittedError(self.pid_file, reason) from error
+            raise KeepalivedNotPermittedError(self.pid_file, reason) from error
         except ProcessLookupError as error:
-            raise DaemonDownError(self.pid_file, f"process {self.pid} ended") from error
+            raise KeepalivedDownError(self.pid_file, f"process {self.pid} ended") from error
         except OSError as error:
             raise NoDumpError(self.pid_file, f"can't read {path}: {error.strerror}") from error
         if not alive:
-            raise DaemonDownError(self.pid_file, f"process {self.pid} ended")
+            raise KeepalivedDownError(self.pid_file, f"process {self.pid} ended")
         raise NoDumpError(
             self.pid_file, f"no new {path} within {seconds:g} s of signal {number}; has it any VRRP instance?"
         )
@@ -135,13 +135,13 @@ class Keepalived:
         try:
             return int(Path(self.pid_file).read_text(encoding="ascii"))
         except PermissionError as error:
-            raise NotPermittedError(
+            raise KeepalivedNotPermittedError(
                 self.pid_file, f"user {os.geteuid()} may not read the PID file"
             ) from error
         except FileNotFoundError as error:
-            raise DaemonDownError(self.pid_file, "not running, there is no PID file") from error
+            raise KeepalivedDownError(self.pid_file, "not running, there is no PID file") from error
         except (OSError, ValueError) as error:
-            raise DaemonDownError(self.pid_file, f"the PID file is of no use: {error}") from error
+            raise KeepalivedDownError(self.pid_file, f"the PID file is of no use: {error}") from error
 
     def _signal_number(self, name: str) -> int:
         try:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     Change,
     Devices,
-    Set,
+    SetValue,
     describe,
     fold,
     inverse,
@@ -81,7 +81,7 @@ def reason(change: Change, error: OSError) -> str:
     """Why the kernel refused, in words that tell what to do about it."""
     if error.errno in (errno.EPERM, errno.EACCES):
         return f"{os.strerror(error.errno)} (root or CAP_NET_ADMIN is needed)"
-    key = change.key if isinstance(change, Set) else None
+    key = change.key if isinstance(change, SetValue) else None
     if error.errno == errno.EOPNOTSUPP and key in ("vlan_filtering", "vlans"):
         return "this kernel has no VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING)"
     if error.errno == errno.EBUSY:
@@ -96,7 +96,7 @@ def result(changes: Sequence[Change], before: Devices, names: Iterable[str]) -> 
     named = list(names)
     # ports are in the diff too, because membership is a property of theirs
     for change in changes:
-        if isinstance(change, Set):
+        if isinstance(change, SetValue):
             named.append(change.name)
     after = fold(before, changes)
     return {

@@ -17,7 +17,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     Devices,
     LinkError,
     RemoveAddress,
-    Set,
+    SetValue,
     Value,
     Vlan,
     canonical_address,
@@ -48,7 +48,7 @@ STP_FORWARD_DELAY = range(2, 31)
 
 
 @dataclass(frozen=True)
-class Bridge:
+class WantedBridge:
     """A bridge as it is wanted. None stands for 'leave it alone', an empty tuple for 'none'."""
 
     name: str
@@ -62,7 +62,7 @@ class Bridge:
     settings: Mapping[str, Value] = field(default_factory=dict)
 
 
-def parse(items: Sequence[Mapping[str, Any]]) -> list[Bridge]:
+def parse(items: Sequence[Mapping[str, Any]]) -> list[WantedBridge]:
     """The module's option, checked; raises LinkError for what no kernel would take."""
     for item in items:
         check_name(KIND, item["name"])
@@ -70,7 +70,7 @@ def parse(items: Sequence[Mapping[str, Any]]) -> list[Bridge]:
     return [_parse(item) for item in items]
 
 
-def _parse(item: Mapping[str, Any]) -> Bridge:
+def _parse(item: Mapping[str, Any]) -> WantedBridge:
     name = item["name"]
     addresses, ports = item["addresses"], item["ports"]
     for port in ports or ():
@@ -81,7 +81,7 @@ def _parse(item: Mapping[str, Any]) -> Bridge:
     for key in ("ageing_time", "forward_delay"):
         if settings.get(key, 0) < 0:
             raise LinkError(KIND, name, f"{key} {settings[key]}: less than 0")
-    return Bridge(
+    return WantedBridge(
         name=name,
         present=item["state"] == "present",
         up=item["up"],
@@ -107,7 +107,7 @@ def _vlans(name: str, items: Sequence[Mapping[str, Any]]) -> tuple[Vlan, ...]:
     return vlans
 
 
-def plan(desired: Sequence[Bridge], devices: Devices) -> list[Change]:
+def plan(desired: Sequence[WantedBridge], devices: Devices) -> list[Change]:
     """What makes the devices as desired.
 
     Ports are released before any bridge takes one, so that one task can move a port. Within a bridge
@@ -127,7 +127,7 @@ def plan(desired: Sequence[Bridge], devices: Devices) -> list[Change]:
     return changes
 
 
-def _released(bridge: Bridge, devices: Devices) -> list[Change]:
+def _released(bridge: WantedBridge, devices: Devices) -> list[Change]:
     """Ports that are given up: all of a bridge that goes away, the unlisted ones where that is asked for."""
     if not bridge.present:
         keep: tuple[str, ...] = ()
@@ -140,11 +140,11 @@ def _released(bridge: Bridge, devices: Devices) -> list[Change]:
         if port.master == bridge.name and port.name not in keep:
             # said before the port is released, so that undoing it in reverse finds the port in the bridge
             changes += differences(port, {"isolated": False})
-            changes.append(Set(port.name, port.kind, "master", bridge.name, None))
+            changes.append(SetValue(port.name, port.kind, "master", bridge.name, None))
     return changes
 
 
-def _made(bridge: Bridge, devices: Devices) -> list[Change]:
+def _made(bridge: WantedBridge, devices: Devices) -> list[Change]:
     current = devices.get(bridge.name)
     changes: list[Change] = []
     if current is None:
@@ -161,7 +161,7 @@ def _made(bridge: Bridge, devices: Devices) -> list[Change]:
     return changes
 
 
-def _check_settings(bridge: Bridge, current: Device) -> None:
+def _check_settings(bridge: WantedBridge, current: Device) -> None:
     wanted = {**current.settings, **bridge.settings}
     delay = bridge.settings.get("forward_delay")
     if wanted["stp"] and delay is not None and delay not in STP_FORWARD_DELAY:
@@ -177,7 +177,7 @@ def _ordered(settings: Mapping[str, Value]) -> dict[str, Value]:
     return {key: settings[key] for key in order if key in settings}
 
 
-def _addresses(bridge: Bridge, current: Device) -> list[Change]:
+def _addresses(bridge: WantedBridge, current: Device) -> list[Change]:
     if bridge.addresses is None:
         return []
     removed = [a for a in current.addresses if a not in bridge.addresses and not is_link_local(a)]
@@ -188,7 +188,7 @@ def _addresses(bridge: Bridge, current: Device) -> list[Change]:
     ]
 
 
-def _added(bridge: Bridge, devices: Devices) -> list[Change]:
+def _added(bridge: WantedBridge, devices: Devices) -> list[Change]:
     changes: list[Change] = []
     for name in dict.fromkeys(bridge.ports or ()):
         port = devices.get(name) or Device(name, "device")

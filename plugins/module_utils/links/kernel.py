@@ -24,7 +24,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     Delete,
     Device,
     RemoveAddress,
-    Set,
+    SetValue,
     Value,
     Vlan,
     differences,
@@ -114,7 +114,7 @@ class Kernel:
                 self._create(change.device)
             elif isinstance(change, Delete):
                 self._delete(change.device)
-            elif isinstance(change, Set):
+            elif isinstance(change, SetValue):
                 self._set(change)
             elif isinstance(change, AddAddress):
                 self._add_address(change.name, change.address)
@@ -154,7 +154,7 @@ class Kernel:
         else:
             self._ip.link("del", index=self._index(device.name))
 
-    def _set(self, change: Set) -> None:
+    def _set(self, change: SetValue) -> None:
         index, key, value = self._index(change.name), change.key, change.after
         if key == "mtu":
             self._ip.link("set", index=index, mtu=value)

@@ -20,7 +20,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     Device,
     Devices,
     LinkError,
-    Set,
+    SetValue,
     Value,
     check_kind,
     check_mtu,
@@ -49,7 +49,7 @@ Lookup = Callable[[str], "int | None"]
 
 
 @dataclass(frozen=True)
-class Tap:
+class WantedTap:
     """A tap as it is wanted. None stands for 'leave it alone', an empty `bridge` for 'in none'.
 
     An owner or a group that is still text is one that nobody knows.
@@ -64,7 +64,7 @@ class Tap:
     settings: Mapping[str, Value] = field(default_factory=dict)
 
 
-def parse(items: Sequence[Mapping[str, Any]], uid: Lookup, gid: Lookup) -> list[Tap]:
+def parse(items: Sequence[Mapping[str, Any]], uid: Lookup, gid: Lookup) -> list[WantedTap]:
     """The module's option, checked; raises LinkError for what no kernel would take.
 
     `uid` and `gid` turn a name into a number, or into None if nobody has that name.
@@ -75,7 +75,7 @@ def parse(items: Sequence[Mapping[str, Any]], uid: Lookup, gid: Lookup) -> list[
     return [_parse(item, uid, gid) for item in items]
 
 
-def _parse(item: Mapping[str, Any], uid: Lookup, gid: Lookup) -> Tap:
+def _parse(item: Mapping[str, Any], uid: Lookup, gid: Lookup) -> WantedTap:
     name = item["name"]
     if item["bridge"]:
         check_name(KIND, item["bridge"])
@@ -86,7 +86,7 @@ def _parse(item: Mapping[str, Any], uid: Lookup, gid: Lookup) -> Tap:
     for key in ("multi_queue", "vnet_hdr"):
         if item[key] is not None:
             settings[key] = item[key]
-    return Tap(
+    return WantedTap(
         name=name,
         present=item["state"] == "present",
         up=item["up"],
@@ -109,7 +109,7 @@ def _number(name: str, key: str, text: str, lookup: Lookup) -> int | str:
     return text if number is None else number
 
 
-def plan(desired: Sequence[Tap], devices: Devices) -> list[Change]:
+def plan(desired: Sequence[WantedTap], devices: Devices) -> list[Change]:
     """What makes the devices as desired.
 
     Taps go away before others come. Within a tap the flags come first, because they may need a new device,
@@ -127,7 +127,7 @@ def plan(desired: Sequence[Tap], devices: Devices) -> list[Change]:
     return changes
 
 
-def _made(tap: Tap, devices: Devices) -> list[Change]:
+def _made(tap: WantedTap, devices: Devices) -> list[Change]:
     current = devices.get(tap.name)
     changes: list[Change] = []
     if current is None:
@@ -154,11 +154,11 @@ def _made(tap: Tap, devices: Devices) -> list[Change]:
     return changes
 
 
-def _new(tap: Tap) -> Device:
+def _new(tap: WantedTap) -> Device:
     return Device(tap.name, KIND, settings={**NEW_TAP, **tap.settings})
 
 
-def _membership(tap: Tap, current: Device) -> list[Change]:
+def _membership(tap: WantedTap, current: Device) -> list[Change]:
     changes: list[Change] = []
     if tap.bridge is not None and (tap.bridge or None) != current.master:
         changes += _moved(tap, current)
@@ -170,10 +170,10 @@ def _membership(tap: Tap, current: Device) -> list[Change]:
     return changes
 
 
-def _moved(tap: Tap, current: Device) -> list[Change]:
+def _moved(tap: WantedTap, current: Device) -> list[Change]:
     # said before the port leaves, so that undoing it in reverse finds the port in its old bridge
     lost = differences(current, {"isolated": False})
-    return [*lost, Set(current.name, current.kind, "master", current.master, tap.bridge or None)]
+    return [*lost, SetValue(current.name, current.kind, "master", current.master, tap.bridge or None)]
 
 
 def _check_free(current: Device, action: str) -> None:

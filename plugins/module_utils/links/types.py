@@ -93,7 +93,7 @@ class Delete:
 
 
 @dataclass(frozen=True)
-class Set:
+class SetValue:
     """One value of a device that exists: an attribute of `Device`, or one of its settings."""
 
     name: str
@@ -139,7 +139,7 @@ class RemoveAddress:
     action = property(lambda self: f"remove address {self.address}")
 
 
-Change = Union[Create, Delete, Set, AddAddress, RemoveAddress]
+Change = Union[Create, Delete, SetValue, AddAddress, RemoveAddress]
 
 
 def describe(change: Change) -> str:
@@ -183,7 +183,7 @@ def fold(devices: Devices, changes: Iterable[Change]) -> dict[str, Device]:
         elif change.name not in after:
             # found by `missing`: in check mode the device may be one that an earlier task would make
             continue
-        elif isinstance(change, Set):
+        elif isinstance(change, SetValue):
             after[change.name] = after[change.name].with_value(change.key, change.after)
         else:
             device = after[change.name]
@@ -203,7 +203,7 @@ def missing(changes: Sequence[Change], devices: Devices) -> list[str]:
             found += _strangers(change, change.device.settings)
         elif isinstance(change, Delete):
             present.discard(change.device.name)
-        elif isinstance(change, Set):
+        elif isinstance(change, SetValue):
             found += _strangers(change, {change.key: change.after})
             found += [
                 f"{change.subject}: cannot {change.action}: no such device: {name}"
@@ -294,7 +294,7 @@ def is_link_local(address: str) -> bool:
 def differences(device: Device, wanted: Mapping[str, Value]) -> list[Change]:
     """The values that differ, in the order in which they are wanted; None stands for 'leave it alone'."""
     return [
-        Set(device.name, device.kind, key, device.get(key), value)
+        SetValue(device.name, device.kind, key, device.get(key), value)
         for key, value in wanted.items()
         if value is not None and device.get(key) != value
     ]

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypedDict
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import Bridge, Tap
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import BridgePart, TapPart
 
 
 class Subject(TypedDict, total=False):
     """What a template sees."""
 
-    bridge: Bridge
+    bridge: BridgePart
     uplink: str
-    tap: Tap
+    tap: TapPart
 
 
 class NetworkFile(TypedDict):
@@ -45,7 +45,7 @@ class NetworkPlan(TypedDict):
 
 
 def network_plan(
-    bridges: Iterable[Bridge], taps: Sequence[Tap], host: str, prefix: str, found: Iterable[str]
+    bridges: Iterable[BridgePart], taps: Sequence[TapPart], host: str, prefix: str, found: Iterable[str]
 ) -> NetworkPlan:
     """Plan it. The path of each such file begins with `prefix`, and `found` are those that are there."""
     whole = [_with_mac(bridge, host) for bridge in bridges]
@@ -59,7 +59,7 @@ def network_plan(
     }
 
 
-def _with_mac(bridge: Bridge, host: str) -> Bridge:
+def _with_mac(bridge: BridgePart, host: str) -> BridgePart:
     """Give a bridge a MAC of its own that no change of its ports can alter, where it has none.
 
     It is locally administered, and follows from the names of host and bridge.
@@ -68,7 +68,7 @@ def _with_mac(bridge: Bridge, host: str) -> Bridge:
     return {**bridge, "mac": bridge["mac"] or ":".join(re.findall("..", f"02{digest[:10]}"))}
 
 
-def _bridge_files(bridges: Iterable[Bridge], prefix: str) -> Iterator[NetworkFile]:
+def _bridge_files(bridges: Iterable[BridgePart], prefix: str) -> Iterator[NetworkFile]:
     for bridge in bridges:
         stem = f"{prefix}bridge-{bridge['name']}"
         yield {"path": f"{stem}.netdev", "template": "bridge.netdev.j2", "subject": {"bridge": bridge}}
@@ -79,7 +79,7 @@ def _bridge_files(bridges: Iterable[Bridge], prefix: str) -> Iterator[NetworkFil
             yield {"path": path, "template": "uplink.network.j2", "subject": subject}
 
 
-def _tap_files(taps: Iterable[Tap], prefix: str) -> Iterator[NetworkFile]:
+def _tap_files(taps: Iterable[TapPart], prefix: str) -> Iterator[NetworkFile]:
     for tap in taps:
         stem = f"{prefix}tap-{tap['name']}"
         yield {"path": f"{stem}.netdev", "template": "tap.netdev.j2", "subject": {"tap": tap}}
@@ -102,7 +102,7 @@ def _stale(found: Iterable[str], declared: set[str]) -> Stale:
     }
 
 
-def _bridge_options(bridge: Bridge) -> dict[str, Any]:
+def _bridge_options(bridge: BridgePart) -> dict[str, Any]:
     return {
         "name": bridge["name"],
         "mac": bridge["mac"],

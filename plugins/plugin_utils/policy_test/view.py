@@ -34,10 +34,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import SYNC_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import policy_tests
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTestsPart
 
 
-def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]) -> PolicyTests | None:
+def policy_test_view(
+    site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]
+) -> PolicyTestsPart | None:
     """Make the section policy_test of site_view: options of the module policy_check. None for no firewall.
 
     What is said of derived tests that this firewall does not have is left out: see check_derived.
@@ -50,7 +52,7 @@ def policy_test_view(site: Site, name: str, tests: Sequence[PolicyTest | Otherwi
     cases = [*written_cases(bench, written), *with_otherwise(derived_cases(bench), otherwise)]
     return {
         "interfaces": bench.device_views(),
-        "tests": cast(list[policy_tests.PolicyTest], cases),
+        "tests": cast(list[policy_tests.PolicyTestPart], cases),
     }
 
 

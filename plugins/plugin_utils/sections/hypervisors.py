@@ -90,7 +90,7 @@ def _host_network(site: Site, host: Host) -> parts.HostNetwork:
     }
 
 
-def _bridge_view(site: Site, bridge: Bridge) -> parts.Bridge:
+def _bridge_view(site: Site, bridge: Bridge) -> parts.BridgePart:
     network = site.networks[bridge.network]
     return {
         "name": bridge.name,
@@ -123,7 +123,7 @@ def _return_routes(site: Site, bridge: Bridge) -> list[parts.Route]:
     return [route for index, route in enumerate(routes) if route not in routes[:index]]
 
 
-def _tap(site: Site, host: Host, guest: Host, interface: Interface) -> parts.Tap:
+def _tap(site: Site, host: Host, guest: Host, interface: Interface) -> parts.TapPart:
     bridge = host.bridge_on(interface.network)
     if bridge is None:
         raise LookupError(f"{host.name} has no bridge on network {interface.network}")

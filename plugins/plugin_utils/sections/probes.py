@@ -142,7 +142,7 @@ def _view(site: Site) -> Parts:
     return {"verify": verify}
 
 
-def _probes_view(site: Site) -> parts.Probes | None:
+def _probes_view(site: Site) -> parts.ProbesPart | None:
     paths = find_paths(site)
     if not paths:
         return None

@@ -21,7 +21,7 @@ from typing import Any
 _COMMENTS = ("#", "!")
 
 
-class ConfigError(Exception):
+class KeepalivedTextError(Exception):
     """The text is not understood; names its line, counted from 1."""
 
 
@@ -130,10 +130,10 @@ def _blocks(lines: Lines) -> Iterator[tuple[list[str], Lines]]:
     for number, words in lines:
         opens, closes = words[-1] == "{", words == ["}"]
         if any("{" in word or "}" in word for word in words) and not opens and not closes:
-            raise ConfigError(f"line {number}: a brace among other words")
+            raise KeepalivedTextError(f"line {number}: a brace among other words")
         depth += opens - closes
         if depth < 0:
-            raise ConfigError(f"line {number}: a }} that closes nothing")
+            raise KeepalivedTextError(f"line {number}: a }} that closes nothing")
         if opens and depth == 1:
             head, block = words[:-1], Lines()
         elif closes and depth == 0:
@@ -141,7 +141,7 @@ def _blocks(lines: Lines) -> Iterator[tuple[list[str], Lines]]:
         elif depth:
             block.append((number, words))
     if depth:
-        raise ConfigError("a { is not closed")
+        raise KeepalivedTextError("a { is not closed")
 
 
 def _inner(block: Lines, name: str) -> list[list[str]]:
@@ -170,7 +170,7 @@ def compare(old: str, new: str) -> dict[str, Any]:
     """What a role has to know: `reasons`, `deaf`, and the `addresses` that are there before."""
     try:
         before = read(old)
-    except ConfigError as error:
+    except KeepalivedTextError as error:
         return {"reasons": [f"its old file is not understood: {error}"], "deaf": True, "addresses": []}
     after = read(new)
     return {

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import TypedDict
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.firewalls import (
-    Conntrackd,
+    ConntrackdPart,
     FirewallKernel,
-    Keepalived,
+    KeepalivedPart,
     Nftables,
     PairPlace,
     PairState,
@@ -26,11 +26,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors i
     LabServices,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.nodes import NodeNetwork
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTestsPart
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.verify import Verify
 
 
-class Host(TypedDict):
+class HostPart(TypedDict):
     """What every host has."""
 
     name: str
@@ -48,9 +48,9 @@ class Parts(TypedDict, total=False):
     """nodes"""
     pair: PairPlace
     """firewalls"""
-    keepalived: Keepalived
+    keepalived: KeepalivedPart
     """firewalls"""
-    conntrackd: Conntrackd
+    conntrackd: ConntrackdPart
     """firewalls"""
     pair_state: PairState
     """firewalls"""
@@ -58,7 +58,7 @@ class Parts(TypedDict, total=False):
     """firewalls"""
     nftables: Nftables
     """firewalls"""
-    policy_test: PolicyTests | None
+    policy_test: PolicyTestsPart | None
     """firewalls, where the module is told policy_tests"""
     host_network: HostNetwork
     """hypervisors"""
@@ -70,5 +70,5 @@ class Parts(TypedDict, total=False):
     """hosts of a site that has a pair"""
 
 
-class HostView(Host, Parts):
+class HostView(HostPart, Parts):
     """The fact site_view."""

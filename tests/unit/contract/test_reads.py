@@ -66,6 +66,6 @@ def test_what_goes_out_as_a_whole_is_known() -> None:
     reads.text("{{ instances | to_json }}{{ site_view.conntrackd.links[0].port }}", {})
     assert {part.__name__ for part in reads.whole} == {"VrrpInstance"}
     assert {f"{part.__name__}.{key}" for part, key in reads.read} == {
-        *("HostView.keepalived", "Keepalived.instances"),
-        *("HostView.conntrackd", "Conntrackd.links", "SyncLink.port"),
+        *("HostView.keepalived", "KeepalivedPart.instances"),
+        *("HostView.conntrackd", "ConntrackdPart.links", "SyncLink.port"),
     }

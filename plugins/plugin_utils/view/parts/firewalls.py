@@ -54,7 +54,7 @@ class VrrpInstance(TypedDict):
     """With prefix length; the others."""
 
 
-class Keepalived(TypedDict):
+class KeepalivedPart(TypedDict):
     """VRRP instances, one for each virtual router and family, and the group that binds them."""
 
     sync_groups: list[SyncGroup]
@@ -80,7 +80,7 @@ class SyncLink(TypedDict):
     """Of UDP."""
 
 
-class Conntrackd(TypedDict):
+class ConntrackdPart(TypedDict):
     """How flows get to the peer."""
 
     links: list[SyncLink]

@@ -13,7 +13,7 @@ class Route(TypedDict):
     gateway: str
 
 
-class Bridge(TypedDict):
+class BridgePart(TypedDict):
     """A bridge of a hypervisor."""
 
     name: str
@@ -37,7 +37,7 @@ class Bridge(TypedDict):
     """Seconds."""
 
 
-class Tap(TypedDict):
+class TapPart(TypedDict):
     """A guest's card, seen from its hypervisor."""
 
     name: str | None
@@ -57,8 +57,8 @@ class HostNetwork(TypedDict):
 
     filter_bridges: bool
     """Whether the kernel's rules of IP see bridged packets, too (br_netfilter)."""
-    bridges: list[Bridge]
-    taps: list[Tap]
+    bridges: list[BridgePart]
+    taps: list[TapPart]
 
 
 class VmInterface(TypedDict):

@@ -26,7 +26,7 @@ class PolicyTestNeeds(TypedDict("_From", {"from": str})):
     expected: list[str]
 
 
-class PolicyTest(PolicyTestNeeds, total=False):
+class PolicyTestPart(PolicyTestNeeds, total=False):
     """A packet, and what becomes of it."""
 
     to: str
@@ -46,8 +46,8 @@ class PolicyTest(PolicyTestNeeds, total=False):
     at: str
 
 
-class PolicyTests(TypedDict):
+class PolicyTestsPart(TypedDict):
     """Options of the module policy_check."""
 
     interfaces: list[PolicyTestInterface]
-    tests: list[PolicyTest]
+    tests: list[PolicyTestPart]

@@ -69,7 +69,7 @@ class ProbedFamily(TypedDict):
     forward: str
 
 
-class Probes(TypedDict):
+class ProbesPart(TypedDict):
     """What site_probes says. The addresses beside `families` are the first family's."""
 
     client: End
@@ -107,5 +107,5 @@ class Verify(VerifiedEnds):
     """Where probes go, and the pair that they watch."""
 
     pair: VerifiedPair
-    probes: Probes | None
+    probes: ProbesPart | None
     """None without site_probes."""

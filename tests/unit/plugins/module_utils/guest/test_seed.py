@@ -8,8 +8,8 @@ import dataclasses
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.guest.disk import DiskError, layout
 from ansible_collections.ftfw.pair.plugins.module_utils.guest.seed import (
+    GuestCard,
     Identity,
-    Link,
     Management,
     SeedFile,
     debugfs_commands,
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 IDENTITY = Identity(
     hostname="fw-1",
     machine_id="0123456789abcdef0123456789abcdef",
-    links=[Link("eth0", "12:34:56:78:9a:01"), Link("mgmt0", "12:34:56:78:9a:f1")],
+    links=[GuestCard("eth0", "12:34:56:78:9a:01"), GuestCard("mgmt0", "12:34:56:78:9a:f1")],
     management=Management("mgmt0", "10.255.0.1/24"),
     authorized_keys=["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"],
     host_key="private\n",

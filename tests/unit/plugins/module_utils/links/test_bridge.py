@@ -4,7 +4,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.links.bridge import NEW_BRIDGE, Bridge, parse, plan
+from ansible_collections.ftfw.pair.plugins.module_utils.links.bridge import (
+    NEW_BRIDGE,
+    WantedBridge,
+    parse,
+    plan,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     Device,
     LinkError,
@@ -38,11 +43,11 @@ def devices(*found):
 @pytest.mark.parametrize(
     ("desired", "found", "lines"),
     [
-        pytest.param([Bridge("br0")], [bridge("br0")], [], id="nothing to do"),
-        pytest.param([Bridge("br0", present=False)], [], [], id="nothing to remove"),
+        pytest.param([WantedBridge("br0")], [bridge("br0")], [], id="nothing to do"),
+        pytest.param([WantedBridge("br0", present=False)], [], [], id="nothing to remove"),
         pytest.param(
             [
-                Bridge(
+                WantedBridge(
                     "br0",
                     mac="02:00:00:00:00:09",
                     mtu=1400,
@@ -64,46 +69,49 @@ def devices(*found):
             id="a new one, with its MAC from the start",
         ),
         pytest.param(
-            [Bridge("br0", ports=("tap1",))],
+            [WantedBridge("br0", ports=("tap1",))],
             [bridge("br0"), port("tap0", "br0"), port("tap1")],
             ["bridge br0: add port tap1"],
             id="unlisted ports stay",
         ),
         pytest.param(
-            [Bridge("br0", ports=(), purge_ports=True)],
+            [WantedBridge("br0", ports=(), purge_ports=True)],
             [bridge("br0"), port("tap0", "br0", isolated=True)],
             ["tap tap0: set isolated to false (was true)", "bridge br0: remove port tap0"],
             id="unlisted ports are purged",
         ),
         pytest.param(
-            [Bridge("br0", purge_ports=True)],
+            [WantedBridge("br0", purge_ports=True)],
             [bridge("br0"), port("tap0", "br0")],
             [],
             id="nothing is purged without a list",
         ),
         pytest.param(
-            [Bridge("br0", addresses=())],
+            [WantedBridge("br0", addresses=())],
             [bridge("br0", addresses=("10.0.0.1/24", "fd00::1/64", "fe80::1/64"))],
             ["bridge br0: remove address 10.0.0.1/24", "bridge br0: remove address fd00::1/64"],
             id="an empty list takes addresses away, link-local ones excepted",
         ),
         pytest.param(
-            [Bridge("br0")], [bridge("br0", addresses=("10.0.0.1/24",))], [], id="no list leaves addresses"
+            [WantedBridge("br0")],
+            [bridge("br0", addresses=("10.0.0.1/24",))],
+            [],
+            id="no list leaves addresses",
         ),
         pytest.param(
-            [Bridge("br0", settings={"forward_delay": 2, "stp": True})],
+            [WantedBridge("br0", settings={"forward_delay": 2, "stp": True})],
             [bridge("br0")],
             ["bridge br0: set forward_delay to 2 (was 15)", "bridge br0: set stp to true (was false)"],
             id="STP comes last when it comes",
         ),
         pytest.param(
-            [Bridge("br0", settings={"forward_delay": 0, "stp": False})],
+            [WantedBridge("br0", settings={"forward_delay": 0, "stp": False})],
             [bridge("br0", settings={**NEW_BRIDGE, "stp": True})],
             ["bridge br0: set stp to false (was true)", "bridge br0: set forward_delay to 0 (was 15)"],
             id="STP goes first when it goes",
         ),
         pytest.param(
-            [Bridge("br0", settings={"vlans": (Vlan(100, pvid=True),), "vlan_filtering": True})],
+            [WantedBridge("br0", settings={"vlans": (Vlan(100, pvid=True),), "vlan_filtering": True})],
             [bridge("br0")],
             [
                 "bridge br0: set vlan_filtering to true (was false)",
@@ -112,14 +120,14 @@ def devices(*found):
             id="VLAN 100 only",
         ),
         pytest.param(
-            [Bridge("br0", up=False, mtu=1400)],
+            [WantedBridge("br0", up=False, mtu=1400)],
             [bridge("br0")],
             ["bridge br0: bring down", "bridge br0: set mtu to 1400 (was 1500)"],
             id="down comes first",
         ),
-        pytest.param([Bridge("br0", up=None)], [bridge("br0", up=False)], [], id="neither up nor down"),
+        pytest.param([WantedBridge("br0", up=None)], [bridge("br0", up=False)], [], id="neither up nor down"),
         pytest.param(
-            [Bridge("br0", ports=("tap0",)), Bridge("br1", present=False)],
+            [WantedBridge("br0", ports=("tap0",)), WantedBridge("br1", present=False)],
             [bridge("br0"), bridge("br1"), port("tap0", "br1")],
             ["bridge br1: remove port tap0", "bridge br1: delete", "bridge br0: add port tap0"],
             id="ports of a removed bridge are free for another",
@@ -133,19 +141,25 @@ def test_changes(desired, found, lines):
 @pytest.mark.parametrize(
     ("desired", "message"),
     [
-        ([Bridge("tap0")], "bridge tap0: a device of this name exists, and its kind is tap"),
-        ([Bridge("tap0", present=False)], "bridge tap0: a device of this name exists, and its kind is tap"),
-        ([Bridge("br0", ports=("tap1",))], "bridge br0: cannot add port tap1: already a member of br1"),
-        ([Bridge("br0", ports=("br0",))], "bridge br0: cannot be a port of itself"),
+        ([WantedBridge("tap0")], "bridge tap0: a device of this name exists, and its kind is tap"),
         (
-            [Bridge("br0", ports=("tap0",)), Bridge("br1", ports=("tap0",))],
+            [WantedBridge("tap0", present=False)],
+            "bridge tap0: a device of this name exists, and its kind is tap",
+        ),
+        ([WantedBridge("br0", ports=("tap1",))], "bridge br0: cannot add port tap1: already a member of br1"),
+        ([WantedBridge("br0", ports=("br0",))], "bridge br0: cannot be a port of itself"),
+        (
+            [WantedBridge("br0", ports=("tap0",)), WantedBridge("br1", ports=("tap0",))],
             "bridge br1: cannot add port tap0: already a member of br0",
         ),
         (
-            [Bridge("br0", settings={"stp": True, "forward_delay": 0})],
+            [WantedBridge("br0", settings={"stp": True, "forward_delay": 0})],
             "bridge br0: forward_delay 0: not between 2 and 30, as STP needs it",
         ),
-        ([Bridge("br0", settings={"vlans": ()})], "bridge br0: vlans without vlan_filtering have no effect"),
+        (
+            [WantedBridge("br0", settings={"vlans": ()})],
+            "bridge br0: vlans without vlan_filtering have no effect",
+        ),
     ],
     ids=["other kind", "other kind to remove", "port of another", "itself", "port twice", "stp", "vlans"],
 )
@@ -191,7 +205,7 @@ def test_options_become_a_bridge():
     (parsed,) = parse(
         [{**ITEM, "mac": "02:AA:00:00:00:01", "addresses": [], "ports": ["tap0"], "stp": False}]
     )
-    assert parsed == Bridge(
+    assert parsed == WantedBridge(
         "br0", mac="02:aa:00:00:00:01", addresses=(), ports=("tap0",), settings={"stp": False}
     )
 
@@ -223,7 +237,7 @@ def desires(draw):
         if draw(st.booleans()):
             settings = {**settings, "vlan_filtering": True, "vlans": draw(VLANS)}
         desired.append(
-            Bridge(
+            WantedBridge(
                 name,
                 present=draw(st.booleans()),
                 up=draw(st.sampled_from([True, False, None])),

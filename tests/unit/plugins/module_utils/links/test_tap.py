@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.links.tap import NEW_TAP, Tap, parse, plan
+from ansible_collections.ftfw.pair.plugins.module_utils.links.tap import NEW_TAP, WantedTap, parse, plan
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     Device,
     LinkError,
@@ -35,10 +35,10 @@ def devices(*found):
 @pytest.mark.parametrize(
     ("desired", "found", "lines"),
     [
-        pytest.param([Tap("tap0")], [tap()], [], id="nothing to do"),
-        pytest.param([Tap("tap0", present=False)], [], [], id="nothing to remove"),
+        pytest.param([WantedTap("tap0")], [tap()], [], id="nothing to do"),
+        pytest.param([WantedTap("tap0", present=False)], [], [], id="nothing to remove"),
         pytest.param(
-            [Tap("tap0", mtu=1400, bridge="br0", isolated=True, settings={"owner": 1000})],
+            [WantedTap("tap0", mtu=1400, bridge="br0", isolated=True, settings={"owner": 1000})],
             [],
             [
                 "tap tap0: create",
@@ -50,7 +50,7 @@ def devices(*found):
             id="a new one, with its owner from the start",
         ),
         pytest.param(
-            [Tap("tap0", bridge="br1", isolated=True)],
+            [WantedTap("tap0", bridge="br1", isolated=True)],
             [tap(master="br0", isolated=True)],
             [
                 "tap tap0: set isolated to false (was true)",
@@ -60,19 +60,22 @@ def devices(*found):
             id="isolation is lost and made again on the way to another bridge",
         ),
         pytest.param(
-            [Tap("tap0")], [tap(master="br0", isolated=True)], [], id="what is not given is left alone"
+            [WantedTap("tap0")], [tap(master="br0", isolated=True)], [], id="what is not given is left alone"
         ),
         pytest.param(
-            [Tap("tap0", bridge="")], [tap(master="br0")], ["bridge br0: remove port tap0"], id="no bridge"
+            [WantedTap("tap0", bridge="")],
+            [tap(master="br0")],
+            ["bridge br0: remove port tap0"],
+            id="no bridge",
         ),
         pytest.param(
-            [Tap("tap0", settings={"multi_queue": True})],
+            [WantedTap("tap0", settings={"multi_queue": True})],
             [tap(settings={"owner": 5})],
             ["tap tap0: delete", "tap tap0: create"],
             id="other queues",
         ),
         pytest.param(
-            [Tap("tap0", bridge="br1", mtu=1400, up=False)],
+            [WantedTap("tap0", bridge="br1", mtu=1400, up=False)],
             [tap(master="br0", held=True)],
             [
                 "tap tap0: bring down",
@@ -82,7 +85,7 @@ def devices(*found):
             id="a held tap can be moved",
         ),
         pytest.param(
-            [Tap("tap1"), Tap("tap0", present=False)],
+            [WantedTap("tap1"), WantedTap("tap0", present=False)],
             [tap()],
             ["tap tap0: delete", "tap tap1: create", "tap tap1: bring up"],
             id="old ones go before new ones come",
@@ -95,7 +98,7 @@ def test_changes(desired, found, lines):
 
 def test_a_tap_made_anew_is_otherwise_as_before():
     found = tap(settings={"owner": 5, "vnet_hdr": True}, master="br0", isolated=True, mtu=1400)
-    desired = [Tap("tap0", settings={"multi_queue": True})]
+    desired = [WantedTap("tap0", settings={"multi_queue": True})]
     after = fold(devices(found), plan(desired, devices(found)))["tap0"]
     assert after == found.with_value("multi_queue", True)
 
@@ -103,22 +106,31 @@ def test_a_tap_made_anew_is_otherwise_as_before():
 @pytest.mark.parametrize(
     ("desired", "message"),
     [
-        (Tap("br0"), "tap br0: a device of this name exists, and its kind is bridge"),
-        (Tap("br0", present=False), "tap br0: a device of this name exists, and its kind is bridge"),
-        (Tap("held", settings={"owner": 1}), "tap held: cannot set owner to 1: a running process holds it"),
-        (Tap("held", settings={"group": 1}), "tap held: cannot set group to 1: a running process holds it"),
+        (WantedTap("br0"), "tap br0: a device of this name exists, and its kind is bridge"),
+        (WantedTap("br0", present=False), "tap br0: a device of this name exists, and its kind is bridge"),
         (
-            Tap("held", settings={"vnet_hdr": True}),
+            WantedTap("held", settings={"owner": 1}),
+            "tap held: cannot set owner to 1: a running process holds it",
+        ),
+        (
+            WantedTap("held", settings={"group": 1}),
+            "tap held: cannot set group to 1: a running process holds it",
+        ),
+        (
+            WantedTap("held", settings={"vnet_hdr": True}),
             "tap held: cannot set vnet_hdr to true: a running process holds it",
         ),
         (
-            Tap("held", settings={"multi_queue": True}),
+            WantedTap("held", settings={"multi_queue": True}),
             "tap held: cannot be made anew with other queues: a running process holds it",
         ),
-        (Tap("held", present=False), "tap held: cannot be deleted: a running process holds it"),
-        (Tap("passing"), "tap passing: a running process made it for itself, and takes it away when it ends"),
+        (WantedTap("held", present=False), "tap held: cannot be deleted: a running process holds it"),
         (
-            Tap("tap0", isolated=True),
+            WantedTap("passing"),
+            "tap passing: a running process made it for itself, and takes it away when it ends",
+        ),
+        (
+            WantedTap("tap0", isolated=True),
             "tap tap0: isolated is a flag of a bridge's port, and it is in no bridge",
         ),
     ],
@@ -172,7 +184,7 @@ SETTINGS = st.fixed_dictionaries(
 )
 DESIRES = st.lists(
     st.builds(
-        Tap,
+        WantedTap,
         name=st.sampled_from(NAMES),
         present=st.booleans(),
         up=st.sampled_from([True, False, None]),

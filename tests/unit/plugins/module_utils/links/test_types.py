@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     Device,
     LinkError,
     RemoveAddress,
-    Set,
+    SetValue,
     Vlan,
     canonical_address,
     canonical_mac,
@@ -43,21 +43,27 @@ DEVICES = {"br0": BR0, "tap0": TAP0}
         pytest.param(Create(BR0), "bridge br0: create", id="create"),
         pytest.param(Delete(TAP0), "tap tap0: delete", id="delete"),
         pytest.param(
-            Set("br0", "bridge", "mtu", 1500, 1400), "bridge br0: set mtu to 1400 (was 1500)", id="mtu"
+            SetValue("br0", "bridge", "mtu", 1500, 1400), "bridge br0: set mtu to 1400 (was 1500)", id="mtu"
         ),
-        pytest.param(Set("br0", "bridge", "up", False, True), "bridge br0: bring up", id="up"),
-        pytest.param(Set("tap0", "tap", "master", None, "br0"), "bridge br0: add port tap0", id="join"),
-        pytest.param(Set("tap0", "tap", "master", "br0", None), "bridge br0: remove port tap0", id="leave"),
+        pytest.param(SetValue("br0", "bridge", "up", False, True), "bridge br0: bring up", id="up"),
+        pytest.param(SetValue("tap0", "tap", "master", None, "br0"), "bridge br0: add port tap0", id="join"),
         pytest.param(
-            Set("tap0", "tap", "master", "br0", "br1"), "bridge br1: add port tap0, now of br0", id="move"
+            SetValue("tap0", "tap", "master", "br0", None), "bridge br0: remove port tap0", id="leave"
         ),
         pytest.param(
-            Set("br0", "bridge", "vlans", (Vlan(1, True, True),), (Vlan(100, True),)),
+            SetValue("tap0", "tap", "master", "br0", "br1"),
+            "bridge br1: add port tap0, now of br0",
+            id="move",
+        ),
+        pytest.param(
+            SetValue("br0", "bridge", "vlans", (Vlan(1, True, True),), (Vlan(100, True),)),
             "bridge br0: set vlans to 100 pvid (was 1 pvid untagged)",
             id="vlans",
         ),
         pytest.param(
-            Set("br0", "bridge", "vlans", (Vlan(1),), ()), "bridge br0: set vlans to none (was 1)", id="none"
+            SetValue("br0", "bridge", "vlans", (Vlan(1),), ()),
+            "bridge br0: set vlans to none (was 1)",
+            id="none",
         ),
         pytest.param(
             AddAddress("br0", "bridge", "10.0.0.2/24"), "bridge br0: add address 10.0.0.2/24", id="address"
@@ -72,9 +78,9 @@ def test_a_change_is_one_line(change, words):
     "change",
     [
         pytest.param(Create(Device("br1", "bridge")), id="create"),
-        pytest.param(Set("br0", "bridge", "stp", False, True), id="setting"),
-        pytest.param(Set("br0", "bridge", "mtu", 1500, 1400), id="attribute"),
-        pytest.param(Set("tap0", "tap", "owner", 1000, 1001), id="owner"),
+        pytest.param(SetValue("br0", "bridge", "stp", False, True), id="setting"),
+        pytest.param(SetValue("br0", "bridge", "mtu", 1500, 1400), id="attribute"),
+        pytest.param(SetValue("tap0", "tap", "owner", 1000, 1001), id="owner"),
         pytest.param(AddAddress("br0", "bridge", "10.0.0.2/24"), id="add"),
         pytest.param(RemoveAddress("br0", "bridge", "10.0.0.1/24"), id="remove"),
     ],
@@ -85,11 +91,11 @@ def test_a_change_and_its_inverse_leave_nothing(change):
 
 
 def test_an_owner_cannot_be_taken_away():
-    assert inverse(Set("tap0", "tap", "owner", None, 1000)) is None
+    assert inverse(SetValue("tap0", "tap", "owner", None, 1000)) is None
 
 
 def test_a_port_loses_its_flags_when_it_leaves_its_bridge():
-    for change in (Set("tap0", "tap", "master", "br0", None), Delete(BR0)):
+    for change in (SetValue("tap0", "tap", "master", "br0", None), Delete(BR0)):
         port = fold(DEVICES, [change])["tap0"]
         assert (port.master, port.isolated) == (None, False)
 
@@ -98,17 +104,17 @@ def test_a_port_loses_its_flags_when_it_leaves_its_bridge():
     ("changes", "lines"),
     [
         pytest.param(
-            [Create(Device("br1", "bridge")), Set("tap0", "tap", "master", "br0", "br1")],
+            [Create(Device("br1", "bridge")), SetValue("tap0", "tap", "master", "br0", "br1")],
             [],
             id="made before",
         ),
         pytest.param(
-            [Set("eth9", "device", "master", None, "br0")],
+            [SetValue("eth9", "device", "master", None, "br0")],
             ["bridge br0: cannot add port eth9: no such device: eth9"],
             id="port",
         ),
         pytest.param(
-            [Delete(BR0), Set("tap0", "tap", "master", None, "br0")],
+            [Delete(BR0), SetValue("tap0", "tap", "master", None, "br0")],
             ["bridge br0: cannot add port tap0: no such device: br0"],
             id="bridge removed before",
         ),
@@ -118,7 +124,7 @@ def test_a_port_loses_its_flags_when_it_leaves_its_bridge():
             id="user",
         ),
         pytest.param(
-            [Set("tap0", "tap", "group", None, "wheel")], ["tap tap0: no such group: wheel"], id="group"
+            [SetValue("tap0", "tap", "group", None, "wheel")], ["tap tap0: no such group: wheel"], id="group"
         ),
     ],
 )
@@ -189,9 +195,9 @@ class Recorder:
         self.applied.append(change)
 
 
-FIRST = Set("br0", "bridge", "mtu", 1500, 1400)
+FIRST = SetValue("br0", "bridge", "mtu", 1500, 1400)
 SECOND = AddAddress("br0", "bridge", "10.0.0.9/24")
-THIRD = Set("br0", "bridge", "up", False, True)
+THIRD = SetValue("br0", "bridge", "up", False, True)
 
 
 def test_a_refused_change_undoes_those_before_it_in_reverse():
@@ -219,7 +225,7 @@ def test_what_cannot_be_undone_is_told():
 def test_nothing_is_applied_while_something_is_missing():
     recorder = Recorder()
     with pytest.raises(MissingError):
-        apply_all(recorder, [FIRST, Set("eth9", "device", "master", None, "br0")], DEVICES)
+        apply_all(recorder, [FIRST, SetValue("eth9", "device", "master", None, "br0")], DEVICES)
     assert recorder.applied == []
 
 
@@ -228,7 +234,7 @@ def test_nothing_is_applied_while_something_is_missing():
     [
         (FIRST, OSError(errno.EPERM, "x"), "Operation not permitted (root or CAP_NET_ADMIN is needed)"),
         (
-            Set("br0", "bridge", "vlan_filtering", False, True),
+            SetValue("br0", "bridge", "vlan_filtering", False, True),
             OSError(errno.EOPNOTSUPP, "x"),
             "this kernel has no VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING)",
         ),

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.host_network.plan import network_plan
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import Bridge, Tap
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import BridgePart, TapPart
 
 PREFIX = "/etc/systemd/network/10-ftfw."
 
 
-def bridge(name: str, uplinks: tuple[str, ...] = (), mac: str | None = None) -> Bridge:
+def bridge(name: str, uplinks: tuple[str, ...] = (), mac: str | None = None) -> BridgePart:
     return {
         "name": name,
         "mac": mac,
@@ -25,7 +25,7 @@ def bridge(name: str, uplinks: tuple[str, ...] = (), mac: str | None = None) -> 
     }
 
 
-TAP: Tap = {"name": "t1", "bridge": "br0", "owner": "guest", "group": None, "mtu": None, "isolated": True}
+TAP: TapPart = {"name": "t1", "bridge": "br0", "owner": "guest", "group": None, "mtu": None, "isolated": True}
 
 
 def test_a_bridge_and_a_tap() -> None:
