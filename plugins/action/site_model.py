@@ -23,8 +23,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.files import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.inventory import Inventory
 from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.kept import (
-    Batch,
     Kept,
+    SerialTask,
     keep,
     kept_by,
     kept_in,
@@ -121,11 +121,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{EXTRA} have {len(problems)} error(s):\n{lines}")
         return {"warnings": told(warnings.lines())}
 
-    def _batch(self, variables: Mapping[str, Any]) -> Batch | None:
+    def _batch(self, variables: Mapping[str, Any]) -> SerialTask | None:
         """A play with `serial` runs this task again for each part of its hosts."""
         hosts = [str(name) for name in variables.get("ansible_play_batch") or ()]
         every = variables.get("ansible_play_hosts_all") or ()
-        return Batch(str(self._task._uuid), tuple(hosts)) if len(hosts) < len(every) else None
+        return SerialTask(str(self._task._uuid), tuple(hosts)) if len(hosts) < len(every) else None
 
     def _kept(self, path: str | None) -> Kept | None:
         if not path:

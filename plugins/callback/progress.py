@@ -58,7 +58,7 @@ NAMED_HOSTS = 5
 
 
 @dataclass(frozen=True)
-class Run:
+class RunningTask:
     """A task that has begun at a moment of the monotonic clock, in seconds.
 
     With the strategy linear all hosts share one, with free each host may have its own.
@@ -84,7 +84,7 @@ class Reporter:
         # how many intervals of a task have been told
         self.told: dict[tuple[str, float], int] = {}
 
-    def due(self, hosts: Iterable[tuple[str, Run]], now: float) -> list[str]:
+    def due(self, hosts: Iterable[tuple[str, RunningTask]], now: float) -> list[str]:
         """The lines to print now. An interval that was missed is not made up for."""
         lines = []
         told = {}
@@ -102,9 +102,9 @@ class Reporter:
         return max(0.0, min(moments, default=now + self.interval) - now)
 
     @staticmethod
-    def _tasks(hosts: Iterable[tuple[str, Run]]) -> list[tuple[Run, list[str]]]:
+    def _tasks(hosts: Iterable[tuple[str, RunningTask]]) -> list[tuple[RunningTask, list[str]]]:
         """Tasks in the order of their starts, each with its earliest unfinished run and all its hosts."""
-        tasks: dict[str, tuple[Run, list[str]]] = {}
+        tasks: dict[str, tuple[RunningTask, list[str]]] = {}
         for host, run in sorted(hosts, key=lambda pair: pair[1].started):
             tasks.setdefault(run.task, (run, []))[1].append(host)
         return list(tasks.values())
@@ -127,8 +127,8 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._interval = 0
-        self._latest: Run | None = None
-        self._hosts: dict[str, Run] = {}
+        self._latest: RunningTask | None = None
+        self._hosts: dict[str, RunningTask] = {}
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         # Callbacks are not told of an interrupt, and a thread that prints could abort an ending interpreter.
@@ -146,15 +146,15 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         # only here has the name no variables in it
-        self._latest = Run(task._uuid, task.get_name(), time.monotonic())
+        self._latest = RunningTask(task._uuid, task.get_name(), time.monotonic())
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        self._latest = Run(task._uuid, task.get_name(), time.monotonic())
+        self._latest = RunningTask(task._uuid, task.get_name(), time.monotonic())
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         run = self._latest
         if run is None or run.task != task._uuid:
-            run = Run(task._uuid, task.get_name(), time.monotonic())
+            run = RunningTask(task._uuid, task.get_name(), time.monotonic())
         self._hosts[host.get_name()] = run
         if self._thread is None:
             self._begin()

@@ -16,7 +16,7 @@ from typing import Any
 import collection  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
 from lab import NODES, Ends, Lab, LabError, other
-from probe import Probe, flow
+from probe import RunningProbe, flow
 from profiles import VARIANTS, families
 
 TCP, UDP, FORWARD = 7001, 7002, 7003
@@ -46,8 +46,8 @@ def crash(lab: Lab, profile: str, primary: str) -> Trial:
     The new primary knows no neighbour: it has never forwarded anything to them.
     """
     ends = families(profile)
-    server = Probe(lab, "server", [], [listener("udp", one.server, UDP) for one in ends])
-    client = Probe(lab, "client", [flow(f"{one.mark}udp", "udp", one.server, UDP) for one in ends], [])
+    server = RunningProbe(lab, "server", [], [listener("udp", one.server, UDP) for one in ends])
+    client = RunningProbe(lab, "client", [flow(f"{one.mark}udp", "udp", one.server, UDP) for one in ends], [])
     time.sleep(2)
     forget_neighbours(lab, other(primary), ends)
     cut = time.time()
@@ -117,7 +117,7 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
         fill(lab, primary, ends)
     listening, holding = hold(lab, ends)
     wait = RECOVERY[profile] * (1 if control else 1.5)
-    streams = {one: Stream(lab, one, wait + 6) for one in ends}
+    streams = {one: OldFlows(lab, one, wait + 6) for one in ends}
     monitor = lab.start(other(primary), "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
     time.sleep(3)
     forget_neighbours(lab, other(primary), ends)
@@ -152,7 +152,7 @@ def survival(lab: Lab, profile: str, primary: str, control: bool = False) -> Tri
     )
 
 
-class Stream:
+class OldFlows:
     """Old flows of one family through which valid segments go, from client to server (load.py)."""
 
     def __init__(self, lab: Lab, ends: Ends, seconds: float) -> None:
@@ -178,15 +178,15 @@ def replicate(lab: Lab, wanted: bool) -> None:
         lab.run(node, f"systemctl {masks} --quiet --runtime conntrackd; systemctl {moves} conntrackd")
 
 
-def hold(lab: Lab, ends: Sequence[Ends]) -> tuple[list[Probe], list[Probe]]:
+def hold(lab: Lab, ends: Sequence[Ends]) -> tuple[list[RunningProbe], list[RunningProbe]]:
     """Have both sides listen, and hold TCP flows over SNAT and DNAT: who listens, and who holds."""
     listening = [
-        Probe(lab, "server", [], [listener("tcp", one.server, TCP) for one in ends]),
-        Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends]),
+        RunningProbe(lab, "server", [], [listener("tcp", one.server, TCP) for one in ends]),
+        RunningProbe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends]),
     ]
     snat = [flow(f"{one.mark}snat", "tcp", one.server, TCP, count=50) for one in ends]
     dnat = [flow(f"{one.mark}dnat", "tcp", one.virtual[1], FORWARD, count=20) for one in ends]
-    return listening, [Probe(lab, "client", snat, []), Probe(lab, "server", dnat, [])]
+    return listening, [RunningProbe(lab, "client", snat, []), RunningProbe(lab, "server", dnat, [])]
 
 
 def first_packet(arrivals: Sequence[Sequence[str]], ports: Sequence[str], moved: float, end: float) -> float:
@@ -267,10 +267,10 @@ def established_only(lab: Lab, profile: str, primary: str, routed: bool = False)
         for one, way in zip(ends, ways):
             lab.run("server", f"ip route replace {way} via {one.virtual[1]}")
     kinds = ("tcp", TCP), ("udp", UDP)
-    server = Probe(
+    server = RunningProbe(
         lab, "server", [], [listener(kind, one.server, port) for one in ends for kind, port in kinds]
     )
-    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
+    inside = RunningProbe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
     specs = [
         spec
         for one in ends
@@ -279,9 +279,9 @@ def established_only(lab: Lab, profile: str, primary: str, routed: bool = False)
             flow(f"{one.mark}tcp", "tcp", one.server, TCP, count=20),
         )
     ]
-    client = Probe(lab, "client", specs, [])
+    client = RunningProbe(lab, "client", specs, [])
     dnat = [flow(f"{one.mark}dnat", "tcp", one.virtual[1], FORWARD, count=10) for one in ends]
-    outside = Probe(lab, "server", dnat, [])
+    outside = RunningProbe(lab, "server", dnat, [])
     for node in NODES:
         lab.run(node, "nft flush set inet ftfw probe_ports")
     time.sleep(3 if routed else HOLD)

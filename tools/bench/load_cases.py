@@ -15,7 +15,7 @@ from typing import Any
 from cases import FORWARD, RECOVERY, TCP, UDP, Trial, both_ways, hand_over_time, listener, timeline
 from lab import FOUR, NODES, Ends, Lab, LabError, other
 from load import TARGETS, flows
-from probe import Probe, Spec, flow
+from probe import RunningProbe, Spec, flow
 from profiles import WRITTEN, families
 
 LOAD = Path(__file__).parent / "load.py"
@@ -72,13 +72,15 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
     )
 
 
-def running(lab: Lab, ends: Sequence[Ends]) -> tuple[tuple[Probe, Probe], Probe, list[Probe]]:
+def running(
+    lab: Lab, ends: Sequence[Ends]
+) -> tuple[tuple[RunningProbe, RunningProbe], RunningProbe, list[RunningProbe]]:
     """Listeners on server and client, flows that run, and on each side flows that are held back."""
     kinds = (("tcp", TCP), ("udp", UDP))
-    server = Probe(
+    server = RunningProbe(
         lab, "server", [], [listener(kind, one.server, port) for one in ends for kind, port in kinds]
     )
-    inside = Probe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
+    inside = RunningProbe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
     specs = [
         spec
         for one in ends
@@ -88,15 +90,17 @@ def running(lab: Lab, ends: Sequence[Ends]) -> tuple[tuple[Probe, Probe], Probe,
             flow(f"{one.mark}new", "connect", one.server, TCP, rate=50),
         )
     ]
-    client = Probe(lab, "client", specs, [])
+    client = RunningProbe(lab, "client", specs, [])
     births = [
-        Probe(lab, host, [spec for one in ends for spec in born_flows(one, host == "client")], [], held=True)
+        RunningProbe(
+            lab, host, [spec for one in ends for spec in born_flows(one, host == "client")], [], held=True
+        )
         for host in ("client", "server")
     ]
     return (server, inside), client, births
 
 
-def hand_over(lab: Lab, profile: str, primary: str, births: Sequence[Probe]) -> None:
+def hand_over(lab: Lab, profile: str, primary: str, births: Sequence[RunningProbe]) -> None:
     """Move the role as the profile has it, while flows are born; return when the other node is primary."""
     said = lab.playbook("switchover") if profile in WRITTEN else None
     if said:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cases import UDP, Trial, listener
 from lab import Lab, LabError
-from probe import Probe, flow
+from probe import RunningProbe, flow
 from profiles import families
 
 SPEED = Path(__file__).parent / "policy_speed.py"
@@ -35,8 +35,8 @@ def speed(what: str, lab: Lab, profile: str, primary: str) -> Trial:
 def reloads(lab: Lab, profile: str, primary: str) -> Trial:
     """The primary's ruleset is loaded anew RELOADS times; UDP of 1 kHz passes each way and family."""
     ends = families(profile)
-    server = Probe(lab, "server", [], [listener("udp", one.server, UDP) for one in ends])
-    client = Probe(lab, "client", [flow(f"{one.mark}udp", "udp", one.server, UDP) for one in ends], [])
+    server = RunningProbe(lab, "server", [], [listener("udp", one.server, UDP) for one in ends])
+    client = RunningProbe(lab, "client", [flow(f"{one.mark}udp", "udp", one.server, UDP) for one in ends], [])
     time.sleep(1)
     reload_ = "systemctl reload ftfw-nftables.service"
     lab.run(primary, f"i=0; while [ $i -lt {RELOADS} ]; do {reload_} || exit 1; i=$((i + 1)); done")

@@ -54,7 +54,7 @@ def packed(held: bool) -> bytes:
     return archive({**closure(PROGRAM.module), **main})
 
 
-class Probe:
+class RunningProbe:
     """A running probe; `collect` ends it.
 
     It begins when each flow has had its first exchange. A held one opens its flows after `go`, each after its

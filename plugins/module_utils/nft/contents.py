@@ -118,7 +118,7 @@ class Flowtable:
 
 
 @dataclass(frozen=True)
-class Fragment:
+class FragmentLines:
     """Lines that a site has written itself; `where` says in which variable, or in which file."""
 
     where: str
@@ -152,7 +152,7 @@ class Contents:
     flowtables: tuple[Flowtable, ...] = ()
     devices: tuple[str, ...] = ()
     """Those of base chains; those of flowtables are beside these."""
-    fragments: tuple[Fragment, ...] = ()
+    fragments: tuple[FragmentLines, ...] = ()
     offload: tuple[Span, ...] = ()
     """What has to go where there are no flowtables: they, and what adds flows to them."""
 
@@ -188,7 +188,7 @@ class Contents:
             tuple(map(str, packed["counters"])),
             tuple(Flowtable(one["name"], tuple(map(str, one["devices"]))) for one in packed["flowtables"]),
             tuple(map(str, packed["devices"])),
-            tuple(Fragment(**one) for one in packed["fragments"]),
+            tuple(FragmentLines(**one) for one in packed["fragments"]),
             tuple(Span(_place(one["begin"]), _place(one["end"])) for one in packed["offload"]),
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Fragment
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import FragmentLines
 
 _BEGIN, _END = "fragment: ", "end of fragment: "
 _ERROR = re.compile(r"(?:^|\s)[^\s:]*:(\d+):\d+-\d+: Error: (.*)$", re.MULTILINE)
@@ -31,7 +31,7 @@ def marked(comment: str) -> tuple[str, bool] | None:
     return None
 
 
-def origin(fragments: Sequence[Fragment], number: int) -> str | None:
+def origin(fragments: Sequence[FragmentLines], number: int) -> str | None:
     """Where the site has written a line of a ruleset, counted from 1; None for what it has not."""
     for one in fragments:
         if one.first <= number <= one.last:
@@ -39,21 +39,21 @@ def origin(fragments: Sequence[Fragment], number: int) -> str | None:
     return None
 
 
-def fragments_of(lines: Sequence[str]) -> tuple[Fragment, ...]:
+def fragments_of(lines: Sequence[str]) -> tuple[FragmentLines, ...]:
     """Where marks stand in the lines of a text of which nothing else is known."""
-    found: list[Fragment] = []
+    found: list[FragmentLines] = []
     for number, line in enumerate(lines, 1):
         words = line.strip()
         mark = marked(words[1:].strip()) if words.startswith("#") else None
         if mark is not None and mark[1]:
-            found.append(Fragment(mark[0], number + 1, len(lines)))
+            found.append(FragmentLines(mark[0], number + 1, len(lines)))
         elif mark is not None and found:
-            found[-1] = Fragment(found[-1].where, found[-1].first, number - 1)
+            found[-1] = FragmentLines(found[-1].where, found[-1].first, number - 1)
     return tuple(found)
 
 
 def explain(
-    stderr: str, text: str, added: int = 0, fragments: Sequence[Fragment] | None = None
+    stderr: str, text: str, added: int = 0, fragments: Sequence[FragmentLines] | None = None
 ) -> tuple[int, str]:
     """The first error of nft(8) about a text: its line, 0 for none or one of a fragment, and a sentence.
 

@@ -16,7 +16,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import SETS,
 
 
 @dataclass(frozen=True)
-class Change:
+class TransactionStep:
     """A step of the transaction, before the new text."""
 
     command: str
@@ -58,7 +58,7 @@ def differs(current: Listing | None, wanted: Listing, same: frozenset[str]) -> b
 
 def plan(
     address: str, current: Listing | None, wanted: Listing, same: frozenset[str]
-) -> tuple[tuple[Change, ...], frozenset[str]]:
+) -> tuple[tuple[TransactionStep, ...], frozenset[str]]:
     """What has to go before the text is loaded, and the sets whose elements the text must not bring again.
 
     `address` is family and name of the table. The order: rules first, since they refer to all the rest; then
@@ -81,10 +81,10 @@ def plan(
         for item in current.items
         if item.kind in SETS and item not in gone + other and item.name not in kept
     ]
-    changes = [Change(f"flush table {address}", "take all rules away")]
+    changes = [TransactionStep(f"flush table {address}", "take all rules away")]
     changes += [
         # a text that says nothing of the policy would leave the old one in force
-        Change(
+        TransactionStep(
             f"add chain {address} {item.name} {{ policy {new[item.key].policy}; }}",
             f"give chain {item.name} the policy {new[item.key].policy}",
         )
@@ -92,7 +92,7 @@ def plan(
         if item not in gone + other and item.kind == "chain" and item.policy != new[item.key].policy
     ]
     changes += [
-        Change(f"flush map {address} {item.name}", f"empty map {item.name}")
+        TransactionStep(f"flush map {address} {item.name}", f"empty map {item.name}")
         for item in gone + other + emptied
         if item.kind == "map"
     ]
@@ -108,7 +108,7 @@ def plan(
                 elif item.keeps_elements:
                     lost = f"what is in {item.kind} {item.name} now"
             changes.append(
-                Change(
+                TransactionStep(
                     f"delete {item.kind} {address} {item.name}",
                     f"delete {item.kind} {item.name}{again}",
                     lost,
@@ -123,7 +123,7 @@ def _rank(item: Item) -> int:
     return 1 if item.kind in SETS else 2
 
 
-def transaction(address: str, changes: tuple[Change, ...], text: str) -> str:
+def transaction(address: str, changes: tuple[TransactionStep, ...], text: str) -> str:
     """All of it as nft reads it. The table is declared first, so that what is deleted is found."""
     commands = [f"add table {address}", *(change.command for change in changes)] if changes else []
     return "".join(f"{command}\n" for command in commands) + text

@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import (
     Contents,
     ElementsAt,
     Flowtable,
-    Fragment,
+    FragmentLines,
     Helper,
     NamedSet,
     Place,
@@ -66,8 +66,8 @@ class Source:
         )
 
     @cached_property
-    def _places(self) -> Places:
-        return Places(self.text)
+    def _places(self) -> Offsets:
+        return Offsets(self.text)
 
     def _offset(self, place: Place) -> int:
         return self._places.offset((place[0] + self.ahead, place[1]))
@@ -78,7 +78,7 @@ class Source:
         spans = ((self._offset(one.begin), self._offset(one.end)) for one in self.contents.offload)
         return without_spans(self.text, spans) if self.contents.offload else self.text
 
-    def fragment_lines(self) -> tuple[Fragment, ...]:
+    def fragment_lines(self) -> tuple[FragmentLines, ...]:
         """What a site has written itself, by the lines of this text."""
         return tuple(
             replace(one, first=one.first + self.ahead, last=one.last + self.ahead)
@@ -178,7 +178,7 @@ def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 def _found(text: str, reader: Reader) -> Source:
     """What a reader has found, in the words that the compiler has for it."""
-    places = Places(text)
+    places = Offsets(text)
     plain = without_spans(text, reader.flows) if reader.flows else text
     contents = Contents(
         " ".join((reader.ours or ())[1:]),
@@ -192,7 +192,7 @@ def _found(text: str, reader: Reader) -> Source:
         tuple(Flowtable(name, tuple(of)) for name, of in reader.flowtables.items()),
         tuple(reader.devices),
         tuple(
-            Fragment(where, places.of(begin)[0] + 1, places.of(end)[0] - 1)
+            FragmentLines(where, places.of(begin)[0] + 1, places.of(end)[0] - 1)
             for where, begin, end in reader.fragments
         ),
         tuple(Span(places.of(begin), places.of(end)) for begin, end in reader.flows),
@@ -200,7 +200,7 @@ def _found(text: str, reader: Reader) -> Source:
     return Source(text, contents)
 
 
-class Places:
+class Offsets:
     """Lines and columns of a text, and how far from its beginning these are."""
 
     def __init__(self, text: str) -> None:

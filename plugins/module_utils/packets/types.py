@@ -31,7 +31,7 @@ class Wire:
 
 
 @dataclass(frozen=True)
-class Probe:
+class PacketProbe:
     """One packet or flow to send, and what should become of it."""
 
     number: int

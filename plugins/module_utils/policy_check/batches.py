@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import Moment
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import ICMP_OF, TCP, UDP
-from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import Probe
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import PacketProbe
 
 # nft(8), LIMIT STATEMENT: of packets, the default burst being 5
 _LIMIT = re.compile(
@@ -29,7 +29,7 @@ class Batch:
     setup: tuple[str, ...]
     at: Moment | None
     limits: bool
-    probes: list[Probe] = field(default_factory=list)
+    probes: list[PacketProbe] = field(default_factory=list)
     flows: set[object] = field(default_factory=set)
 
 
@@ -38,7 +38,7 @@ def with_large_bursts(ruleset: str) -> str:
     return _LIMIT.sub(rf"\1 burst {BURST} packets", ruleset)
 
 
-def batches(probes: Iterable[Probe]) -> list[Batch]:
+def batches(probes: Iterable[PacketProbe]) -> list[Batch]:
     """Put probes together that don't meet in the connection tracking table, and need the same setup and time.
 
     What is sent more than once is there to meet a limit, and gets the table for itself.
@@ -61,7 +61,7 @@ def batches(probes: Iterable[Probe]) -> list[Batch]:
     return sorted(made, key=lambda batch: (batch.limits, -len(batch.probes)))
 
 
-def flow_keys(probe: Probe) -> set[object]:
+def flow_keys(probe: PacketProbe) -> set[object]:
     """The flow in both directions, as far as connection tracking tells flows apart."""
     if probe.protocol in (TCP, UDP):
         here: object = (str(probe.source), probe.source_port)

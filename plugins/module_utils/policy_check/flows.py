@@ -42,7 +42,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     REPLY,
     Fate,
     Heard,
-    Probe,
+    PacketProbe,
     Send,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered import (
@@ -61,7 +61,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered im
 Conversation = Generator["list[Send]", "list[Heard]", Fate]
 
 
-def converse(probe: Probe) -> Conversation:
+def converse(probe: PacketProbe) -> Conversation:
     """Send the probe's packets, and judge the one that it is about."""
     opened = yield from _open(probe)
     if probe.packet == OPENING or opened.arrived is None:
@@ -81,13 +81,13 @@ def converse(probe: Probe) -> Conversation:
     return (yield from follow[probe.packet](probe, opened.arrived))
 
 
-def _open(probe: Probe) -> Conversation:
+def _open(probe: PacketProbe) -> Conversation:
     repeat = probe.repeat if probe.packet == OPENING else 1
     heard = yield [Send(probe.entry, opening(probe, part)) for part in range(repeat)]
     return _fate(replace(probe, repeat=repeat), heard)
 
 
-def _expects_reply(probe: Probe) -> bool:
+def _expects_reply(probe: PacketProbe) -> bool:
     if probe.broken or probe.repeat > 1:
         return False
     if probe.protocol == TCP:
@@ -97,7 +97,7 @@ def _expects_reply(probe: Probe) -> bool:
     return True
 
 
-def _refuses(probe: Probe, heard: Heard) -> bool:
+def _refuses(probe: PacketProbe, heard: Heard) -> bool:
     """Whether a packet says no: an error about the probe's own packet, or a reset."""
     packet = heard.packet
     if packet.quoted is not None:
@@ -105,14 +105,14 @@ def _refuses(probe: Probe, heard: Heard) -> bool:
     return packet.protocol == TCP and bool(packet.flags & RST) and not probe.flags & RST
 
 
-def _answers(probe: Probe, heard: Heard) -> bool:
+def _answers(probe: PacketProbe, heard: Heard) -> bool:
     """Whether it is what the firewall itself says to a request that it has taken."""
     replies = ICMP_REPLIES[probe.family]
     icmp_ = ICMP_OF[probe.family]
     return heard.packet.protocol == icmp_ == probe.protocol and heard.packet.type == replies.get(probe.type)
 
 
-def _fate(probe: Probe, heard: list[Heard]) -> Fate:
+def _fate(probe: PacketProbe, heard: list[Heard]) -> Fate:
     """Judge the packets that were just sent: where they came out, or who said no."""
     refusals = [one for one in heard if _refuses(probe, one)]
     answers = [one for one in heard if _answers(probe, one)]
@@ -130,7 +130,7 @@ def _fate(probe: Probe, heard: list[Heard]) -> Fate:
     return Fate(ACCEPT, "", arrived)
 
 
-def _answers_by_itself(probe: Probe) -> bool:
+def _answers_by_itself(probe: PacketProbe) -> bool:
     """Whether the kernel of a firewall would answer: pings, but not of the other types."""
     return (
         probe.protocol == ICMP_OF[probe.family]
@@ -146,7 +146,7 @@ def _said(heard: Heard) -> str:
     return f"ICMP type {packet.type} code {packet.code} from {packet.source or 'a router'}"
 
 
-def _got_back(probe: Probe, heard: Iterable[Heard]) -> bool:
+def _got_back(probe: PacketProbe, heard: Iterable[Heard]) -> bool:
     """Whether the reply is back with the sender, and comes from where the sender expects it."""
     for one in heard:
         packet = one.packet
@@ -158,12 +158,12 @@ def _got_back(probe: Probe, heard: Iterable[Heard]) -> bool:
     return False
 
 
-def _reply(probe: Probe, arrived: Heard) -> Generator[list[Send], list[Heard], bool]:
+def _reply(probe: PacketProbe, arrived: Heard) -> Generator[list[Send], list[Heard], bool]:
     heard = yield [Send(probe.by or arrived.place, reply_to(probe, arrived.packet))]
     return _got_back(probe, heard)
 
 
-def _judge_reply(probe: Probe, arrived: Heard) -> Conversation:
+def _judge_reply(probe: PacketProbe, arrived: Heard) -> Conversation:
     heard = yield [Send(probe.by or arrived.place, reply_to(probe, arrived.packet))]
     return _passed(heard)
 
@@ -176,7 +176,7 @@ def _passed(heard: list[Heard]) -> Fate:
     return Fate(REJECT, _said(errors[0])) if errors else Fate(DROP)
 
 
-def _judge_later(probe: Probe, arrived: Heard) -> Conversation:
+def _judge_later(probe: PacketProbe, arrived: Heard) -> Conversation:
     """The first packet after the reply: of TCP with data, the end of the handshake."""
     if not (yield from _reply(probe, arrived)):
         return Fate(DROP, "the flow could not be opened; its reply did not get back")
@@ -184,7 +184,7 @@ def _judge_later(probe: Probe, arrived: Heard) -> Conversation:
     return _fate(replace(probe, repeat=1), heard)
 
 
-def _judge_error(probe: Probe, arrived: Heard) -> Conversation:
+def _judge_error(probe: PacketProbe, arrived: Heard) -> Conversation:
     """An error from beyond about the first packet, or from before the firewall about the reply."""
     place, about = probe.by or arrived.place, arrived.packet
     source, destination = ends_of(about, probe)
@@ -211,7 +211,7 @@ def _first_at(heard: list[Heard], place: str) -> Heard:
     return next(one for one in heard if one.place == place)
 
 
-def _judge_expected(probe: Probe, arrived: Heard) -> Conversation:
+def _judge_expected(probe: PacketProbe, arrived: Heard) -> Conversation:
     """Have the dialog that announces another connection, and open that one."""
     if is_datagram(probe.helper):
         source, destination = ends_of(arrived.packet, probe)

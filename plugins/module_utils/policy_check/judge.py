@@ -13,11 +13,11 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     VERDICTS,
     Entry,
     Fate,
-    Probe,
+    PacketProbe,
 )
 
 
-def words_of(probe: Probe, fate: Fate, entry: Entry | None) -> list[str]:
+def words_of(probe: PacketProbe, fate: Fate, entry: Entry | None) -> list[str]:
     """Say in the words of an expectation what became of a probe."""
     words = [fate.verdict]
     arrived = fate.arrived.packet if fate.arrived else None
@@ -33,7 +33,7 @@ def words_of(probe: Probe, fate: Fate, entry: Entry | None) -> list[str]:
     return words
 
 
-def row(probe: Probe, fate: Fate, entry: Entry | None) -> dict[str, Any]:
+def row(probe: PacketProbe, fate: Fate, entry: Entry | None) -> dict[str, Any]:
     """Make the row. An accepted flow has to come out where it should, and its reply has to get back."""
     seen = words_of(probe, fate, entry)
     ok = all(_canonical(word) in seen for word in probe.expected)
@@ -60,7 +60,7 @@ def _canonical(word: str) -> str:
     return f"{kind} to {ip_address(address)}" if to else word
 
 
-def _telling(probe: Probe, seen: list[str]) -> list[str]:
+def _telling(probe: PacketProbe, seen: list[str]) -> list[str]:
     """Leave out what nobody asked for and is nothing special."""
     kinds = {_kind(word) for word in probe.expected}
     return [

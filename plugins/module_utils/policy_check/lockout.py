@@ -30,7 +30,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import Spa
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     ACCEPT,
     FIREWALL,
-    Probe,
+    PacketProbe,
     Send,
     Wire,
 )
@@ -83,7 +83,7 @@ def refusal(source: Source, who: Session) -> str | None:
     if any(one.partition("/")[0] == str(server) for one in who.addresses):
         addresses.pop(f"{server}/{length}")
     wire = Wire(who.device, _NETWORK, (f"{client}/{length}",), tuple(addresses))
-    probe = Probe(1, "controller", _NETWORK, FIREWALL, client, server, TCP, (ACCEPT,), who.port, 40000)
+    probe = PacketProbe(1, "controller", _NETWORK, FIREWALL, client, server, TCP, (ACCEPT,), who.port, 40000)
     with open_space([wire], [probe]) as space:
         row = check(space, reduced(source.without_flowtables(), (who.client, who.server)), [probe])[0]
         stuck = _handshake(space, (client, 40001), (server, who.port)) if row["ok"] else None

@@ -18,12 +18,12 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (
     Space,
     TableError,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import Probe
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import PacketProbe
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.batches import batches
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import Row, check_batch
 
 
-def mutate(space: Space, ruleset: str, probes: Sequence[Probe]) -> dict[str, Any]:
+def mutate(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> dict[str, Any]:
     """Send the probes through each mutant of a ruleset that passes them all, until one of them notices.
 
     When the time is over, those that are left are counted as `untried`.

@@ -32,7 +32,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import (
     tcp,
     udp,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import Probe
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import PacketProbe
 
 _MAGIC = b"ftfw"
 STEP = 12
@@ -64,11 +64,11 @@ def _tag(packet: Packet) -> tuple[int, int]:
     return number, part
 
 
-def tagged(probe: Probe, part: int) -> bytes:
+def tagged(probe: PacketProbe, part: int) -> bytes:
     return _MAGIC + struct.pack("!IH", probe.number, part)
 
 
-def datagram(probe: Probe, part: int) -> bytes:
+def datagram(probe: PacketProbe, part: int) -> bytes:
     """What a UDP packet of the probe says; to a port of SNMP, what the kernel's helper takes for SNMP.
 
     Where addresses are translated, it drops the rest.
@@ -83,7 +83,7 @@ def part_of(packet: Packet) -> int:
     return _tag(packet)[1]
 
 
-def opening(probe: Probe, part: int = 0) -> bytes:
+def opening(probe: PacketProbe, part: int = 0) -> bytes:
     """Make the first packet; of several each is a flow of its own, but pings belong to one."""
     if probe.protocol == TCP:
         sequence = (probe.number << STEP) + (part << _PART)
@@ -102,7 +102,7 @@ def opening(probe: Probe, part: int = 0) -> bytes:
     return _spoilt(raw, probe) if probe.broken else raw
 
 
-def _message(probe: Probe, part: int) -> bytes:
+def _message(probe: PacketProbe, part: int) -> bytes:
     ends = probe.source, probe.destination
     if probe.type in ICMP_ERRORS[probe.family]:
         # about a flow that there is not
@@ -116,14 +116,14 @@ def _message(probe: Probe, part: int) -> bytes:
     return icmp(*ends, probe.type, probe.code, rest, tagged(probe, part), probe.hops)
 
 
-def _spoilt(raw: bytes, probe: Probe) -> bytes:
+def _spoilt(raw: bytes, probe: PacketProbe) -> bytes:
     """Make the checksum wrong."""
     start = 20 if probe.family == 4 else 40
     place = start + {TCP: 16, UDP: 6}.get(probe.protocol, 2)
     return raw[:place] + bytes([raw[place] ^ 0x55]) + raw[place + 1 :]
 
 
-def reply_to(probe: Probe, arrived: Packet) -> bytes:
+def reply_to(probe: PacketProbe, arrived: Packet) -> bytes:
     """Answer a packet as it arrived."""
     source, destination = ends_of(arrived, probe)
     if probe.protocol == TCP:
@@ -140,12 +140,12 @@ def reply_to(probe: Probe, arrived: Packet) -> bytes:
     return internet(destination, source, probe.protocol, head + tagged(probe, REPLY_PART))
 
 
-def ends_of(arrived: Packet, probe: Probe) -> tuple[Address, Address]:
+def ends_of(arrived: Packet, probe: PacketProbe) -> tuple[Address, Address]:
     """The ends of a packet as it arrived; the firewall does not tell those that it has taken for itself."""
     return arrived.source or probe.source, arrived.destination or probe.destination
 
 
-def later(probe: Probe, data: bytes = b"data") -> bytes:
+def later(probe: PacketProbe, data: bytes = b"data") -> bytes:
     ends = (probe.source, probe.source_port), (probe.destination, probe.port)
     own = (probe.number << STEP) + 1
     if probe.protocol == TCP:

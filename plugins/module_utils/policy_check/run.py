@@ -16,7 +16,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     Fate,
     Heard,
-    Probe,
+    PacketProbe,
     Send,
     Wire,
 )
@@ -35,17 +35,17 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered im
 Row = dict[str, Any]
 
 
-def needed_protocols(probes: Iterable[Probe]) -> set[tuple[int, int]]:
+def needed_protocols(probes: Iterable[PacketProbe]) -> set[tuple[int, int]]:
     """The (family, protocol) pairs that the firewall has to listen for; errors come by ICMP."""
     found = {(probe.family, probe.protocol) for probe in probes}
     return found | {(family, ICMP_OF[family]) for family, _protocol in found}
 
 
-def open_space(wires: Sequence[Wire], probes: Iterable[Probe]) -> Space:
+def open_space(wires: Sequence[Wire], probes: Iterable[PacketProbe]) -> Space:
     return Space(wires, needed_protocols(probes))
 
 
-def check(space: Space, ruleset: str, probes: Sequence[Probe]) -> list[Row]:
+def check(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> list[Row]:
     """Send all probes, and return their rows in the same order."""
     rows: dict[int, Row] = {}
     # the short way lets through what the rules have let through, and not every kernel has it
@@ -70,7 +70,7 @@ def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, Row]:
     }
 
 
-def _converse(space: Space, probes: Sequence[Probe]) -> dict[int, Fate]:
+def _converse(space: Space, probes: Sequence[PacketProbe]) -> dict[int, Fate]:
     """Hold all conversations in step: everyone sends, then everyone hears."""
     talking: dict[int, Conversation] = {probe.number: converse(probe) for probe in probes}
     fates: dict[int, Fate] = {}

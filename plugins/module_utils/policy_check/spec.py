@@ -29,7 +29,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     PACKETS,
     RELATED,
     VERDICTS,
-    Probe,
+    PacketProbe,
     Wire,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered import MOST_REPEATS
@@ -49,7 +49,7 @@ class SpecError(Exception):
 
 def read(
     interfaces: Sequence[Mapping[str, Any]], tests: Sequence[Mapping[str, Any]]
-) -> tuple[tuple[Wire, ...], tuple[Probe, ...]]:
+) -> tuple[tuple[Wire, ...], tuple[PacketProbe, ...]]:
     """Read the options, or raise SpecError."""
     wrong: list[str] = []
     wires = _wires(interfaces, wrong)
@@ -105,7 +105,9 @@ def _wires(interfaces: Sequence[Mapping[str, Any]], wrong: list[str]) -> tuple[W
     return tuple(wires)
 
 
-def _probe(number: int, test: Mapping[str, Any], networks: Sequence[str], wrong: list[str]) -> Probe | None:
+def _probe(
+    number: int, test: Mapping[str, Any], networks: Sequence[str], wrong: list[str]
+) -> PacketProbe | None:
     before = len(wrong)
 
     def bad(what: str) -> None:
@@ -135,7 +137,7 @@ def _probe(number: int, test: Mapping[str, Any], networks: Sequence[str], wrong:
         error = (_type(test["error"], source.version, bad), test.get("code") or 0)
     if len(wrong) > before:
         return None
-    return Probe(
+    return PacketProbe(
         number,
         test["name"],
         test["from"],

@@ -55,7 +55,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Batch:
+class SerialTask:
     """A task of a play with serial, which runs for one batch of hosts after the other, and who is in it."""
 
     task: str
@@ -65,7 +65,7 @@ class Batch:
         return Path(run) / f"{_BATCH}{self.task}.json"
 
 
-def keep(run: str, site: Site, views: Mapping[str, HostView], batch: Batch | None = None) -> Kept:
+def keep(run: str, site: Site, views: Mapping[str, HostView], batch: SerialTask | None = None) -> Kept:
     """Write a site and its views down. `run` is the folder that Ansible has for this run alone."""
     kept = Kept(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run)))
     kept.write(site, views)
@@ -74,7 +74,7 @@ def keep(run: str, site: Site, views: Mapping[str, HostView], batch: Batch | Non
     return kept
 
 
-def kept_by(run: str, batch: Batch) -> Kept | None:
+def kept_by(run: str, batch: SerialTask) -> Kept | None:
     """Find what the same task has kept for another batch: that is this play's site, with all its hosts."""
     try:
         path, hosts = json.loads(batch.place(run).read_text("utf-8"))

@@ -21,14 +21,14 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import (
     RESULTS,
     Bounds,
     Case,
-    Check,
+    CheckResult,
     Document,
-    Event,
     Fault,
+    FlowSeries,
     Ratio,
     Scalar,
-    Series,
     Timeline,
+    TimelineEvent,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.values import count, number, plain, truth
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
@@ -207,24 +207,24 @@ def _timeline(value: Value, required: tuple[str, ...] = ()) -> Timeline:
     )
 
 
-def _series(value: Value) -> Series:
+def _series(value: Value) -> FlowSeries:
     fields = value.section("flow", "counts", required=("flow",))
     raw = fields["counts"].raw
     if not isinstance(raw, list):
         fields["counts"].wrong("is not a list", "write a count per bin")
-        return Series("", ())
+        return FlowSeries("", ())
     # the first wrong one stands for all: there may be thousands
     bad = next((index for index, item in enumerate(raw) if not count(item)), None)
     if bad is not None:
         wrong = Value(value.host, f"{value.key}.counts[{bad}]", raw[bad], value.problems)
         wrong.wrong("is no count", "write a whole number, 0 or more")
-        return Series("", ())
-    return Series(fields["flow"].text() or "", tuple(raw))
+        return FlowSeries("", ())
+    return FlowSeries(fields["flow"].text() or "", tuple(raw))
 
 
-def _event(value: Value) -> Event:
+def _event(value: Value) -> TimelineEvent:
     fields = value.section("at_ms", "what", required=("at_ms", "what"))
-    return Event(number(fields["at_ms"]) or 0, fields["what"].text() or "")
+    return TimelineEvent(number(fields["at_ms"]) or 0, fields["what"].text() or "")
 
 
 def _fault(value: Value) -> Fault:
@@ -241,9 +241,9 @@ def _fault(value: Value) -> Fault:
     )
 
 
-def _check(value: Value) -> Check:
+def _check(value: Value) -> CheckResult:
     fields = value.section("name", "expected", "seen", "ok", required=("name", "expected", "ok"))
-    return Check(
+    return CheckResult(
         name=fields["name"].text() or "",
         expected=plain(fields["expected"]),
         seen=plain(fields["seen"]),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.chart import Scale, percent, step_of, tidy
-from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import Series, Timeline
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import FlowSeries, Timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.words import MINUS, duration, exact, figure
 
 COLUMNS = 360
@@ -76,7 +76,7 @@ class Plot:
     told: str
 
 
-def silence(timeline: Timeline, series: Series) -> Silence | None:
+def silence(timeline: Timeline, series: FlowSeries) -> Silence | None:
     """Find the longest silence after the first packet, unless the flow is always as sparse as that."""
     arrived = [index for index, number in enumerate(series.counts) if number]
     if not arrived:
@@ -131,7 +131,7 @@ def plot(timeline: Timeline, span: tuple[float, float]) -> Plot:
     return Plot(timeline, strips, marks, _ticks(scale), lanes, told)
 
 
-def _strip(timeline: Timeline, series: Series, scale: Scale) -> Strip:
+def _strip(timeline: Timeline, series: FlowSeries, scale: Scale) -> Strip:
     first = max(0, math.floor((scale.low - timeline.start_ms) / timeline.bin_ms + 1e-6))
     last = min(timeline.bins, math.ceil((scale.high - timeline.start_ms) / timeline.bin_ms - 1e-6))
     shown = series.counts[first:last]

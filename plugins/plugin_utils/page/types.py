@@ -72,7 +72,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Series:
+class FlowSeries:
     """What arrived of one flow, per bin."""
 
     flow: str
@@ -80,7 +80,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Event:
+class TimelineEvent:
     at_ms: float
     what: str
 
@@ -91,8 +91,8 @@ class Timeline:
 
     bin_ms: float
     start_ms: float
-    series: tuple[Series, ...]
-    events: tuple[Event, ...] = ()
+    series: tuple[FlowSeries, ...]
+    events: tuple[TimelineEvent, ...] = ()
     case: str = ""
     profile: str = ""
     trial: int | None = None
@@ -107,7 +107,7 @@ class Timeline:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     name: str
     expected: str
     seen: str
@@ -121,7 +121,7 @@ class Fault:
     name: str
     title: str
     result: str
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     seconds: float | None = None
     note: str = ""
     timeline: Timeline | None = None

@@ -70,7 +70,7 @@ def stretches(spans: Iterable[tuple[int, int, int]], cuts: Iterable[int] = ()) -
 
 
 @dataclass(frozen=True)
-class Ends:
+class EntriesAtEnd:
     """Which entries of a way are about an address at one end of it: a bit for each."""
 
     anybody: int
@@ -82,11 +82,11 @@ class Ends:
         return self.anybody | self.listed[address.version].about(int(address))
 
 
-def ends(lists: Sequence[Addresses | None]) -> Ends:
+def ends(lists: Sequence[Addresses | None]) -> EntriesAtEnd:
     """Look into the lists of entries, each by its number."""
     anybody = sum(1 << number for number, one in enumerate(lists) if one is None)
     listed = [(number, one) for number, one in enumerate(lists) if one is not None]
-    return Ends(
+    return EntriesAtEnd(
         anybody,
         {
             family: stretches((*span, number) for number, one in listed for span in one.of_family(family))
@@ -100,8 +100,8 @@ class OfWay:
     """The entries of one way in their order, and which of them are about whom."""
 
     entries: tuple[PolicyEntry, ...]
-    sources: Ends
-    destinations: Ends
+    sources: EntriesAtEnd
+    destinations: EntriesAtEnd
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import (
     Contents,
     ElementsAt,
-    Fragment,
+    FragmentLines,
     Helper,
     NamedSet,
     Place,
@@ -77,8 +77,8 @@ class _Writer:
 
     lines: list[str]
     elements: list[ElementsAt] = field(default_factory=list)
-    fragments: list[Fragment] = field(default_factory=list)
-    own: list[tuple[Fragment, Contents]] = field(default_factory=list)
+    fragments: list[FragmentLines] = field(default_factory=list)
+    own: list[tuple[FragmentLines, Contents]] = field(default_factory=list)
     """What is in what a site has written itself, with a line before it that is not in the text."""
     offloading: list[Span] = field(default_factory=list)
     begun: bool = False
@@ -123,7 +123,7 @@ class _Writer:
                 self.offload(begin, begin + count - 1)
                 begin += count
         if block.where:
-            fragment = Fragment(block.where, first + 1, last - 1)
+            fragment = FragmentLines(block.where, first + 1, last - 1)
             self.fragments.append(fragment)
             source = read(around("\n".join(self.lines[first : last - 1])), "inet", "any")
             self.own.append((fragment, source.contents))
@@ -169,7 +169,7 @@ def _in_chain(text: str) -> str:
     return f"table inet any {{ chain any {{\n{text}\n}} }}"
 
 
-def _moved(fragment: Fragment, placed: Sequence[Placed]) -> list[Placed]:
+def _moved(fragment: FragmentLines, placed: Sequence[Placed]) -> list[Placed]:
     """Places of a fragment's own text, by the lines of the ruleset."""
 
     def moved(place: Place) -> Place:

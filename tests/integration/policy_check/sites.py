@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import Space
-from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import Probe
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import PacketProbe
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import Row, check, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
@@ -288,7 +288,7 @@ def built(hostvars: HostVars) -> Site:
 @contextmanager
 def judged(
     site: Site, node: str = "fw-1", tests: Sequence[Any] = (), first: int | None = None
-) -> Iterator[tuple[Space, str, Sequence[Probe]]]:
+) -> Iterator[tuple[Space, str, Sequence[PacketProbe]]]:
     """The judge's namespace for a node's tests, the rules compiled for the node, and the tests' packets.
 
     `first` is how many of the tests are asked for: those of the site, `tests`, come before the derived ones.

@@ -85,7 +85,7 @@ def test_the_control_needs_a_takeover(
     dead = {"survivors": 0, "resets": 0}
     flows = {f"{mark}{name}": dead for mark in ("", "v6_") for name in ("snat", "dnat")}
     probe = SimpleNamespace(collect=lambda: flows)
-    monkeypatch.setattr(cases, "Probe", lambda *_arguments: probe)
+    monkeypatch.setattr(cases, "RunningProbe", lambda *_arguments: probe)
     monkeypatch.setattr(cases.time, "sleep", lambda _seconds: None)
     lab = FakeLab(said=said)
     if error is None:
@@ -211,7 +211,7 @@ def test_a_switchover_needs_flows_from_both_sides_around_it(
             heard = {"kind": "udp", "address": "192.168.0.3", **series}
             return {**born, "udp": udp, "listeners": {"all": [heard]}}
 
-    monkeypatch.setattr(load_cases, "Probe", FakeProbe)
+    monkeypatch.setattr(load_cases, "RunningProbe", FakeProbe)
     monkeypatch.setattr(load_cases.time, "sleep", lambda _seconds: None)
     lab = FakeLab(said=f"[{moved}] 2: eth1    inet 192.168.2.100/32 scope global eth1\n")
     if error is None:
@@ -249,10 +249,10 @@ def test_born_flows_open_one_after_the_other(bench: dict[str, Any], tmp_path: Pa
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         port, nobody = one.getsockname()[1], two.getsockname()[1]
     try:
-        listener = probe.Probe(lab, "b", [], [{"kind": "tcp", "address": "127.0.0.1", "port": port}])
+        listener = probe.RunningProbe(lab, "b", [], [{"kind": "tcp", "address": "127.0.0.1", "port": port}])
         flows = [probe.flow(f"born-{n}", "tcp", "127.0.0.1", port, delay=0.3 * n) for n in range(3)]
         flows.append(probe.flow("dead", "tcp", "127.0.0.1", nobody, delay=0))
-        held = probe.Probe(lab, "a", flows, [], held=True)
+        held = probe.RunningProbe(lab, "a", flows, [], held=True)
         time.sleep(1)
         asked = time.time()
         held.go()

@@ -181,7 +181,7 @@ def test_the_first_packet_is_measured_in_the_families_of_the_pair(
     cases = importlib.import_module("cases")
     held = {"survivors": 1, "resets": 0}
     seen = {f"{mark}{name}": held for mark in ("", "v6_") for name in ("snat", "dnat")}
-    monkeypatch.setattr(cases, "Probe", lambda *_: SimpleNamespace(collect=lambda: seen))
+    monkeypatch.setattr(cases, "RunningProbe", lambda *_: SimpleNamespace(collect=lambda: seen))
     monkeypatch.setattr(cases.time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(cases, "fill", lambda *_: None)
     monkeypatch.setattr(cases, "survivors", lambda *_: {})

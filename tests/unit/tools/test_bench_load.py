@@ -81,7 +81,7 @@ def test_reloads_are_measured_in_both_families(
         return {"up": {"lost": up}, "down": {"lost": down}}
 
     seen = {"udp": stream(0, 1), "v6_udp": stream(3, 2)}
-    monkeypatch.setattr(policy_cases, "Probe", lambda *_: SimpleNamespace(collect=lambda: seen))
+    monkeypatch.setattr(policy_cases, "RunningProbe", lambda *_: SimpleNamespace(collect=lambda: seen))
     monkeypatch.setattr(policy_cases.time, "sleep", lambda _seconds: None)
     figures = policy_cases.reloads(FakeLab(), "default", "fw-1").figures
     assert figures == {"policy_reload_lost": 1, "policy_reload_v6_lost": 3}

@@ -10,9 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.callback.progress import CallbackModule, Reporter, Run, line
+from ansible_collections.ftfw.pair.plugins.callback.progress import (
+    CallbackModule,
+    Reporter,
+    RunningTask,
+    line,
+)
 
-BUILD = Run("1", "Build", 100.0)
+BUILD = RunningTask("1", "Build", 100.0)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,7 @@ def test_due(steps: list[tuple[float, list[str]]], expected: list[list[str]]) ->
 
 
 def test_each_host_at_a_task_of_its_own() -> None:
-    later, other = Run("1", "Build", 115.0), Run("2", "Boot", 112.0)
+    later, other = RunningTask("1", "Build", 115.0), RunningTask("2", "Boot", 112.0)
     reporter = Reporter(10)
     assert reporter.due([("c", later), ("b", other), ("a", BUILD)], 123.0) == [
         "    … 20 s: Build (a, c)",
@@ -65,10 +70,14 @@ def test_each_host_at_a_task_of_its_own() -> None:
         pytest.param([], 100.0, 10.0, id="nothing runs"),
         pytest.param([("a", BUILD)], 103.0, 7.0, id="first line"),
         pytest.param([("a", BUILD)], 110.5, 9.5, id="next line"),
-        pytest.param([("a", BUILD), ("b", Run("2", "Boot", 102.0))], 111.0, 1.0, id="the earlier of two"),
+        pytest.param(
+            [("a", BUILD), ("b", RunningTask("2", "Boot", 102.0))], 111.0, 1.0, id="the earlier of two"
+        ),
     ],
 )
-def test_sleeps_until_something_is_due(hosts: list[tuple[str, Run]], now: float, seconds: float) -> None:
+def test_sleeps_until_something_is_due(
+    hosts: list[tuple[str, RunningTask]], now: float, seconds: float
+) -> None:
     reporter = Reporter(10)
     reporter.due(hosts, now)
     assert reporter.pause(now) == pytest.approx(seconds)

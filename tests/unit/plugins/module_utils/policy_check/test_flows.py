@@ -22,7 +22,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     Entry,
     Fate,
     Heard,
-    Probe,
+    PacketProbe,
     Send,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.batches import (
@@ -34,7 +34,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.judge impor
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered import number_of, opening
 
 CLIENT, SERVER, VIRTUAL = map(ip_address, ("198.51.100.3", "192.0.2.3", "192.0.2.100"))
-SSH = Probe(5, "ssh", "in", "out", CLIENT, SERVER, TCP, ("accept",), port=22, source_port=20010)
+SSH = PacketProbe(5, "ssh", "in", "out", CLIENT, SERVER, TCP, ("accept",), port=22, source_port=20010)
 DNS = replace(SSH, number=6, protocol=UDP, port=53, source_port=20012)
 PING = replace(SSH, number=7, protocol=ICMP, type=8, port=0, source_port=20014)
 GRE = replace(SSH, number=8, protocol=47, port=0)
@@ -46,7 +46,7 @@ def packet(raw: bytes) -> Packet:
     return found
 
 
-def fate(probe: Probe, *rounds: list[Heard]) -> Fate:
+def fate(probe: PacketProbe, *rounds: list[Heard]) -> Fate:
     """What comes of a conversation in which this is heard."""
     talk = converse(probe)
     next(talk)
@@ -64,7 +64,7 @@ def through(send: Send, place: str) -> list[Heard]:
 
 
 @pytest.mark.parametrize("probe", [SSH, DNS, PING, GRE], ids=["tcp", "udp", "icmp", "gre"])
-def test_each_packet_carries_the_number(probe: Probe) -> None:
+def test_each_packet_carries_the_number(probe: PacketProbe) -> None:
     raw = opening(probe)
     assert number_of(packet(raw)) == probe.number
     assert number_of(packet(icmp_error(SERVER, CLIENT, 3, 3, raw))) == probe.number
@@ -76,7 +76,7 @@ def test_a_reset_carries_it_too() -> None:
 
 
 @pytest.mark.parametrize("probe", [SSH, DNS, PING, GRE], ids=["tcp", "udp", "icmp", "gre"])
-def test_silence_is_a_drop(probe: Probe) -> None:
+def test_silence_is_a_drop(probe: PacketProbe) -> None:
     assert fate(probe, []) == Fate("drop")
 
 

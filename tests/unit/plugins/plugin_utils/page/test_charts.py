@@ -14,7 +14,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.page.timeline import (
     plot,
     silence,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import Event, Series, Timeline
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import FlowSeries, Timeline, TimelineEvent
 
 STEADY = [10] * 5
 
@@ -56,7 +56,9 @@ def test_limits_are_drawn_where_they_are(bench: dict[str, Any]) -> None:
 
 
 def timeline(counts: list[int], *events: float) -> Timeline:
-    return Timeline(10, -50, (Series("udp", tuple(counts)),), tuple(Event(at, "cut") for at in events))
+    return Timeline(
+        10, -50, (FlowSeries("udp", tuple(counts)),), tuple(TimelineEvent(at, "cut") for at in events)
+    )
 
 
 @pytest.mark.parametrize(
