@@ -113,6 +113,8 @@ class ElementsAt:
 
 @dataclass(frozen=True)
 class Flowtable:
+    """Where the kernel keeps the offloaded flows between some devices."""
+
     name: str
     devices: tuple[str, ...]
 

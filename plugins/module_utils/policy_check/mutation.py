@@ -20,7 +20,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import (
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import PacketProbe
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.batches import batches
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import Row, check_batch
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import PacketRow, check_batch
 
 
 def mutate(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> dict[str, Any]:
@@ -49,5 +49,5 @@ def mutate(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> dict[st
     return {**counts, "unnoticed": unnoticed}
 
 
-def _failing(rows: dict[int, Row]) -> bool:
+def _failing(rows: dict[int, PacketRow]) -> bool:
     return not all(row["ok"] for row in rows.values())

@@ -32,7 +32,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.flows impor
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.judge import row
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered import number_of, opening
 
-Row = dict[str, Any]
+PacketRow = dict[str, Any]
 
 
 def needed_protocols(probes: Iterable[PacketProbe]) -> set[tuple[int, int]]:
@@ -45,9 +45,9 @@ def open_space(wires: Sequence[Wire], probes: Iterable[PacketProbe]) -> Space:
     return Space(wires, needed_protocols(probes))
 
 
-def check(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> list[Row]:
+def check(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> list[PacketRow]:
     """Send all probes, and return their rows in the same order."""
-    rows: dict[int, Row] = {}
+    rows: dict[int, PacketRow] = {}
     # the short way lets through what the rules have let through, and not every kernel has it
     rules = without_flowtables(ruleset)
     if any(probe.at for probe in probes):
@@ -58,7 +58,7 @@ def check(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> list[Row
     return [rows[probe.number] for probe in probes]
 
 
-def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, Row]:
+def check_batch(space: Space, ruleset: str, batch: Batch) -> dict[int, PacketRow]:
     """Load the table, send one batch, and return the rows by number."""
     text = at_moment(ruleset if batch.limits else with_large_bursts(ruleset), batch.at)
     space.load(text, fresh=batch.limits, setup=batch.setup)

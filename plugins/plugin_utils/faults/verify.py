@@ -16,10 +16,10 @@ CLOSED = (("tcp", 25), ("udp", 123), ("tcp", 8080))
 BACK = 8080
 """The client's own port, which the server must not reach."""
 
-Row = dict[str, Any]
+VerifyRow = dict[str, Any]
 
 
-def families_row(verify: Mapping[str, Any]) -> Row:
+def families_row(verify: Mapping[str, Any]) -> VerifyRow:
     """Tell which families are verified; one that passes the pair and can't be measured is no success."""
     measured = [one["family"] for one in verify["families"]]
     wanted = sorted(measured + [one["family"] for one in verify["left_out"] if one["wanted"]])
@@ -65,9 +65,9 @@ def services(verify: Mapping[str, Any], served: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _from_client(family: Mapping[str, Any], server: str, served: Mapping[str, Any]) -> list[Row]:
+def _from_client(family: Mapping[str, Any], server: str, served: Mapping[str, Any]) -> list[VerifyRow]:
     target, sha256 = family["server"], served["sha256"][SMALL]
-    rows: list[Row] = [
+    rows: list[VerifyRow] = [
         {"name": "DNS", "kind": "dns", "query": server, "answer": target},
         {"name": "HTTP", "kind": "http", "path": f"/{SMALL}", "sha256": sha256},
         {
@@ -102,7 +102,7 @@ def _from_client(family: Mapping[str, Any], server: str, served: Mapping[str, An
     return [{"target": target, **row, "name": row["name"] + family["name"]} for row in rows]
 
 
-def _from_server(family: Mapping[str, Any]) -> list[Row]:
+def _from_server(family: Mapping[str, Any]) -> list[VerifyRow]:
     return [
         {
             "name": f"control: the virtual address answers the server's ping{family['name']}",
@@ -121,10 +121,10 @@ def _from_server(family: Mapping[str, Any]) -> list[Row]:
 
 def sessions(
     verify: Mapping[str, Any], served: Mapping[str, Any], ssh: Mapping[str, Any], web: int
-) -> list[Row]:
+) -> list[VerifyRow]:
     """The sessions to hold; `ssh` has user, identity_file and host_key, `web` is their number per family."""
     checksums = served["sha256"]
-    flows: list[Row] = [
+    flows: list[VerifyRow] = [
         {"name": "ssh session", "kind": "ssh", **ssh},
         {"name": "HTTP download", "kind": "download", "path": f"/{LARGE}", "sha256": checksums[LARGE]},
         {"name": "FTP control session", "kind": "ftp", "path": SMALL, "sha256": checksums[SMALL]},
@@ -137,7 +137,7 @@ def sessions(
     ]
 
 
-def failover_rows(known: Mapping[str, Any]) -> list[Row]:
+def failover_rows(known: Mapping[str, Any]) -> list[VerifyRow]:
     """Judge where the addresses were before a failover and are after it, around the sessions' own rows.
 
     `known`: phase, backup, before and after (of the pair, as `pair_summary` has them), sessions (rows).
@@ -156,7 +156,7 @@ def failover_rows(known: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def return_rows(known: Mapping[str, Any]) -> list[Row]:
+def return_rows(known: Mapping[str, Any]) -> list[VerifyRow]:
     """Judge how the former primary has come back: as backup, with all flows.
 
     `known`: phase, expected (survives, dies), primary and backup (who they were, and are), after (of the
@@ -188,7 +188,7 @@ def return_rows(known: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def _addresses(known: Mapping[str, Any], pair: Mapping[str, Any], when: str, detail: str) -> Row:
+def _addresses(known: Mapping[str, Any], pair: Mapping[str, Any], when: str, detail: str) -> VerifyRow:
     return {
         "name": f"{known['phase']}: virtual addresses {when}",
         "expected": f"all on {known['backup']}",

@@ -21,7 +21,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 
 SAME = 1e-6
 """How far a median may be from the one worked out again, relative to it: what printing rounds off."""
-Finding = tuple[str, object, str, str]
+Mistake = tuple[str, object, str, str]
 """Key, value, what is wrong, what would be right."""
 
 
@@ -30,7 +30,7 @@ def check_document(document: Document, source: str, problems: Problems) -> None:
         problems.add(source, *finding)
 
 
-def _cases(document: Document) -> Iterator[Finding]:
+def _cases(document: Document) -> Iterator[Mistake]:
     first: dict[str, int] = {}
     seen: dict[tuple[str, str], int] = {}
     for index, case in enumerate(document.cases):
@@ -59,7 +59,7 @@ def _cases(document: Document) -> Iterator[Finding]:
                 )
 
 
-def _figures(key: str, case: Case) -> Iterator[Finding]:
+def _figures(key: str, case: Case) -> Iterator[Mistake]:
     for field, right in zip(("median", "worst"), median_and_worst(case.trials, case.better)):
         written = getattr(case, field)
         if (written is None) != (right is None) or (
@@ -71,7 +71,7 @@ def _figures(key: str, case: Case) -> Iterator[Finding]:
         yield f"{key}.note", case.note, "is missing", "without trials, say why nothing was measured"
 
 
-def _verdict(document: Document, key: str, case: Case) -> Iterator[Finding]:
+def _verdict(document: Document, key: str, case: Case) -> Iterator[Mistake]:
     """A case that passed keeps to its bounds, and one that didn't has a reason that can be seen."""
     reference = document.reference(case)
     bounds = []
@@ -103,7 +103,7 @@ def _verdict(document: Document, key: str, case: Case) -> Iterator[Finding]:
             yield f"{key}.note", "", "is missing", "all bounds are kept, so say why the case failed"
 
 
-def _timelines(document: Document) -> Iterator[Finding]:
+def _timelines(document: Document) -> Iterator[Mistake]:
     cases = {(case.name, case.profile): case for case in document.cases}
     for index, timeline in enumerate(document.timelines):
         key = f"timelines[{index}]"
@@ -133,14 +133,14 @@ def _timelines(document: Document) -> Iterator[Finding]:
         yield from _events(key, timeline)
 
 
-def _events(key: str, timeline: Timeline) -> Iterator[Finding]:
+def _events(key: str, timeline: Timeline) -> Iterator[Mistake]:
     for index, event in enumerate(timeline.events):
         if not timeline.start_ms <= event.at_ms <= timeline.end_ms:
             span = f"the bins last from {timeline.start_ms:g} to {timeline.end_ms:g} ms"
             yield f"{key}.events[{index}].at_ms", event.at_ms, "is outside of the timeline", span
 
 
-def _faults(document: Document) -> Iterator[Finding]:
+def _faults(document: Document) -> Iterator[Mistake]:
     names: dict[str, int] = {}
     for index, fault in enumerate(document.faults):
         key = f"faults[{index}]"
@@ -159,7 +159,7 @@ def _faults(document: Document) -> Iterator[Finding]:
             yield from _events(f"{key}.timeline", fault.timeline)
 
 
-def _result(key: str, fault: Fault) -> Iterator[Finding]:
+def _result(key: str, fault: Fault) -> Iterator[Mistake]:
     failed = [check.name for check in fault.checks if not check.ok]
     if fault.result == OK and not fault.checks:
         yield f"{key}.checks", "", "nothing was checked", "a fault is ok only by its checks"

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Flowtable
+
 INDENT = "    "
 _WIDTH = 100
 """Characters of a line of elements."""
@@ -82,14 +84,6 @@ class Counter:
 
     name: str
     comment: str
-
-
-@dataclass(frozen=True)
-class Flowtable:
-    """Flows on the short way between some devices."""
-
-    name: str
-    devices: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Flowtable
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import OFFLOAD_SHUT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import (
@@ -22,7 +23,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import (
     Counter,
-    Flowtable,
     Set,
     one_of,
     ports,

@@ -11,6 +11,7 @@ from typing import TypeVar
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import (
     Contents,
     ElementsAt,
+    Flowtable,
     FragmentLines,
     Helper,
     NamedSet,
@@ -18,7 +19,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import (
     Span,
     digest_of,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import Flowtable as NamedFlowtable
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import (
     INDENT,
@@ -26,7 +26,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import (
     Block,
     Chain,
     Counter,
-    Flowtable,
     Ranges,
     Set,
     Table,
@@ -147,10 +146,7 @@ class _Writer:
             ),
             (*self.elements, *(one for where, each in self.own for one in _moved(where, each.elements))),
             (*(one.name for one in table.counters), *(name for each in own for name in each.counters)),
-            (
-                *(NamedFlowtable(one.name, one.devices) for one in table.flowtables),
-                *(one for each in own for one in each.flowtables),
-            ),
+            (*table.flowtables, *(one for each in own for one in each.flowtables)),
             tuple(dict.fromkeys(name for each in own for name in each.devices)),
             tuple(self.fragments),
             tuple(self.offloading),

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.space import Space
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import PacketProbe
-from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import Row, check, open_space
+from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import PacketRow, check, open_space
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
@@ -300,7 +300,9 @@ def judged(
         yield space, host_view(site, node)["nftables"]["ruleset"], probes
 
 
-def checked(site: Site, node: str = "fw-1", tests: Sequence[Any] = (), first: int | None = None) -> list[Row]:
+def checked(
+    site: Site, node: str = "fw-1", tests: Sequence[Any] = (), first: int | None = None
+) -> list[PacketRow]:
     """The rows of a node, one a test."""
     with judged(site, node, tests, first) as (space, rules, probes):
         return list(check(space, rules, probes))
