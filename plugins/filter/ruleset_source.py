@@ -16,7 +16,7 @@ version_added: 0.2.0
 author: The ftfw.pair authors (@ftfw-pair)
 description:
   - Tells what is in the text of table C(inet ftfw), and what is left of it for a kernel without flowtables.
-  - The rules decide as before then; all packets go the long way.
+  - The rules decide as before then; no flow is offloaded.
 positional: _input, known
 options:
   _input:

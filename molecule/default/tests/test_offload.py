@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Downloads take the kernel's short way, and outlive the primary as other flows do."""
+"""Downloads are offloaded, and outlive the primary as other flows do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def wait(what: str, true: Callable[[], bool], seconds: float) -> None:
 
 
 def offloaded(host: Any) -> int:
-    """How many flows this node has put on the short way."""
+    """How many flows this node has offloaded."""
     listed = json.loads(host.check_output("nft --json list counter inet ftfw offloaded"))
     return int(listed["nftables"][1]["counter"]["packets"])
 
@@ -57,8 +57,8 @@ def flows(host: Any) -> str:
     return listed
 
 
-def on_the_short_way(host: Any) -> str:
-    """The ports of a flow there, as conntrack writes them; empty without one."""
+def offloaded_ports(host: Any) -> str:
+    """The ports of an offloaded flow, as conntrack writes them; empty without one."""
     found = re.search(r"(sport=\d+ dport=\d+) .*\[OFFLOAD\]", flows(host))
     return found[1] if found else ""
 
@@ -71,7 +71,7 @@ def large(omarine: Any) -> Any:
 
 
 def replicated_anew(omarine: Any, old: Any, new: Any, links: tuple[str, ...], ports: str) -> None:
-    """A node that comes back without any entry is given that of a flow on the short way of the other one."""
+    """A node that comes back without any entry is given that of a flow that the other one has offloaded."""
     # with a higher priority it would be primary again
     old.check_output("systemctl stop keepalived")
     for link in links:
@@ -81,7 +81,7 @@ def replicated_anew(omarine: Any, old: Any, new: Any, links: tuple[str, ...], po
     source = ports.split()[0].partition("=")[2]
     old.check_output(f"conntrack -D -p tcp --orig-port-src {source}")
     assert ports not in flows(old)
-    assert on_the_short_way(new) == ports
+    assert offloaded_ports(new) == ports
     old.check_output("conntrackd -n")
     wait("it is on the backup again", lambda: ports in flows(old), 15)
 
@@ -98,8 +98,8 @@ def test_a_download_is_offloaded_and_outlives_the_primary(
         FETCH,
     )
     try:
-        wait("the download is on the short way", lambda: on_the_short_way(old) != "", 30)
-        ports = on_the_short_way(old)
+        wait("the download is offloaded", lambda: offloaded_ports(old) != "", 30)
+        ports = offloaded_ports(old)
         assert offloaded(old) == before[first] + 1
         assert offloaded(new) == before[second]
         wait("the backup knows it, too", lambda: ports in flows(new), 10)
@@ -107,7 +107,7 @@ def test_a_download_is_offloaded_and_outlives_the_primary(
             omarine.check_output(f"ip link set {port} down")
         wait("the other node takes over", lambda: "192.168.0.100/32" in addresses(new, "eth0"), 15)
         # what was expected on the old primary is so on the new one
-        wait("it is on the short way there", lambda: on_the_short_way(new) == ports, 15)
+        wait("it is offloaded there", lambda: offloaded_ports(new) == ports, 15)
         assert offloaded(new) == before[second] + 1
         replicated_anew(omarine, old, new, PORTS[first], ports)
         wait("the download ends", lambda: client.run("systemctl is-active fetch").rc != 0, 120)

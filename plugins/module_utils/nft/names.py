@@ -8,6 +8,6 @@ FAMILY, TABLE = "inet", "ftfw"
 GATE = "gate"
 """Interfaces that are shut until the peer's flows are in the kernel."""
 OFFLOAD_SHUT = "offload_shut"
-"""Interfaces whose flows keep to the long way until conntrackd knows them."""
+"""Interfaces whose flows are not offloaded until conntrackd knows them."""
 SHUT_WHEN_LOADED = frozenset((GATE, OFFLOAD_SHUT))
 """pair-state opens them again."""

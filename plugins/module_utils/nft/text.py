@@ -74,7 +74,7 @@ class Source:
 
     @cached_property
     def plain(self) -> str:
-        """The text without flowtables: the same rules, whose packets all go the long way."""
+        """The text without flowtables: the same rules, which all packets go through."""
         spans = ((self._offset(one.begin), self._offset(one.end)) for one in self.contents.offload)
         return without_spans(self.text, spans) if self.contents.offload else self.text
 

@@ -48,7 +48,7 @@ def open_space(wires: Sequence[Wire], probes: Iterable[PacketProbe]) -> Space:
 def check(space: Space, ruleset: str, probes: Sequence[PacketProbe]) -> list[PacketRow]:
     """Send all probes, and return their rows in the same order."""
     rows: dict[int, PacketRow] = {}
-    # the short way lets through what the rules have let through, and not every kernel has it
+    # offload lets through what the rules have let through, and not every kernel has it
     rules = without_flowtables(ruleset)
     if any(probe.at for probe in probes):
         # nft has to take what is about to be changed, too

@@ -173,7 +173,7 @@ def ping_names(names: Mapping[Way, str]) -> dict[Way, str]:
 
 
 def _groups(firewall: Firewall, entries: list[PolicyEntry]) -> Iterator[list[PolicyEntry]]:
-    """Put neighbours together that differ in their services only: a rule for each would make a long way.
+    """Put neighbours together that differ in their services only: a rule for each would be many to pass.
 
     Those of one action become a rule; where actions alternate often, they become a map of verdicts. An entry
     with a helper stands alone: it gives it to those flows only that no earlier one has decided about.

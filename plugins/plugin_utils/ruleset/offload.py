@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flows whose packets take the kernel's short way, past the rules, once they are established.
+"""Offloaded flows: once they are established, their packets go past the rules, by a flowtable of the kernel.
 
-The rules that send them there decide about nothing: a packet that they match goes on to those that do.
+The rules that offload them decide about nothing: a packet that they match goes on to those that do.
 
 Of a flow that is there the kernel tells neither state nor timeout (ctnetlink_dump_info() in the kernel's
 nf_conntrack_netlink.c), and without them the peer can't be given its entry. So conntrackd has to know a flow
 before: by the event that it is assured; and on a new primary, which has its flows from the peer, by reading
-the kernel's table. Until that is done the program pair-state keeps the short way shut.
+the kernel's table. Until that is done the program pair-state lets no flow be offloaded.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ADD = f'ct status assured iifname != @{OFFLOAD_SHUT} flow add @{NAME} counter n
 
 
 def offload_interfaces(firewall: Firewall) -> list[str]:
-    """Name the devices of the networks whose flows may take the short way."""
+    """Name the devices of the networks whose flows may be offloaded."""
     used = {network for entry in _entries(firewall) for way in firewall.ways_of(entry) for network in way}
     return list(firewall.on(used))
 

@@ -20,7 +20,7 @@ DAY = 24 * 60
 
 
 FLOWS, EXPECTED = "flows", "expected"
-"""What of an entry takes the kernel's short way: its flows, or the connections that their helpers expect."""
+"""What of an entry is offloaded: its flows, or the connections that their helpers expect."""
 
 
 @dataclass(frozen=True)

@@ -54,16 +54,16 @@ DISOWN = Step("leave the flows to the peer", "-f internal")
 OPEN = Step("open the gate", nft=f"flush set {FAMILY} {TABLE} {GATE}")
 
 
-# A flow that takes the short way tells neither state nor timeout: whoever would read it then could not
+# An offloaded flow tells neither state nor timeout: whoever would read it then could not
 # replicate it. A set as the gate is.
 _SHUT = f"{FAMILY} {TABLE} {OFFLOAD_SHUT}"
-OFFLOAD = Step("let flows take the short way", nft=f"flush set {_SHUT}", needs=RESYNC.name)
+OFFLOAD = Step("let flows be offloaded", nft=f"flush set {_SHUT}", needs=RESYNC.name)
 
 
 def keep_from_offload(interfaces: tuple[str, ...]) -> Step:
-    """Let no more flows of these interfaces take the kernel's short way."""
+    """Let no more flows of these interfaces be offloaded."""
     elements = ", ".join(f'"{name}"' for name in interfaces)
-    return Step("let no flow take the short way", nft=f"add element {_SHUT} {{ {elements} }}")
+    return Step("let no flow be offloaded", nft=f"add element {_SHUT} {{ {elements} }}")
 
 
 def close_gate(interfaces: tuple[str, ...]) -> Step:
@@ -84,7 +84,7 @@ class Policy:
     refresh: float = 60.0
     """A primary sends all its flows so often (direct injection); 0 is never."""
     offload: tuple[str, ...] = ()
-    """Interfaces whose flows may take the kernel's short way."""
+    """Interfaces whose flows may be offloaded."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def plan_event(policy: Policy, known: State, event: Event, now: float) -> Plan:
 def plan_opening(policy: Policy, known: State) -> Plan:
     """What opens the gate of a primary: it is shut when the ruleset is loaded, and where it is new.
 
-    So is the short way, which no flow takes any more then, so that all can be read. A transition that is not
+    So is offload: no more flows are offloaded then, so that all can be read. A transition that is not
     complete is carried out again, for its end is noted with that of these steps.
     """
     if not (policy.gate or policy.offload) or known.state != MASTER:

@@ -302,9 +302,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument(
         "--gate-deadline", type=float, default=5, help="seconds after which the gate opens anyhow"
     )
-    parser.add_argument(
-        "--offload", nargs="*", default=[], help="interfaces whose flows may take the kernel's short way"
-    )
+    parser.add_argument("--offload", nargs="*", default=[], help="interfaces whose flows may be offloaded")
     parser.add_argument(
         "--settle", type=float, default=2, help="seconds between leaving and giving up the flows"
     )

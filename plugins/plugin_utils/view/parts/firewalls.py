@@ -126,7 +126,7 @@ class PairState(TypedDict):
     gate: list[str]
     """Interfaces that are shut until flows are there."""
     offload: list[str]
-    """Interfaces whose flows may take the kernel's short way."""
+    """Interfaces whose flows may be offloaded."""
     names: dict[str, str]
     """The node's own in its ruleset, and what both nodes call it."""
     paths: list[PairPath]

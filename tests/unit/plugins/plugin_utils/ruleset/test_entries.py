@@ -238,7 +238,7 @@ def test_flows_are_offloaded_by_entry(changed: Change, entry: dict[str, object],
     assert [line for line in lines if "flow add" in line] == rules
     assert "devices = { eth0, eth1 }" in lines
     accepting = lines.index("ct state established accept", lines.index("chain forward {"))
-    assert lines.index(rules[-1]) < accepting, "what is sent the short way is accepted by the rule after it"
+    assert lines.index(rules[-1]) < accepting, "what is offloaded is accepted by the rule after it"
     # whether the kernel has them or not, nft reads the text
     assert "syntax error" not in nft(text, 'nft -c -f - <<< "$1"').stderr
     plain = without_flowtables(text)

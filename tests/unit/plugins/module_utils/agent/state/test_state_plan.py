@@ -85,7 +85,7 @@ KEEP = 'nft add element inet ftfw offload_shut { "eth0", "eth1" }'
         ({"a": "BACKUP", "b": "MASTER"}, "-n", "-n"),
     ],
 )
-def test_no_flow_takes_the_short_way_before_the_kernels_table_is_read(
+def test_no_flow_is_offloaded_before_the_kernels_table_is_read(
     groups: dict[str, str], direct: str, external: str
 ) -> None:
     assert words(plan.plan_transition(FAST, groups, "a").steps) == direct
@@ -93,7 +93,7 @@ def test_no_flow_takes_the_short_way_before_the_kernels_table_is_read(
     assert words(plan.plan_transition(cached, groups, "a").steps) == external
 
 
-def test_the_short_way_stays_shut_when_the_table_could_not_be_read() -> None:
+def test_no_flow_is_offloaded_when_the_table_could_not_be_read() -> None:
     def run(step: Any) -> Any:
         return StepResult(step.name, step.command, 1 if step.option == "-R" else 0, 0.1)
 
@@ -111,7 +111,7 @@ def test_the_short_way_stays_shut_when_the_table_could_not_be_read() -> None:
         (plan.Policy(plan.EXTERNAL, gate=("eth0",), offload=("eth0",)), "MASTER", None, f"{OPEN}, -R, {LET}"),
     ],
 )
-def test_a_ruleset_that_was_loaded_has_the_short_way_shut(
+def test_a_ruleset_that_was_loaded_lets_no_flow_be_offloaded(
     policy: Any, state: str, pending: str | None, expected: str
 ) -> None:
     known = State(groups={"a": state}, pending=pending)
