@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a stranger can read: sentences of at most 25 words, links that lead somewhere.
+"""What a stranger can read: sentences of at most 25 words, one word for one thing, links that lead somewhere.
 
 A name in backticks is one word, whatever it says, and so is a link's address. Examples are no sentences.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.ftfw.pair.tests.unit.test_sizes import code
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -20,6 +21,21 @@ PAGES = {
 }
 WORDS = 25
 ABBREVIATIONS = ("e.g.", "i.e.", "etc.", "vs.")
+OTHER_WORDS = {
+    "offload": r"(short|long|fast|slow)[\s#_-]+way|(fast|slow)[\s#_-]*path|short[\s#_-]*cut",
+}
+"""What has one word, which the glossary explains, and what no page, comment or message calls it."""
+NAMES = re.compile(r"(?:@|[\"']|flowtable |name: )fastpath\b")
+"""The flowtable's own name in the rulesets of nodes, which run with it."""
+IN_FILES_OF_NODES = {
+    "plugins/plugin_utils/ruleset/offload.py": ["long way", "short way"],
+    "plugins/plugin_utils/ruleset/rules.py": ["short way"],
+    "roles/nftables/templates/load-ruleset.j2": ["long way"],
+    "roles/pair_state/templates/ftfw-nftables.service.conf.j2": ["short way"],
+    "roles/pair_state/templates/pair-state.service.j2": ["short way"],
+}
+"""Comments that nodes have in their files. For a new one a firewall would load its rules anew and start units
+again, and nothing would be better."""
 ENDING = re.compile(r"(?<=[.!?])(?:\*\*|[)\"'])*\s+(?=[\W_]*[A-Z0-9…]|`)")
 
 
@@ -69,6 +85,50 @@ def long_sentences(text: str) -> list[str]:
 def test_sentences_are_short(page: str) -> None:
     found = long_sentences(PAGES[page])
     assert found == [], "\n".join(f"{words(sentence)}: {sentence}" for sentence in found)
+
+
+def other_words(text: str) -> list[str]:
+    text = NAMES.sub("", text)
+    return [
+        found[0]
+        for pattern in OTHER_WORDS.values()
+        for found in re.finditer(rf"(?<![^\W_])(?:{pattern})s?(?![^\W_])", text, re.IGNORECASE)
+    ]
+
+
+def test_one_thing_has_one_word() -> None:
+    fragments = sorted((ROOT / "changelogs/fragments").glob("*.yml"))
+    texts = {**PAGES, **code(), **{f"changelogs/{path.name}": path.read_text() for path in fragments}}
+    del texts[Path(__file__).relative_to(ROOT).as_posix()]
+    # golden files have what makes them
+    own = {path: text for path, text in texts.items() if not re.match(r"tests/sites/\w+/hosts/", path)}
+    found = {path: other_words(text) for path, text in own.items()}
+    assert {path: others for path, others in found.items() if others} == IN_FILES_OF_NODES
+
+
+def test_the_glossary_has_the_word() -> None:
+    terms = re.findall(r"^\| ([^|]+) \|", PAGES["docs/glossary.md"], re.MULTILINE)
+    assert set(OTHER_WORDS) <= {term for row in terms for term in row.split(", ")}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Flows are offloaded, by a flowtable.", [], id="the word"),
+        pytest.param("It takes the short way.", ["short way"], id="another one"),
+        pytest.param(
+            "# It takes the short\n    # way.", ["short\n    # way"], id="in two lines of a comment"
+        ),
+        pytest.param("def on_the_short_way():", ["short_way"], id="in a name"),
+        pytest.param(
+            "Fast path, slow-path and fastpath.", ["Fast path", "slow-path", "fastpath"], id="spellings"
+        ),
+        pytest.param("flow add @fastpath", [], id="the name on nodes"),
+        pytest.param("A short wayside, a breakfast pathway.", [], id="within words"),
+    ],
+)
+def test_another_word_is_found(text: str, expected: list[str]) -> None:
+    assert other_words(text) == expected
 
 
 def slug(heading: str) -> str:
