@@ -255,10 +255,15 @@ def is_literal(raw: object) -> bool:
     return raw is None or isinstance(raw, (bool, int, float))
 
 
+def _name(key: object) -> object:
+    """A key that YAML takes for a number or a day stays one, so that the model can tell: 010 is not 8."""
+    return str(key) if isinstance(key, (str, bool)) or key is None else plain(key)
+
+
 def plain(value: object) -> object:
     """Strip Ansible's own types (tagged and unsafe ones) down to those of JSON."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_name(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, str):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.model.no_text import NO_TEXT, join_uses
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.no_text import join_uses
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.read import HostVars, read_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import (
     AGAINST,
@@ -20,6 +20,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.variables import check_variables, named
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.consequences import without_consequences
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, SiteError
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import NO_TEXT, QUOTE_IT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Named, OfHosts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.addresses import ReadFile, no_file
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
@@ -98,7 +99,7 @@ def _check_names(site: Site, problems: Problems) -> None:
                 key,
                 name,
                 NO_TEXT,
-                "write it in quotes, or choose another one",
+                QUOTE_IT,
                 follows=False,
                 hole=True,
             )

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Cause, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import NO_TEXT
 
 NAMED = ("site_networks", "site_pairs", "site_services", "site_addresses")
 """Variables whose keys are names that others use."""
-NO_TEXT = "YAML takes this name for no text"
 _AT_A_USE = ("is not a text", "is missing", "is empty")
 """What is wrong with such a name where it is used."""
 
@@ -29,7 +29,9 @@ def join_uses(hosts: Iterable[str], shared: Mapping[str, object], problems: Prob
             cause = by_key.get(str(problem.value))
         else:
             continue
-        if cause is not None and problem.cause is None and problem.key != cause.key:
+        # True as a name is told where it stands, and as a text; a number there is one of its places
+        own = problem.key == cause.key and isinstance(problem.value, str) if cause else True
+        if problem.cause is None and not own:
             problems.found[line] = replace(problem, cause=cause)
 
 

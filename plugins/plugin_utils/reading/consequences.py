@@ -52,7 +52,7 @@ def _joined(problems: Problems) -> Problems:
     for problem in problems:
         cause = problem.cause
         same = [one for one in problems if one.cause == cause]
-        if cause is not None and any(one.key == cause.key for one in problems):
+        if cause is not None and any(one.key == cause.key and one.cause != cause for one in problems):
             # it is told what is wrong there
             continue
         if cause is None or len(same) == 1:

@@ -43,6 +43,10 @@ def present(values: Iterable[T | None]) -> tuple[T, ...]:
     return tuple(value for value in values if value is not None)
 
 
+NO_TEXT = "YAML takes this name for no text"
+QUOTE_IT = "write it in quotes, or choose another one"
+
+
 class Value(NamedTuple):
     """A value and its place. A tuple, because there are thousands, and one is made in a third of the time.
 
@@ -79,7 +83,12 @@ class Value(NamedTuple):
             self.wrong("is not a mapping", right)
             return {}
         at, before = self.at, f"{self.key}." if self.key else ""
-        return {str(key): at(f"{before}{key}", item) for key, item in self.raw.items()}
+        found = {str(key): at(f"{before}{key}", item) for key, item in self.raw.items()}
+        for key in self.raw:
+            if not (isinstance(key, (str, bool)) or key is None):
+                at(f"{before}{key}", key).wrong(NO_TEXT, QUOTE_IT, follows=False, hole=True)
+                found[str(key)] = found[str(key)]._replace(silent=True)
+        return found
 
     def section(self, *known: str, required: Iterable[str] = ()) -> dict[str, Value]:
         """Read a mapping with fixed keys; every known key is there, an absent one with the raw value None.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import (
@@ -62,6 +64,24 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
             }
         },
         "all: site_pairs.True: True: YAML takes this name for no text; "
+        "write it in quotes, or choose another one",
+    ),
+    "a pair named 010": (
+        {
+            "all:site_pairs": {
+                8: {"nodes": ["fw-1", "fw-2"], "sync": ["sync"], "virtual_routers": ROUTERS},
+            }
+        },
+        "all: site_pairs.8: 8: YAML takes this name for no text; write it in quotes, or choose another one",
+    ),
+    "a service named 1e3": (
+        {"all:site_services": {1000.0: {"tcp": [9]}}},
+        "all: site_services.1000.0: 1000.0: YAML takes this name for no text; "
+        "write it in quotes, or choose another one",
+    ),
+    "an interface named as a day": (
+        {"client:node_interfaces": {date(2026, 1, 1): {"network": "inside", "addresses": ["192.168.2.3"]}}},
+        "client: node_interfaces.2026-01-01: 2026-01-01: YAML takes this name for no text; "
         "write it in quotes, or choose another one",
     ),
     "a virtual router named yes": (

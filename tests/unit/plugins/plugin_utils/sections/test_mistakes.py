@@ -84,7 +84,8 @@ def renamed(value: Any, old: str, new: object) -> Any:
     [
         pytest.param(
             12,
-            f"all: site_networks.12: 12: {NO_TEXT} in {USED}; {RIGHT}",
+            f"all: site_networks.12: 12: {NO_TEXT} in all: site_networks.12, "
+            f"all: site_pairs.ftfw.virtual_routers.12, {USED}; {RIGHT}",
             id="a-whole-number",
         ),
         pytest.param(
@@ -94,7 +95,8 @@ def renamed(value: Any, old: str, new: object) -> Any:
         ),
         pytest.param(
             1.5,
-            "all: site_networks.1.5: 1.5: is no name; use up to 63 letters, digits, '-' and '_'",
+            f"all: site_networks.1.5: 1.5: {NO_TEXT} in all: site_networks.1.5, "
+            f"all: site_pairs.ftfw.virtual_routers.1.5, {USED}; {RIGHT}",
             id="a-number",
         ),
         *(
@@ -111,7 +113,7 @@ def test_a_network_whose_name_is_no_text_is_told_once(dual: HostVars, name: obje
     assert errors(renamed(dual, "inside", name)) == [expected]
 
 
-@pytest.mark.parametrize("name", [True, False, None, 1.5])
+@pytest.mark.parametrize("name", [True, False, None, 1.5, 7])
 @pytest.mark.parametrize("variable", ["site_services", "site_addresses"])
 def test_what_entries_name_is_told_once(dual: HostVars, variable: str, name: object) -> None:
     entry = {"from": "inside", "to": "outside", "services": ["ssh"]}
