@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.document import DocumentError, load
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.page import page
+from ansible_collections.ftfw.pair.plugins.plugin_utils.page.report import write_text
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.words import verdict
 
 SPEC = {"document": {"type": "path", "required": True}, "page": {"type": "path", "required": True}}
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
         changed = not (target.is_file() and target.read_bytes() == text.encode())
         if changed and not self._task.check_mode:
             try:
-                write(target, text)
+                write_text(target, text)
             except OSError as error:
                 raise AnsibleActionFail(f"can't write {target}: {error.strerror}") from error
         return {**result, "changed": changed, "page": str(target), "summary": verdict(document)[1]}
@@ -57,18 +57,3 @@ def read(path: Path) -> object:
         raise AnsibleActionFail(f"{path} is not JSON: {place}: {error.msg}") from error
     except (ValueError, RecursionError) as error:
         raise AnsibleActionFail(f"{path} can't be read as JSON: {error}") from error
-
-
-def write(path: Path, text: str) -> None:
-    """Write the page. A reader sees the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text.encode())
-            file.flush()
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise

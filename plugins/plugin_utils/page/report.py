@@ -42,14 +42,20 @@ def verification(site: str, checks: Sequence[Mapping[str, Any]]) -> dict[str, An
 
 
 def write(path: Path, document: object) -> None:
-    """Write the document as JSON. A reader sees the old one or the new one, never half of it."""
+    """Write the document as JSON."""
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write it as UTF-8. A reader sees the old file or the new one, never half of it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    try:
+    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         temporary = Path(file.name)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        try:
+            file.write(text.encode())
+            file.flush()
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise

@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.report import (
     CHECK_COLUMNS,
     check_rows,
     table,
     verification,
     write,
+    write_text,
 )
 
 CHECKS = [
@@ -45,3 +47,17 @@ def test_write_replaces(tmp_path: Path) -> None:
         write(path, document)
         assert json.loads(path.read_text()) == document
     assert [file.name for file in path.parent.iterdir()] == ["verify.json"]
+
+
+def test_what_is_written_is_for_everybody_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    write_text(path, "für alle")
+    assert path.read_bytes() == "für alle".encode()
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_nothing_is_left_behind_where_it_can_t_be_written(tmp_path: Path) -> None:
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_text(tmp_path / "page.html", "text")
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
