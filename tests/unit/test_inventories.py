@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,38 @@ def test_what_the_docs_and_playbooks_name_is_there() -> None:
         assert [
             name for name in playbooks if not (ROOT / f"playbooks/{name}.yml").exists() and name != "NAME"
         ] == []
+
+
+def warnings(site: Path, config: Path) -> list[str]:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(site), "--list"],
+        cwd=config.parent,
+        env={**os.environ, "ANSIBLE_CONFIG": str(config), "ANSIBLE_HOME": str(site.parent / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "fw-north" in done.stdout
+    return [line for line in done.stderr.splitlines() if "WARNING" in line]
+
+
+def test_files_of_lists_and_fragments_are_taken_for_no_inventory(tmp_path: Path) -> None:
+    """Neither where the pages put them, under any settings, nor in folders, under our own."""
+    pages = "".join(
+        (ROOT / "docs" / "inventory" / f"{name}.md").read_text() for name in ("addresses", "fragments")
+    )
+    named = re.findall(r"{.*file: ([^,}]+)", pages)
+    assert len(named) >= 2
+    default = tmp_path / "ansible.cfg"
+    default.write_text("[defaults]\n")
+    site = tmp_path / "site"
+    for config, files in (
+        (default, named),
+        (ROOT / "ansible.cfg", [f"{folder}/a.txt" for folder in ("lists", "fragments", "files", "nft")]),
+    ):
+        shutil.copytree(ROOT / "inventories" / "metal", site)
+        for file in files:
+            (site / file).parent.mkdir(exist_ok=True)
+            (site / file).write_text("198.51.100.0/24\n")
+        assert warnings(site, config) == [], files
+        shutil.rmtree(site)
