@@ -4,21 +4,16 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-PATIENCE = 15.0
+from ansible_collections.ftfw.pair.tests.integration.daemon import PATIENCE, Daemon, join, remove
 
 CONFIG = """\
 global_defs {{
@@ -74,14 +69,8 @@ vrrp_instance tracking {{
 """
 
 
-@dataclass
-class Router:
+class Router(Daemon):
     """A namespace with a keepalived."""
-
-    namespace: str
-    directory: Path
-    module: Callable[..., dict[str, Any]]
-    daemon: subprocess.Popen[bytes] | None = None
 
     @property
     def pid_file(self) -> Path:
@@ -91,29 +80,16 @@ class Router:
         """`prefix` is a command to run keepalived under."""
         (self.directory / "tmp").mkdir(exist_ok=True)
         (self.directory / "keepalived.conf").write_text(config, encoding="utf-8")
-        command = ["ip", "netns", "exec", self.namespace, *prefix, "keepalived", "-n", "-l", "-P"]
+        command = [*prefix, "keepalived", "-n", "-l", "-P"]
         command += ["-f", str(self.directory / "keepalived.conf"), "-p", str(self.pid_file)]
         # one for each process it may have, or both share what is in /run: keepalived 2.3 locks them
         for option, process in {"-r": "vrrp", "-c": "checkers", "-b": "bfd"}.items():
             command += [option, str(self.directory / f"{process}.pid")]
-        environment = {**os.environ, "TMPDIR": str(self.directory / "tmp")}
-        with (self.directory / "log").open("ab") as log:
-            self.daemon = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        self.launch(*command, environment={**os.environ, "TMPDIR": str(self.directory / "tmp")})
         deadline = time.monotonic() + PATIENCE
         while not (self.pid_file.exists() and (self.directory / "vrrp.pid").exists()):
             assert time.monotonic() < deadline, (self.directory / "log").read_text()
             time.sleep(0.05)
-
-    def stop(self) -> None:
-        if self.daemon is not None:
-            self.daemon.send_signal(signal.SIGCONT)
-            self.daemon.terminate()
-            try:
-                self.daemon.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.daemon.kill()
-                self.daemon.wait()
-            self.daemon = None
 
     def info(self, *prefix: str, **arguments: Any) -> dict[str, Any]:
         return self.module("vrrp_info", {"pid_file": str(self.pid_file), **arguments}, *prefix)
@@ -132,28 +108,14 @@ class Router:
 @pytest.fixture
 def routers(module: Callable[..., dict[str, Any]]) -> Iterator[tuple[Router, Router]]:
     """Two routers on one wire, without keepalived yet."""
-    made = []
-    for _number in range(2):
-        directory = Path(tempfile.mkdtemp(prefix="ftfw-test-"))
-        made.append(Router(f"ftfw-test-{secrets.token_hex(4)}", directory, module))
-    one, two = made
+    one, two = made = (Router(module), Router(module))
     try:
         for router in made:
-            subprocess.run(["ip", "netns", "add", router.namespace], check=True)
-        veth = ["type", "veth", "peer", "name", "wire0", "netns", two.namespace]
-        subprocess.run(["ip", "-n", one.namespace, "link", "add", "wire0", *veth], check=True)
-        for router, address in zip(made, ("192.168.2.1/24", "192.168.2.2/24")):
-            ip = ["ip", "-n", router.namespace]
-            subprocess.run([*ip, "address", "add", address, "dev", "wire0"], check=True)
-            subprocess.run([*ip, "link", "set", "lo", "up"], check=True)
-            subprocess.run([*ip, "link", "set", "wire0", "up"], check=True)
+            router.make()
+        join(one, two, "wire0", ("192.168.2.1/24", "192.168.2.2/24"))
         yield one, two
     finally:
-        for router in made:
-            router.stop()
-        for router in made:
-            subprocess.run(["ip", "netns", "delete", router.namespace], check=False)
-            shutil.rmtree(router.directory)
+        remove(made)
 
 
 def test_states_over_a_takeover(routers):

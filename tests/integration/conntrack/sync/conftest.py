@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.tests.integration.daemon import Daemon, join, remove
 
 PATIENCE = 10.0
 
@@ -62,45 +59,23 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 @dataclass
-class Node:
+class Node(Daemon):
     """A namespace with a conntrackd."""
-
-    namespace: str
-    directory: Path
-    module: Callable[..., dict[str, Any]]
-    daemon: subprocess.Popen[bytes] | None = field(default=None)
 
     @property
     def config(self) -> str:
         return str(self.directory / "conntrackd.conf")
 
-    def run(self, *command: str) -> str:
-        prefix = ("ip", "netns", "exec", self.namespace)
-        return subprocess.run([*prefix, *command], check=True, capture_output=True, text=True).stdout
-
     def ask(self, *arguments: str) -> str:
         return self.run("conntrackd", "-C", self.config, *arguments)
 
     def answers(self) -> bool:
-        command = ["ip", "netns", "exec", self.namespace, "conntrackd", "-C", self.config, "-s"]
+        command = [*self.enter, "conntrackd", "-C", self.config, "-s"]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def start(self) -> None:
-        command = ["ip", "netns", "exec", self.namespace, "conntrackd", "-C", self.config]
-        with (self.directory / "log").open("ab") as log:
-            self.daemon = subprocess.Popen(command, stdout=log, stderr=log)
+        self.launch("conntrackd", "-C", self.config)
         until(self.answers, f"an answer of the daemon in {self.directory}")
-
-    def stop(self) -> None:
-        if self.daemon is not None:
-            self.daemon.send_signal(signal.SIGCONT)
-            self.daemon.terminate()
-            try:
-                self.daemon.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.daemon.kill()
-                self.daemon.wait()
-            self.daemon = None
 
     def inject(self, *flows: str) -> None:
         """Entries of the kernel's table, each given as to `conntrack -I`."""
@@ -121,7 +96,7 @@ class Node:
 
     def call(self, name: str, check: bool, **arguments: Any) -> dict[str, Any]:
         given = {"config": self.config, "_ansible_check_mode": check, **arguments}
-        return self.module(name, given, "ip", "netns", "exec", self.namespace)
+        return self.module(name, given, *self.enter)
 
 
 @dataclass
@@ -168,11 +143,9 @@ def make_pair(module: Callable[..., dict[str, Any]]) -> Iterator[Callable[..., P
     def make(external_cache: bool = True, mode: str = "FTFW", more: str = "", protocols: str = "") -> Pair:
         addresses = ("10.99.0.1", "10.99.0.2")
         for local, peer in (addresses, addresses[::-1]):
-            # the path of a UNIX socket has 107 bytes at most, which pytest's tmp_path may exceed
-            directory = Path(tempfile.mkdtemp(prefix="ftfw-test-"))
-            node = Node(f"ftfw-test-{secrets.token_hex(4)}", directory, module)
+            node = Node(module)
             nodes.append(node)
-            subprocess.run(["ip", "netns", "add", node.namespace], check=True)
+            node.make()
             text = CONFIG.format(
                 mode=mode,
                 more=more,
@@ -180,16 +153,11 @@ def make_pair(module: Callable[..., dict[str, Any]]) -> Iterator[Callable[..., P
                 disable_external="off" if external_cache else "on",
                 local=local,
                 peer=peer,
-                directory=directory,
+                directory=node.directory,
             )
             Path(node.config).write_text(text, encoding="utf-8")
         one, two = nodes[-2:]
-        veth = ["type", "veth", "peer", "name", "sync0", "netns", two.namespace]
-        one.run("ip", "link", "add", "sync0", *veth)
-        for node, address in zip((one, two), addresses):
-            node.run("ip", "address", "add", f"{address}/24", "dev", "sync0")
-            node.run("ip", "link", "set", "lo", "up")
-            node.run("ip", "link", "set", "sync0", "up")
+        join(one, two, "sync0", (f"{addresses[0]}/24", f"{addresses[1]}/24"))
         for node in (one, two):
             node.start()
         return Pair(one, two)
@@ -197,11 +165,7 @@ def make_pair(module: Callable[..., dict[str, Any]]) -> Iterator[Callable[..., P
     try:
         yield make
     finally:
-        for node in nodes:
-            node.stop()
-        for node in nodes:
-            subprocess.run(["ip", "netns", "delete", node.namespace], check=False)
-            shutil.rmtree(node.directory)
+        remove(nodes)
 
 
 @pytest.fixture
