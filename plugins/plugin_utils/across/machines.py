@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import UNREADABLE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, HostReading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
@@ -31,7 +32,8 @@ def read_reached_at(host: HostReading) -> str:
     connection = str(variables.get("ansible_connection") or "ssh")
     if connection.rpartition(".")[2] not in ("ssh", "smart", "paramiko", "paramiko_ssh", "libssh"):
         return ""
-    return str(variables.get("ansible_host") or "")
+    found = variables.get("ansible_host")
+    return "" if found is UNREADABLE else str(found or "")
 
 
 def read_reached_by(host: HostReading) -> tuple[str, ...] | None:

@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[3]
 """Of the collection."""
 _TESTER = "policy_test_host"
 # what it asks for may not be there yet, and may be made by asking
+_WORD = re.compile(r"\w+")
 _ASKS = re.compile(r"\b(lookup|query|q)\s*\(")
 _STARTS = ("{{", "{%", "{#")
 """Of Jinja's expressions, statements and comments."""
@@ -96,15 +97,24 @@ class Inventory:
                     label = SITE if key.startswith("site_") else host
                     values[host][key] = self._value(host, label, key, problems)
                 elif connections and key in CONNECTION_VARIABLES:
-                    # where its template fails, Ansible says so itself when it connects
                     with suppress(AnsibleError):
-                        values[host][key] = plain(variables[key])
+                        values[host][key] = self._way(host, key, problems)
                 elif connections and key in CONNECTION_OPTIONS:
                     values[host][key] = plain(self.raw(host)[key])
             if connections and "ansible_host" not in variables:
                 # Ansible goes by the host's name then
                 values[host]["ansible_host"] = host
         return values
+
+    def _way(self, host: str, key: str, problems: Problems) -> object:
+        """Resolve how Ansible comes to a host. What it says in the model's words must be there.
+
+        Where other templates fail, Ansible says so itself when it connects.
+        """
+        raw = self.raw(host)[key]
+        if isinstance(raw, str) and any(name in MODEL for name in _WORD.findall(raw)):
+            return self._reader(host, host, problems).value(key, self.resolved(host))
+        return plain(self.resolved(host)[key])
 
     def _value(self, host: str, label: str, key: str, problems: Problems) -> object:
         """Resolve a value. What hosts have of a group is one object: without a template it is read once."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[4]
 CHECK = """
@@ -199,6 +200,22 @@ def test_a_template_that_fails_is_told_once_by_its_inner_key_and_misspelt_variab
         "extra variables: conntrackd_hash_size: {{ 5 + }}: its template fails: "
         "unexpected 'end of print statement'; mend the template",
         "extra variables: policy_test_timeout: soon: is not a whole number; write one such as 5",
+    ]
+
+
+def test_a_way_to_a_node_that_names_nothing_of_the_site_is_an_error(tmp_path: Path) -> None:
+    """Without it nobody is warned of a firewall that Ansible can't come to."""
+    wrong, unknown = "{{ node_interfaces.eno2.addresses[0] }}", "{{ asked_when_it_connects }}"
+    (tmp_path / "more.yml").write_text(
+        yaml.safe_dump(
+            {"all": {"hosts": {"fw-1": {"ansible_host": wrong}, "fw-2": {"ansible_host": unknown}}}}
+        )
+    )
+    code, (results,) = play(tmp_path, CHECK, "-i", str(tmp_path / "more.yml"))
+    assert code != 0
+    assert results["omarine"]["msg"].splitlines()[1:] == [
+        f"fw-1: ansible_host: {wrong}: its template fails: object of type 'dict' has no attribute 'eno2'; "
+        "mend the template"
     ]
 
 
