@@ -10,24 +10,25 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.tests.unit.roles.built import BUILDS, BUILT
 
 ROOT = Path(__file__).parents[3]
-ROLES = ("node_network", "firewall_kernel", "nftables", "conntrackd", "keepalived", "pair_state")
+ROLES = ("node_network", *BUILT)
+REMOVES = ROOT / "playbooks" / "tasks" / "remove_node.yml"
 DOCUMENTED = set(
     re.findall(r"`(/[^` ]+)`", (ROOT / "docs" / "node.md").read_text().split("## Every file")[1])
 )
 REMOVAL = next(
-    task["vars"]
-    for task in yaml.safe_load((ROOT / "playbooks" / "tasks" / "remove_node.yml").read_text())
-    if "__remove_whole" in task.get("vars", {})
+    task["vars"] for task in yaml.safe_load(REMOVES.read_text()) if "__remove_whole" in task.get("vars", {})
 )
 VIEWED = {"stem": "/etc/systemd/network/10-ftfw-CARD"}
 """node_network makes its files of each interface in an expression."""
 
 
 def variables_of(role: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "roles" / role / "vars" / "main.yml").read_text()) or {}
-    return found
+    path = ROOT / "roles" / role / "vars" / "main.yml"
+    found: dict[str, Any] = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    return found or {}
 
 
 def filled(text: str, variables: dict[str, Any]) -> str:
@@ -71,7 +72,9 @@ def written(role: str) -> set[str]:
 
 
 def removed(role: str) -> set[str]:
-    found = {path for path, _state in files_of(role, ROOT / "roles" / role / "tasks" / "absent.yml")}
+    tasks = ROOT / "roles" / role / "tasks" / "absent.yml"
+    assert tasks.is_file(), f"{tasks.relative_to(ROOT)} has to take away what {role} writes on a firewall"
+    found = {path for path, _state in files_of(role, tasks)}
     if role == "node_network":
         # computed from the very list that is written
         found |= written(role) - {"/etc/hostname", "/etc/resolv.conf"}
@@ -88,8 +91,10 @@ def below(path: str, folders: list[str]) -> bool:
 @pytest.mark.parametrize("role", ROLES)
 def test_what_a_role_writes_is_removed(role: str) -> None:
     paths = written(role)
-    assert paths and not [path for path in paths if not path.startswith("/")]
-    assert {path for path in paths - removed(role) if not below(path, REMOVAL["__remove_whole"])} == set()
+    assert paths, f"{role} makes a firewall, and no file of it is seen here"
+    assert not [path for path in paths if not path.startswith("/")], "vars/main.yml says no such path"
+    left = {path for path in paths - removed(role) if not below(path, REMOVAL["__remove_whole"])}
+    assert left == set(), f"roles/{role}/tasks/absent.yml leaves them"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -97,7 +102,8 @@ def test_what_a_role_writes_is_documented(role: str) -> None:
     folders = [
         path for path in DOCUMENTED if path in (*REMOVAL["__remove_whole"], *REMOVAL["__remove_empty"])
     ]
-    assert {path for path in written(role) - DOCUMENTED if not below(path, folders)} == set()
+    untold = {path for path in written(role) - DOCUMENTED if not below(path, folders)}
+    assert untold == set(), "'Every file' of docs/node.md does not tell of them"
 
 
 def test_nothing_is_documented_that_no_role_writes() -> None:
@@ -160,13 +166,14 @@ def test_no_folder_of_ours_is_left(role: str) -> None:
         "/usr/local/sbin",
     }
     gone = [*REMOVAL["__remove_whole"], *REMOVAL["__remove_empty"]]
-    assert {folder for folder in folders - distribution if not below(folder, gone)} == set()
+    left = {folder for folder in folders - distribution if not below(folder, gone)}
+    assert left == set(), f"{REMOVES.name} leaves these folders; those of packages stand above"
 
 
 def test_a_node_forwards_nothing_before_it_loses_its_rules() -> None:
-    tasks = yaml.safe_load((ROOT / "playbooks" / "tasks" / "remove_node.yml").read_text())
+    tasks = yaml.safe_load(REMOVES.read_text())
     order = re.findall(r"'(\w+)'", tasks[0]["loop"].split("+")[0])
-    assert set(order) == set(ROLES) - {"node_network"}
+    assert set(order) == set(BUILT), f"{REMOVES.name} takes off what {BUILDS.name} builds"
     assert order[0] == "keepalived"
     # pair-watch would bring the table back
     assert order.index("pair_state") < order.index("firewall_kernel") < order.index("nftables")
