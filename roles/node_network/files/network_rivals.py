@@ -25,7 +25,7 @@ CLIENTS = ("dhclient", "dhcpcd", "udhcpc")
 FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 
 
-class Node:
+class NodeFiles:
     """The node's files below a root, its cards, and their names: one may wait for a boot to get its own."""
 
     def __init__(self, root: Path, cards: list[dict[str, Any]]) -> None:
@@ -61,7 +61,7 @@ def text(path: Path) -> str:
         return ""
 
 
-def made(node: Node, cards: list[dict[str, Any]]) -> Iterator[str]:
+def made(node: NodeFiles, cards: list[dict[str, Any]]) -> Iterator[str]:
     """What is made on top of a card has its MAC: by that the card would get the name at the next boot."""
     for card in cards:
         said = text(node.root / "sys/class/net" / card["name"] / "uevent")
@@ -73,7 +73,7 @@ def made(node: Node, cards: list[dict[str, Any]]) -> Iterator[str]:
             )
 
 
-def ifupdown(node: Node) -> Iterator[str]:
+def ifupdown(node: NodeFiles) -> Iterator[str]:
     """interfaces(5): stanzas of our cards, in the file or in those that it names."""
     if not node.has("ifup"):
         return
@@ -95,7 +95,7 @@ def ifupdown(node: Node) -> Iterator[str]:
                 )
 
 
-def network_manager(node: Node) -> Iterator[str]:
+def network_manager(node: NodeFiles) -> Iterator[str]:
     if not node.has("nmcli"):
         return
     try:
@@ -122,7 +122,7 @@ def network_manager(node: Node) -> Iterator[str]:
         )
 
 
-def netplan(node: Node) -> Iterator[str]:
+def netplan(node: NodeFiles) -> Iterator[str]:
     """netplan(5): files that name a card, or match it."""
     if not node.has("netplan"):
         return
@@ -145,7 +145,7 @@ def netplan(node: Node) -> Iterator[str]:
                 )
 
 
-def clients(node: Node) -> Iterator[str]:
+def clients(node: NodeFiles) -> Iterator[str]:
     """DHCP clients of their own, by the processes that run."""
     for path in sorted(node.root.glob("proc/[0-9]*/comm")):
         client = text(path).strip()
@@ -174,7 +174,7 @@ def clients(node: Node) -> Iterator[str]:
             )
 
 
-def networkd(node: Node) -> Iterator[str]:
+def networkd(node: NodeFiles) -> Iterator[str]:
     """systemd.network(5): of the files that match a card the first by name counts; ours is 10-ftfw-NAME."""
     found: dict[str, Path] = {}
     for folder in reversed(FOLDERS):
@@ -215,7 +215,7 @@ def matches(content: str, device: str, mac: str) -> bool:
     return told
 
 
-def cloud_init(node: Node) -> Iterator[str]:
+def cloud_init(node: NodeFiles) -> Iterator[str]:
     """Its network configuration is made anew at each boot, unless it is told otherwise."""
     if not node.has("cloud-init") or (node.root / "etc/cloud/cloud-init.disabled").exists():
         return
@@ -255,7 +255,7 @@ def lost(cards: list[dict[str, Any]], connection: str, listing: str) -> str:
     return ""
 
 
-def cut(node: Node, cards: list[dict[str, Any]], connection: str, listing: str) -> str:
+def cut(node: NodeFiles, cards: list[dict[str, Any]], connection: str, listing: str) -> str:
     """About the address that the controller came to, if it goes at once with a network file of ours.
 
     That is one of a card that the inventory has no more, or calls otherwise.
@@ -280,7 +280,7 @@ def cut(node: Node, cards: list[dict[str, Any]], connection: str, listing: str) 
 
 def main() -> None:
     given = json.loads(sys.argv[1])
-    node = Node(Path(given.get("root", "/")), given["cards"])
+    node = NodeFiles(Path(given.get("root", "/")), given["cards"])
     looks = (ifupdown, network_manager, netplan, clients, networkd, cloud_init)
     rivals = [*made(node, given["cards"]), *(found for look in looks for found in look(node))]
     connection, listing = os.environ.get("SSH_CONNECTION", ""), ""

@@ -34,7 +34,7 @@ START_SECONDS, RELOAD_SECONDS = 2.5, 2
 
 
 @dataclass
-class Node:
+class KeepalivedNode:
     """A keepalived in a network namespace, and what the kernel says of addresses there."""
 
     folder: Path
@@ -64,7 +64,7 @@ class Lab:
     def __init__(self) -> None:
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def node(self, folder: Path, pair: Pair, number: int = 1, namespace: str = "") -> Node:
+    def node(self, folder: Path, pair: Pair, number: int = 1, namespace: str = "") -> KeepalivedNode:
         """Run keepalived alone in a namespace of its own, or in one that has the links already."""
         folder.mkdir(parents=True)
         (folder / "monitor").touch()
@@ -89,7 +89,7 @@ class Lab:
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([*enter, "sh", "-c", "\n".join(commands)], stdout=log, stderr=log)
         self.started.append(process)
-        return Node(folder, process)
+        return KeepalivedNode(folder, process)
 
     def end(self, folder: Path) -> None:
         for process in self.started:
@@ -113,7 +113,7 @@ def addresses(pair: Pair) -> set[str]:
     return {address for one in pair.instances for address in one.addresses + one.excluded}
 
 
-def wait_for(*nodes: Node, pair: Pair = BEFORE) -> None:
+def wait_for(*nodes: KeepalivedNode, pair: Pair = BEFORE) -> None:
     """Until all of them have the addresses; fails at once for one whose keepalived has ended."""
     end = time.monotonic() + 20
     for one in nodes:

@@ -35,7 +35,7 @@ class Untimed(Keeper):
 
 
 @dataclass(frozen=True)
-class Node:
+class RulesetNode:
     nft: Nft
     keeper: Keeper
 
@@ -64,22 +64,24 @@ class Node:
         return subprocess.run(["sh", str(script)], capture_output=True, check=False).returncode
 
 
-def kept(node: Node) -> str:
+def kept(node: RulesetNode) -> str:
     source = node.keeper.kept()
     assert source is not None
     return source.text
 
 
 @pytest.fixture
-def node(namespace: str, tmp_path: Path) -> Iterator[Node]:
+def node(namespace: str, tmp_path: Path) -> Iterator[RulesetNode]:
     netns.pushns(namespace)
     try:
-        yield Node(Nft("inet", "ftfw"), Untimed("inet", "ftfw", tmp_path / "ruleset.nft", tmp_path / "run"))
+        yield RulesetNode(
+            Nft("inet", "ftfw"), Untimed("inet", "ftfw", tmp_path / "ruleset.nft", tmp_path / "run")
+        )
     finally:
         netns.popns()
 
 
-def test_what_nobody_confirms_is_taken_back(node: Node) -> None:
+def test_what_nobody_confirms_is_taken_back(node: RulesetNode) -> None:
     node.present(FIRST)
     before, kept = node.table(), node.keeper.path.read_text()
     node("add", "element", "inet", "ftfw", "gate", '{ "eth9" timeout 600s }')
@@ -99,7 +101,7 @@ def test_what_nobody_confirms_is_taken_back(node: Node) -> None:
     assert node.present(FIRST).changes == []
 
 
-def test_what_is_confirmed_stays(node: Node, tmp_path: Path) -> None:
+def test_what_is_confirmed_stays(node: RulesetNode, tmp_path: Path) -> None:
     node.present(FIRST)
     node.present(SECOND, confirm=60)
     late = node.script().read_text()
@@ -114,7 +116,7 @@ def test_what_is_confirmed_stays(node: Node, tmp_path: Path) -> None:
     assert node.table() == wanted
 
 
-def test_a_confirmation_in_the_last_moment_is_refused_before_any_node_has_it(node: Node) -> None:
+def test_a_confirmation_in_the_last_moment_is_refused_before_any_node_has_it(node: RulesetNode) -> None:
     node.present(FIRST)
     node.present(SECOND, confirm=60)
     assert node.confirmed(SECOND, check=True).changes
@@ -126,7 +128,7 @@ def test_a_confirmation_in_the_last_moment_is_refused_before_any_node_has_it(nod
     assert node.confirmed(SECOND).changes
 
 
-def test_a_second_change_waits_instead_of_the_first(node: Node) -> None:
+def test_a_second_change_waits_instead_of_the_first(node: RulesetNode) -> None:
     """And what comes back is what was there before both."""
     node.present(FIRST)
     before = node.table()
@@ -138,7 +140,7 @@ def test_a_second_change_waits_instead_of_the_first(node: Node) -> None:
     assert node.table() == before
 
 
-def test_a_second_change_that_the_kernel_does_not_see_waits_as_well(node: Node) -> None:
+def test_a_second_change_that_the_kernel_does_not_see_waits_as_well(node: RulesetNode) -> None:
     """A comment alone: what is loaded is the first change, which nobody has confirmed."""
     node.present(FIRST)
     before = node.table()
@@ -155,7 +157,7 @@ def test_a_second_change_that_the_kernel_does_not_see_waits_as_well(node: Node) 
     assert kept(node) == FIRST
 
 
-def test_without_a_confirmation_asked_for_it_is_kept(node: Node) -> None:
+def test_without_a_confirmation_asked_for_it_is_kept(node: RulesetNode) -> None:
     node.present(FIRST)
     node.present(SECOND, confirm=60)
     assert node.present(SECOND).changes
@@ -163,14 +165,14 @@ def test_without_a_confirmation_asked_for_it_is_kept(node: Node) -> None:
     assert node.keeper.pending() is None
 
 
-def test_the_first_table_of_a_node_is_taken_back_to_none(node: Node) -> None:
+def test_the_first_table_of_a_node_is_taken_back_to_none(node: RulesetNode) -> None:
     node.present(FIRST, confirm=60)
     assert node.timer_comes() == 0
     assert "ftfw" not in node("list", "tables")
     assert not node.keeper.path.exists()
 
 
-def test_where_the_way_back_fails_the_text_of_the_boot_is_loaded(node: Node) -> None:
+def test_where_the_way_back_fails_the_text_of_the_boot_is_loaded(node: RulesetNode) -> None:
     """Somebody has changed the table by hand meanwhile."""
     node.present(FIRST)
     before = node.table()
@@ -180,7 +182,7 @@ def test_where_the_way_back_fails_the_text_of_the_boot_is_loaded(node: Node) -> 
     assert node.table() == before
 
 
-def test_what_nft_refuses_leaves_the_change_before_it_waiting(node: Node) -> None:
+def test_what_nft_refuses_leaves_the_change_before_it_waiting(node: RulesetNode) -> None:
     """The kernel refuses a list of many elements only when it gets them: nothing may wait for that text."""
     node.present(FIRST)
     before = node.table()
@@ -198,7 +200,7 @@ def test_what_nft_refuses_leaves_the_change_before_it_waiting(node: Node) -> Non
     assert list(node.keeper.folder.glob("test-*")) == []
 
 
-def test_what_is_in_the_kernel_no_more_is_not_confirmed(node: Node) -> None:
+def test_what_is_in_the_kernel_no_more_is_not_confirmed(node: RulesetNode) -> None:
     node.present(FIRST)
     node.present(SECOND, confirm=60)
     node("--file", str(node.keeper.path))
@@ -207,7 +209,7 @@ def test_what_is_in_the_kernel_no_more_is_not_confirmed(node: Node) -> None:
     assert kept(node) == FIRST
 
 
-def test_whoever_has_to_know_of_a_load_is_told_also_by_the_timer(node: Node, tmp_path: Path) -> None:
+def test_whoever_has_to_know_of_a_load_is_told_also_by_the_timer(node: RulesetNode, tmp_path: Path) -> None:
     told = tmp_path / "told"
     node = replace(node, keeper=replace(node.keeper, after=f"echo loaded >>{told}"))
     node.present(FIRST)

@@ -115,7 +115,7 @@ def laid() -> Iterator[Wires]:
 
 
 @dataclass
-class Node:
+class PathNode:
     """One instance of the program, as its unit runs it."""
 
     wires: Wires
@@ -194,7 +194,7 @@ class Node:
         return (self.folder / "log").read_text()
 
 
-Pair = tuple[Node, Node]
+Pair = tuple[PathNode, PathNode]
 TARGETS = {
     4: {"outside": ["192.168.0.11", "192.168.0.12"], "inside": ["192.168.2.13"]},
     6: {"outside": ["fd00:1::11", "fd00:1::12"], "inside": ["fd00:2::13"]},
@@ -208,7 +208,7 @@ def running(
     nodes = []
     for name in NODES:
         (folder / name).mkdir()
-        node = Node(wires, name, agent, folder / name)
+        node = PathNode(wires, name, agent, folder / name)
         node.configure(targets, family)
         node.start()
         nodes.append(node)
@@ -223,11 +223,11 @@ def running(
             node.stop()
 
 
-def logs(node: Node) -> dict[str, str]:
+def logs(node: PathNode) -> dict[str, str]:
     return {name: (node.folder.parent / name / "log").read_text() for name in NODES}
 
 
-def wait_for(node: Node, fault: bool, seconds: float) -> float:
+def wait_for(node: PathNode, fault: bool, seconds: float) -> float:
     """Wait until the node has given way, or is back; the seconds that it took."""
     start = time.monotonic()
     while node.fault is not fault:
@@ -249,7 +249,7 @@ class Holder:
     """The left node has a virtual address of the network inside; of it, a neighbour there can be misled."""
 
     wires: Wires
-    node: Node
+    node: PathNode
     device: str
     address: str
     neighbour: str = "third-in"

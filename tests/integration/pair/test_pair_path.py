@@ -21,8 +21,8 @@ from ansible_collections.ftfw.pair.tests.integration.pair.path_pair import (
     SOON,
     TARGETS,
     Holder,
-    Node,
     Pair,
+    PathNode,
     Wires,
     laid,
     nobody_gives_way,
@@ -187,7 +187,7 @@ def test_an_address_that_comes_again_on_a_new_card_is_announced(
     replace(holder, device=device).wait_until_announced(4, "they have come here")
 
 
-def claim(node: Node, now: bool = True) -> None:
+def claim(node: PathNode, now: bool = True) -> None:
     """What pair-preempt does on a node that holds all flows."""
     (node.folder / "claim").write_text(f"{time.monotonic() if now else 0:.3f}\n")
 

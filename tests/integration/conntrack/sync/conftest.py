@@ -59,7 +59,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 @dataclass
-class Node(Daemon):
+class SyncNode(Daemon):
     """A namespace with a conntrackd."""
 
     @property
@@ -101,11 +101,11 @@ class Node(Daemon):
 
 @dataclass
 class Pair:
-    primary: Node
-    backup: Node
+    primary: SyncNode
+    backup: SyncNode
 
     @property
-    def nodes(self) -> Sequence[Node]:
+    def nodes(self) -> Sequence[SyncNode]:
         return (self.primary, self.backup)
 
     def cut(self) -> None:
@@ -138,12 +138,12 @@ UNREPLICATED = (
 @pytest.fixture
 def make_pair(module: Callable[..., dict[str, Any]]) -> Iterator[Callable[..., Pair]]:
     """Makes a running pair: `make_pair(external_cache=False)`."""
-    nodes: list[Node] = []
+    nodes: list[SyncNode] = []
 
     def make(external_cache: bool = True, mode: str = "FTFW", more: str = "", protocols: str = "") -> Pair:
         addresses = ("10.99.0.1", "10.99.0.2")
         for local, peer in (addresses, addresses[::-1]):
-            node = Node(module)
+            node = SyncNode(module)
             nodes.append(node)
             node.make()
             text = CONFIG.format(
