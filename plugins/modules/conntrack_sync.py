@@ -198,8 +198,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.client import
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.plan import (
     RESYNC_OPTIONS,
+    CacheChange,
     Caches,
-    Change,
     Commit,
     Flush,
     PlanError,
@@ -240,7 +240,7 @@ def read_caches(daemon: Conntrackd, compare: bool) -> Caches:
     )
 
 
-def apply(daemon: Conntrackd, change: Change, seconds: float) -> None:
+def apply(daemon: Conntrackd, change: CacheChange, seconds: float) -> None:
     """Ask the daemon for one change, and see that it comes about."""
     if isinstance(change, Commit):
         # asked once: where another commit is under way already, the daemon passes over ours, and that one

@@ -1,11 +1,15 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One name, one type: no two public classes of the collection and of its bench have the same name."""
+"""One name, one type: no two public classes of the collection and of its bench have the same name.
+
+Nor has an alias the name of a class, or of an alias of something else.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,17 +24,30 @@ FOUND_BY_NAME = {
 """Names that several classes must have, and why."""
 
 
+def types(text: str) -> Iterator[tuple[str, str | None]]:
+    """Public types at the top of a file, each with what it is an alias of; None for a class."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name, None
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, value = node.targets[0].id, node.value
+            if re.fullmatch(r"[A-Z][a-z]\w*", name) and isinstance(value, (ast.Subscript, ast.BinOp)):
+                yield name, ast.unparse(value)
+
+
 def shared(files: Mapping[str, str]) -> dict[str, list[str]]:
-    """The names of public classes at the top of several files, with these files."""
-    found: dict[str, list[str]] = {}
+    """The names of several types, with the files where these are. Aliases of the same are one type."""
+    paths: dict[str, list[str]] = {}
+    meanings: dict[str, set[str | None]] = {}
     for path, text in sorted(files.items()):
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found.setdefault(node.name, []).append(path)
-    return {name: paths for name, paths in found.items() if len(paths) > 1}
+        for name, meaning in types(text):
+            paths.setdefault(name, []).append(path)
+            meanings.setdefault(name, set()).add(meaning)
+    several = [name for name in paths if len(paths[name]) > 1]
+    return {name: paths[name] for name in several if None in meanings[name] or len(meanings[name]) > 1}
 
 
-def test_a_name_stands_for_one_class() -> None:
+def test_a_name_stands_for_one_type() -> None:
     files = {
         path.relative_to(ROOT).as_posix(): path.read_text()
         for folder in FOLDERS
@@ -50,6 +67,10 @@ def test_a_name_stands_for_one_class() -> None:
         pytest.param(["class Row: pass", "from a import Row"], [], id="used elsewhere"),
         pytest.param(["class _Row: pass", "class _Row: pass"], [], id="private"),
         pytest.param(["class Row: pass", "def row():\n    class Row: pass"], [], id="inside of a function"),
+        pytest.param(["class Row: pass", "Row = dict[str, int]"], ["Row"], id="a class and an alias"),
+        pytest.param(["Row = dict[str, int]", "Row = int | str"], ["Row"], id="two aliases"),
+        pytest.param(["Row = dict[str, int]", "Row = dict[str, int]"], [], id="two aliases of the same"),
+        pytest.param(["class Row: pass", "ROW = rows[0]"], [], id="a constant"),
     ],
 )
 def test_a_shared_name_is_found(texts: list[str], expected: list[str]) -> None:

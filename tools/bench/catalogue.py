@@ -14,7 +14,7 @@ import policy_cases
 from lab import Lab
 from profiles import OURS, PROFILES, VARIANTS
 
-Run = Callable[[Lab, str, str], cases.Trial]
+RunCase = Callable[[Lab, str, str], cases.Trial]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Measure:
     """A trial: how to run it, for which profiles, how often at least."""
 
     name: str
-    run: Run
+    run: RunCase
     profiles: tuple[str, ...]
     trials: int = 7
     fewer: dict[str, int] = field(default_factory=dict)

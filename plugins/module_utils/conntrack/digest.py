@@ -24,7 +24,7 @@ from hashlib import blake2b
 BUCKETS = 1024
 MASK = BUCKETS - 1
 LAYOUT = struct.Struct(f"<{BUCKETS}I{BUCKETS}Q")
-Identity = Sequence[str]
+FlowIdentity = Sequence[str]
 """What a flow is known by: protocol, zone, original tuple."""
 
 
@@ -38,7 +38,7 @@ class Digest:
     hashes: tuple[int, ...]
 
     @classmethod
-    def of(cls, flows: Iterable[Identity]) -> Digest:
+    def of(cls, flows: Iterable[FlowIdentity]) -> Digest:
         """Make the digest of a set: a flow that is listed twice, as a dump may do, must be given once."""
         counts, hashes = [0] * BUCKETS, [0] * BUCKETS
         for flow in flows:

@@ -59,15 +59,15 @@ class Flush:
         return f"flush {self.flows} flows from the {self.cache} cache"
 
 
-Change = Union[Commit, Resync, Flush]
+CacheChange = Union[Commit, Resync, Flush]
 
 
-def plan_committed(caches: Caches) -> list[Change]:
+def plan_committed(caches: Caches) -> list[CacheChange]:
     """Nothing to do where the kernel has all flows: a commit would replace its entries with older ones."""
     return [Commit(caches.uncommitted)] if caches.uncommitted else []
 
 
-def plan_resynced(direction: str, mode: str, caches: Caches) -> list[Change]:
+def plan_resynced(direction: str, mode: str, caches: Caches) -> list[CacheChange]:
     if direction == "request" and mode == "ALARM":
         raise PlanError("a resync can't be requested in mode ALARM, it repeats all flows by itself")
     if direction == "kernel" and caches.internal_kind != "cache":
@@ -75,8 +75,8 @@ def plan_resynced(direction: str, mode: str, caches: Caches) -> list[Change]:
     return [Resync(direction)]
 
 
-def plan_flushed(wanted: Sequence[str], caches: Caches) -> list[Change]:
-    changes: list[Change] = []
+def plan_flushed(wanted: Sequence[str], caches: Caches) -> list[CacheChange]:
+    changes: list[CacheChange] = []
     if "internal" in wanted:
         # without the cache, the daemon flushes the kernel's table instead, and with it every flow
         if caches.internal_kind != "cache":
@@ -88,7 +88,7 @@ def plan_flushed(wanted: Sequence[str], caches: Caches) -> list[Change]:
     return changes
 
 
-def fold(caches: Caches, changes: Sequence[Change]) -> Caches:
+def fold(caches: Caches, changes: Sequence[CacheChange]) -> Caches:
     """The caches after `changes`. What a resync brings is not known before."""
     for change in changes:
         if isinstance(change, Commit):

@@ -13,15 +13,15 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import OutputError
 
-Layout = Sequence[tuple[str, Sequence[str]]]
+ValueLayout = Sequence[tuple[str, Sequence[str]]]
 
 # each line's label, and the names of its one or two numbers
-OBJECTS: Layout = (
+OBJECTS: ValueLayout = (
     ("connections created", ("created", "created_failed")),
     ("connections updated", ("updated", "updated_failed")),
     ("connections destroyed", ("destroyed", "destroyed_failed")),
 )
-GENERAL: dict[str, Layout] = {
+GENERAL: dict[str, ValueLayout] = {
     "cache": (("current active connections", ("active",)), *OBJECTS),
     "inject": OBJECTS,
     "bypass": (
@@ -30,7 +30,7 @@ GENERAL: dict[str, Layout] = {
         ("connections destroyed", ("destroyed",)),
     ),
 }
-CACHE: Layout = (
+CACHE: ValueLayout = (
     ("active objects", ("active_objects",)),
     ("active/total entries", ("active_entries", "total_entries")),
     ("creation OK/failed", ("created", "created_failed")),
@@ -41,7 +41,7 @@ CACHE: Layout = (
     ("deletion created/failed", ("destroyed", "destroyed_failed")),
     ("entry not found", ("destroyed_failed_not_found",)),
 )
-NETWORK: Layout = (
+NETWORK: ValueLayout = (
     ("Malformed messages", ("malformed_messages",)),
     ("Wrong protocol version", ("wrong_protocol_version",)),
     ("Malformed header", ("malformed_header",)),
@@ -53,7 +53,7 @@ NETWORK: Layout = (
     ("Packets lost", ("packets_lost",)),
     ("Packets before", ("packets_before",)),
 )
-NETLINK: Layout = (
+NETLINK: ValueLayout = (
     ("events received", ("events_received",)),
     ("events filtered", ("events_filtered",)),
     ("events unknown type", ("events_unknown_type",)),
@@ -64,7 +64,7 @@ NETLINK: Layout = (
     ("resync with kernel table", ("kernel_table_resyncs",)),
     ("current buffer size (in bytes)", ("buffer_bytes",)),
 )
-DAEMON: Layout = (
+DAEMON: ValueLayout = (
     ("child process failed", ("child_failed",)),
     ("child process segfault", ("child_segfaults",)),
     ("child process termsig", ("child_terminated",)),
@@ -73,7 +73,7 @@ DAEMON: Layout = (
     ("local read failed", ("local_read_failed",)),
     ("local unknown request", ("local_unknown_requests",)),
 )
-QUEUE: Layout = (
+QUEUE: ValueLayout = (
     ("current elements", ("elements",)),
     ("maximum elements", ("maximum",)),
     ("not enough space errors", ("no_space_errors",)),
@@ -89,7 +89,7 @@ LINK = re.compile(
 )
 
 
-def read(lines: Sequence[str], layout: Layout, where: str) -> dict[str, int]:
+def read(lines: Sequence[str], layout: ValueLayout, where: str) -> dict[str, int]:
     """The numbers of `layout`, whose labels must come in this order."""
     values: dict[str, int] = {}
     rest = iter(lines)
@@ -113,7 +113,7 @@ def blocks(text: str) -> list[list[str]]:
     return [part.splitlines() for part in re.split(r"\n\s*\n", text.strip("\n")) if part.strip()]
 
 
-def two_sides(text: str, where: str, cache: Layout) -> dict[str, dict[str, Any]]:
+def two_sides(text: str, where: str, cache: ValueLayout) -> dict[str, dict[str, Any]]:
     """The internal and the external side, each `cache`, or what there is when the cache is turned off.
 
     Headings are 'cache internal:' or 'internal bypass:', and 'cache external:' or 'external inject:'; the

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
-    Change,
     Devices,
+    LinkChange,
     SetValue,
     describe,
     fold,
@@ -22,7 +22,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
 
 
 class Applier(Protocol):
-    def apply(self, change: Change) -> None: ...
+    def apply(self, change: LinkChange) -> None: ...
 
 
 class MissingError(Exception):
@@ -33,7 +33,7 @@ class ApplyError(Exception):
     """A change was refused. Those before it were undone in reverse, except for the ones in `left`."""
 
     def __init__(
-        self, change: Change, cause: OSError, undone: Sequence[Change], left: Sequence[Change]
+        self, change: LinkChange, cause: OSError, undone: Sequence[LinkChange], left: Sequence[LinkChange]
     ) -> None:
         self.change = change
         self.cause = cause
@@ -48,12 +48,12 @@ class ApplyError(Exception):
         super().__init__("; ".join(parts))
 
 
-def apply_all(kernel: Applier, changes: Sequence[Change], before: Devices) -> None:
+def apply_all(kernel: Applier, changes: Sequence[LinkChange], before: Devices) -> None:
     """Make all the changes or none."""
     absent = missing(changes, before)
     if absent:
         raise MissingError("; ".join(absent))
-    done: list[Change] = []
+    done: list[LinkChange] = []
     for change in changes:
         try:
             kernel.apply(change)
@@ -63,9 +63,9 @@ def apply_all(kernel: Applier, changes: Sequence[Change], before: Devices) -> No
         done.append(change)
 
 
-def _undo(kernel: Applier, done: Sequence[Change]) -> tuple[list[Change], list[Change]]:
-    undone: list[Change] = []
-    left: list[Change] = []
+def _undo(kernel: Applier, done: Sequence[LinkChange]) -> tuple[list[LinkChange], list[LinkChange]]:
+    undone: list[LinkChange] = []
+    left: list[LinkChange] = []
     for change in reversed(done):
         back = inverse(change)
         try:
@@ -77,7 +77,7 @@ def _undo(kernel: Applier, done: Sequence[Change]) -> tuple[list[Change], list[C
     return undone, left
 
 
-def reason(change: Change, error: OSError) -> str:
+def reason(change: LinkChange, error: OSError) -> str:
     """Why the kernel refused, in words that tell what to do about it."""
     if error.errno in (errno.EPERM, errno.EACCES):
         return f"{os.strerror(error.errno)} (root or CAP_NET_ADMIN is needed)"
@@ -91,7 +91,7 @@ def reason(change: Change, error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def result(changes: Sequence[Change], before: Devices, names: Iterable[str]) -> Mapping[str, Any]:
+def result(changes: Sequence[LinkChange], before: Devices, names: Iterable[str]) -> Mapping[str, Any]:
     """What a module returns: `changed`, the changes in words, and the diff of the named devices."""
     named = list(names)
     # ports are in the diff too, because membership is a property of theirs

@@ -10,15 +10,15 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     AddAddress,
-    Change,
     Create,
     Delete,
     Device,
     Devices,
+    LinkChange,
     LinkError,
     RemoveAddress,
+    SettingValue,
     SetValue,
-    Value,
     Vlan,
     canonical_address,
     canonical_mac,
@@ -34,7 +34,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
 KIND = "bridge"
 
 # what the kernel gives a new bridge (br_dev_setup in net/bridge/br_device.c)
-NEW_BRIDGE: dict[str, Value] = {
+NEW_BRIDGE: dict[str, SettingValue] = {
     "stp": False,
     "ageing_time": 300,
     "forward_delay": 15,
@@ -59,7 +59,7 @@ class WantedBridge:
     addresses: tuple[str, ...] | None = None
     ports: tuple[str, ...] | None = None
     purge_ports: bool = False
-    settings: Mapping[str, Value] = field(default_factory=dict)
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
 
 
 def parse(items: Sequence[Mapping[str, Any]]) -> list[WantedBridge]:
@@ -107,14 +107,14 @@ def _vlans(name: str, items: Sequence[Mapping[str, Any]]) -> tuple[Vlan, ...]:
     return vlans
 
 
-def plan(desired: Sequence[WantedBridge], devices: Devices) -> list[Change]:
+def plan(desired: Sequence[WantedBridge], devices: Devices) -> list[LinkChange]:
     """What makes the devices as desired.
 
     Ports are released before any bridge takes one, so that one task can move a port. Within a bridge
     everything that decides what it forwards comes before the first port, and the ports before the bridge
     goes up; one that goes down does that first.
     """
-    changes: list[Change] = []
+    changes: list[LinkChange] = []
     for bridge in desired:
         check_kind(KIND, bridge.name, devices)
         changes += _released(bridge, devices)
@@ -127,7 +127,7 @@ def plan(desired: Sequence[WantedBridge], devices: Devices) -> list[Change]:
     return changes
 
 
-def _released(bridge: WantedBridge, devices: Devices) -> list[Change]:
+def _released(bridge: WantedBridge, devices: Devices) -> list[LinkChange]:
     """Ports that are given up: all of a bridge that goes away, the unlisted ones where that is asked for."""
     if not bridge.present:
         keep: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ def _released(bridge: WantedBridge, devices: Devices) -> list[Change]:
         keep = bridge.ports
     else:
         return []
-    changes: list[Change] = []
+    changes: list[LinkChange] = []
     for port in sorted(devices.values(), key=lambda device: device.name):
         if port.master == bridge.name and port.name not in keep:
             # said before the port is released, so that undoing it in reverse finds the port in the bridge
@@ -144,9 +144,9 @@ def _released(bridge: WantedBridge, devices: Devices) -> list[Change]:
     return changes
 
 
-def _made(bridge: WantedBridge, devices: Devices) -> list[Change]:
+def _made(bridge: WantedBridge, devices: Devices) -> list[LinkChange]:
     current = devices.get(bridge.name)
-    changes: list[Change] = []
+    changes: list[LinkChange] = []
     if current is None:
         current = Device(bridge.name, KIND, mac=bridge.mac, settings=NEW_BRIDGE)
         changes.append(Create(current))
@@ -170,14 +170,14 @@ def _check_settings(bridge: WantedBridge, current: Device) -> None:
         raise LinkError(KIND, bridge.name, "vlans without vlan_filtering have no effect")
 
 
-def _ordered(settings: Mapping[str, Value]) -> dict[str, Value]:
+def _ordered(settings: Mapping[str, SettingValue]) -> dict[str, SettingValue]:
     """A short forward delay is taken only while STP is off; VLANs come after their filtering."""
     order = ["ageing_time", "forward_delay", "multicast_snooping", "vlan_filtering", "vlans"]
     order.insert(len(order) if settings.get("stp") else 0, "stp")
     return {key: settings[key] for key in order if key in settings}
 
 
-def _addresses(bridge: WantedBridge, current: Device) -> list[Change]:
+def _addresses(bridge: WantedBridge, current: Device) -> list[LinkChange]:
     if bridge.addresses is None:
         return []
     removed = [a for a in current.addresses if a not in bridge.addresses and not is_link_local(a)]
@@ -188,8 +188,8 @@ def _addresses(bridge: WantedBridge, current: Device) -> list[Change]:
     ]
 
 
-def _added(bridge: WantedBridge, devices: Devices) -> list[Change]:
-    changes: list[Change] = []
+def _added(bridge: WantedBridge, devices: Devices) -> list[LinkChange]:
+    changes: list[LinkChange] = []
     for name in dict.fromkeys(bridge.ports or ()):
         port = devices.get(name) or Device(name, "device")
         if name == bridge.name:

@@ -19,13 +19,13 @@ from typing import Any, cast
 from ansible_collections.ftfw.pair.plugins.module_utils.links.tun import set_tap
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
     AddAddress,
-    Change,
     Create,
     Delete,
     Device,
+    LinkChange,
     RemoveAddress,
+    SettingValue,
     SetValue,
-    Value,
     Vlan,
     differences,
 )
@@ -107,7 +107,7 @@ class Kernel:
                 devices[device.name] = device.with_value("vlans", self._vlans(self._index(device.name)))
         return devices
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: LinkChange) -> None:
         """Raises OSError when the kernel refuses."""
         with _as_os_error():
             if isinstance(change, Create):
@@ -137,7 +137,7 @@ class Kernel:
 
     def _complete(self, device: Device) -> None:
         current = self.read()[device.name]
-        wanted: dict[str, Value] = {**device.settings, "mac": device.mac, "mtu": device.mtu}
+        wanted: dict[str, SettingValue] = {**device.settings, "mac": device.mac, "mtu": device.mtu}
         if not device.settings.get("vlan_filtering"):
             wanted.pop("vlans", None)
         wanted.update(master=device.master, isolated=device.isolated or None, up=device.up)
@@ -254,7 +254,7 @@ def _device(link: Any, names: dict[int, str], addresses: tuple[str, ...]) -> Dev
     info = link.get_attr("IFLA_LINKINFO")
     kind = (info.get_attr("IFLA_INFO_KIND") if info is not None else None) or "device"
     data = info.get_attr("IFLA_INFO_DATA") if info is not None else None
-    settings: dict[str, Value] = {}
+    settings: dict[str, SettingValue] = {}
     held = False
     if kind == "bridge" and data is not None:
         settings = _bridge_settings(data)
@@ -288,8 +288,8 @@ def _isolated(info: Any) -> bool:
     return bool(port is not None and port.get_attr("IFLA_BRPORT_ISOLATED"))
 
 
-def _bridge_settings(data: Any) -> dict[str, Value]:
-    settings: dict[str, Value] = {"vlans": ()}
+def _bridge_settings(data: Any) -> dict[str, SettingValue]:
+    settings: dict[str, SettingValue] = {"vlans": ()}
     for key, (name, units) in BRIDGE_ATTRIBUTES.items():
         value = data.get_attr(f"IFLA_{name.upper()}")
         if key in BRIDGE_FLAGS:
@@ -299,8 +299,8 @@ def _bridge_settings(data: Any) -> dict[str, Value]:
     return settings
 
 
-def _tun_settings(data: Any) -> dict[str, Value]:
-    settings: dict[str, Value] = {
+def _tun_settings(data: Any) -> dict[str, SettingValue]:
+    settings: dict[str, SettingValue] = {
         key: bool(data.get_attr(f"IFLA_TUN_{key.upper()}"))
         for key in ("multi_queue", "vnet_hdr", "pi", "persist")
     }

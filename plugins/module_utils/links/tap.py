@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
-    Change,
     Create,
     Delete,
     Device,
     Devices,
+    LinkChange,
     LinkError,
+    SettingValue,
     SetValue,
-    Value,
     check_kind,
     check_mtu,
     check_name,
@@ -33,7 +33,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.types import (
 KIND = "tap"
 
 # what TUNSETIFF gives a new tap that asks for nothing; without pi, since no hypervisor wants the four bytes
-NEW_TAP: dict[str, Value] = {
+NEW_TAP: dict[str, SettingValue] = {
     "owner": None,
     "group": None,
     "multi_queue": False,
@@ -61,7 +61,7 @@ class WantedTap:
     mtu: int | None = None
     bridge: str | None = None
     isolated: bool | None = None
-    settings: Mapping[str, Value] = field(default_factory=dict)
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
 
 
 def parse(items: Sequence[Mapping[str, Any]], uid: Lookup, gid: Lookup) -> list[WantedTap]:
@@ -79,7 +79,7 @@ def _parse(item: Mapping[str, Any], uid: Lookup, gid: Lookup) -> WantedTap:
     name = item["name"]
     if item["bridge"]:
         check_name(KIND, item["bridge"])
-    settings: dict[str, Value] = {}
+    settings: dict[str, SettingValue] = {}
     for key, lookup in (("owner", uid), ("group", gid)):
         if item[key] is not None:
             settings[key] = _number(name, key, item[key], lookup)
@@ -109,13 +109,13 @@ def _number(name: str, key: str, text: str, lookup: Lookup) -> int | str:
     return text if number is None else number
 
 
-def plan(desired: Sequence[WantedTap], devices: Devices) -> list[Change]:
+def plan(desired: Sequence[WantedTap], devices: Devices) -> list[LinkChange]:
     """What makes the devices as desired.
 
     Taps go away before others come. Within a tap the flags come first, because they may need a new device,
     and it goes up last, when it is what it should be; one that goes down does that first.
     """
-    changes: list[Change] = []
+    changes: list[LinkChange] = []
     for tap in desired:
         current = check_kind(KIND, tap.name, devices)
         if not tap.present and current is not None:
@@ -127,9 +127,9 @@ def plan(desired: Sequence[WantedTap], devices: Devices) -> list[Change]:
     return changes
 
 
-def _made(tap: WantedTap, devices: Devices) -> list[Change]:
+def _made(tap: WantedTap, devices: Devices) -> list[LinkChange]:
     current = devices.get(tap.name)
-    changes: list[Change] = []
+    changes: list[LinkChange] = []
     if current is None:
         current = _new(tap)
         changes.append(Create(current))
@@ -158,8 +158,8 @@ def _new(tap: WantedTap) -> Device:
     return Device(tap.name, KIND, settings={**NEW_TAP, **tap.settings})
 
 
-def _membership(tap: WantedTap, current: Device) -> list[Change]:
-    changes: list[Change] = []
+def _membership(tap: WantedTap, current: Device) -> list[LinkChange]:
+    changes: list[LinkChange] = []
     if tap.bridge is not None and (tap.bridge or None) != current.master:
         changes += _moved(tap, current)
         current = current.with_value("master", tap.bridge or None)
@@ -170,7 +170,7 @@ def _membership(tap: WantedTap, current: Device) -> list[Change]:
     return changes
 
 
-def _moved(tap: WantedTap, current: Device) -> list[Change]:
+def _moved(tap: WantedTap, current: Device) -> list[LinkChange]:
     # said before the port leaves, so that undoing it in reverse finds the port in its old bridge
     lost = differences(current, {"isolated": False})
     return [*lost, SetValue(current.name, current.kind, "master", current.master, tap.bridge or None)]

@@ -40,7 +40,7 @@ class Vlan(NamedTuple):
 
 
 # owner and group that have a name but no number are kept as text
-Value = Union[bool, int, float, str, None, "tuple[Vlan, ...]"]
+SettingValue = Union[bool, int, float, str, None, "tuple[Vlan, ...]"]
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Device:
     master: str | None = None
     isolated: bool = False
     addresses: tuple[str, ...] = ()
-    settings: Mapping[str, Value] = field(default_factory=dict)
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
     held: bool = False
 
-    def get(self, key: str) -> Value:
+    def get(self, key: str) -> SettingValue:
         return getattr(self, key) if key in DEVICE_KEYS else self.settings.get(key)
 
-    def with_value(self, key: str, value: Value) -> Device:
+    def with_value(self, key: str, value: SettingValue) -> Device:
         changed: dict[str, Any] = {"settings": {**self.settings, key: value}}
         if key == "master":
             # the kernel forgets a port's flags when it leaves its bridge
@@ -99,8 +99,8 @@ class SetValue:
     name: str
     kind: str
     key: str
-    before: Value
-    after: Value
+    before: SettingValue
+    after: SettingValue
 
     @property
     def subject(self) -> str:
@@ -139,14 +139,14 @@ class RemoveAddress:
     action = property(lambda self: f"remove address {self.address}")
 
 
-Change = Union[Create, Delete, SetValue, AddAddress, RemoveAddress]
+LinkChange = Union[Create, Delete, SetValue, AddAddress, RemoveAddress]
 
 
-def describe(change: Change) -> str:
+def describe(change: LinkChange) -> str:
     return f"{change.subject}: {change.action}"
 
 
-def show(value: Value) -> str:
+def show(value: SettingValue) -> str:
     """A value in words."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -155,7 +155,7 @@ def show(value: Value) -> str:
     return "none" if value is None else str(value)
 
 
-def inverse(change: Change) -> Change | None:
+def inverse(change: LinkChange) -> LinkChange | None:
     """What undoes a change, or None if the kernel offers no way back."""
     if isinstance(change, Create):
         return Delete(change.device)
@@ -170,7 +170,7 @@ def inverse(change: Change) -> Change | None:
     return replace(change, before=change.after, after=change.before)
 
 
-def fold(devices: Devices, changes: Iterable[Change]) -> dict[str, Device]:
+def fold(devices: Devices, changes: Iterable[LinkChange]) -> dict[str, Device]:
     """The devices as they are after the changes."""
     after = dict(devices)
     for change in changes:
@@ -193,7 +193,7 @@ def fold(devices: Devices, changes: Iterable[Change]) -> dict[str, Device]:
     return after
 
 
-def missing(changes: Sequence[Change], devices: Devices) -> list[str]:
+def missing(changes: Sequence[LinkChange], devices: Devices) -> list[str]:
     """What the changes rely on and nobody has made: devices, users, groups. One line each."""
     found = []
     present = set(devices)
@@ -213,7 +213,7 @@ def missing(changes: Sequence[Change], devices: Devices) -> list[str]:
     return found
 
 
-def _strangers(change: Change, settings: Mapping[str, Value]) -> list[str]:
+def _strangers(change: LinkChange, settings: Mapping[str, SettingValue]) -> list[str]:
     return [
         f"{change.subject}: no such {word}: {settings[key]}"
         for key, word in (("owner", "user"), ("group", "group"))
@@ -291,7 +291,7 @@ def is_link_local(address: str) -> bool:
     return parsed.version == 6 and parsed.ip.is_link_local
 
 
-def differences(device: Device, wanted: Mapping[str, Value]) -> list[Change]:
+def differences(device: Device, wanted: Mapping[str, SettingValue]) -> list[LinkChange]:
     """The values that differ, in the order in which they are wanted; None stands for 'leave it alone'."""
     return [
         SetValue(device.name, device.kind, key, device.get(key), value)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
-Place = tuple[int, int]
+TextPlace = tuple[int, int]
 """A line, counted from 1, and a column, counted from 0."""
 
 
@@ -107,8 +107,8 @@ class ElementsAt:
     """Where a set's elements stand: from the word `elements` on, and behind the closing brace."""
 
     name: str
-    begin: Place
-    end: Place
+    begin: TextPlace
+    end: TextPlace
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class FragmentLines:
 class Span:
     """From a place to another one, which is not in it."""
 
-    begin: Place
-    end: Place
+    begin: TextPlace
+    end: TextPlace
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Contents:
         )
 
 
-def _place(packed: Any) -> Place:
+def _place(packed: Any) -> TextPlace:
     line, column = packed
     return int(line), int(column)
 

@@ -28,7 +28,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import D
 FAMILIES = ("ip6", "ip", "inet", "arp", "bridge", "netdev")
 DEPTH = 16
 """nft's own limit of files that include each other."""
-Table = tuple[str, str]
+TableName = tuple[str, str]
 
 
 def with_includes(file: Path, folder: Path, depth: int = 0) -> str:
@@ -58,7 +58,7 @@ def included(text: str, words: Sequence[Word]) -> str | None:
     return path[1:-1] if quoted and path[0] not in path[1:-1] else None
 
 
-def spared(text: str, tables: Sequence[Table], own: Table) -> str:
+def spared(text: str, tables: Sequence[TableName], own: TableName) -> str:
     """The text with each `flush ruleset` replaced by what takes all tables but the own one away.
 
     `tables` are those that there are now; what the text itself has added before is another matter.
@@ -82,7 +82,7 @@ def spared(text: str, tables: Sequence[Table], own: Table) -> str:
     return "".join([*parts, text[position:]])
 
 
-def flushed() -> Iterator[Table]:
+def flushed() -> Iterator[TableName]:
     """The tables that `flush ruleset` takes away. nft's JSON has no sound flags (1.0.6)."""
     for family, name in tables_of(ask(["nft", "--json", "list", "tables"])):
         try:

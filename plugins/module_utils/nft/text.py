@@ -22,8 +22,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import (
     FragmentLines,
     Helper,
     NamedSet,
-    Place,
     Span,
+    TextPlace,
     digest_of,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.reader import Reader, TextError
@@ -69,7 +69,7 @@ class Source:
     def _places(self) -> Offsets:
         return Offsets(self.text)
 
-    def _offset(self, place: Place) -> int:
+    def _offset(self, place: TextPlace) -> int:
         return self._places.offset((place[0] + self.ahead, place[1]))
 
     @cached_property
@@ -206,10 +206,10 @@ class Offsets:
     def __init__(self, text: str) -> None:
         self.starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
 
-    def offset(self, place: Place) -> int:
+    def offset(self, place: TextPlace) -> int:
         return self.starts[place[0] - 1] + place[1]
 
-    def of(self, offset: int) -> Place:
+    def of(self, offset: int) -> TextPlace:
         line = bisect_right(self.starts, offset)
         return line, offset - self.starts[line - 1]
 

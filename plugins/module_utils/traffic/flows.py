@@ -12,7 +12,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting impor
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.loop import NANO, Ticker
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.results import counts, ends
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.run import Result, Run
-from ansible_collections.ftfw.pair.plugins.module_utils.traffic.sockets import Address, what_happened
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.sockets import SocketAddress, what_happened
 
 DRAIN = NANO
 """After the last packet was sent, so long for what is still on its way."""
@@ -25,7 +25,7 @@ class Flows:
     def __init__(self, run: Run, spec: dict[str, Any]) -> None:
         self.run, self.loop, self.spec = run, run.loop, spec
         self.count, self.rate, self.size = int(spec["count"]), float(spec["rate"]), int(spec["size"])
-        self.address: Address = (spec["target"], int(spec["port"] or 0))
+        self.address: SocketAddress = (spec["target"], int(spec["port"] or 0))
         self.series = Series(run.start, run.bin)
         self.tracks: list[Track] = []
         self.senders: list[Sender] = []

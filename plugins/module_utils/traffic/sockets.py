@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.loop import NANO, Loop
 
-Address = tuple[Any, ...]
+SocketAddress = tuple[Any, ...]
 FRESH = 1_500_000
 """A datagram younger than this is taken for the last that waits: to ask in vain costs what reading costs."""
 SO_TIMESTAMPNS = 35
@@ -67,7 +67,7 @@ class Stream:
     def dial(
         cls,
         loop: Loop,
-        address: Address,
+        address: SocketAddress,
         opened: Callable[[], None],
         taken: Callable[[bytes], None],
         ended: Callable[[OSError | None], None],
@@ -170,7 +170,7 @@ def stamped(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
 
 
-def receive(sock: socket.socket) -> tuple[bytes, Address, int]:
+def receive(sock: socket.socket) -> tuple[bytes, SocketAddress, int]:
     """Take one datagram and its time of arrival. The kernel's stamp is wall clock: only its age is used."""
     data, ancillary, _flags, address = sock.recvmsg(2048, 64)
     at = time.monotonic_ns()
@@ -183,7 +183,9 @@ def receive(sock: socket.socket) -> tuple[bytes, Address, int]:
     return data, address, at
 
 
-def arrivals(sock: socket.socket, failed: Callable[[OSError], None]) -> Iterator[tuple[bytes, Address, int]]:
+def arrivals(
+    sock: socket.socket, failed: Callable[[OSError], None]
+) -> Iterator[tuple[bytes, SocketAddress, int]]:
     """Yield all datagrams that wait. An error is one that ICMP told of, and clears itself."""
     while True:
         try:

@@ -28,7 +28,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.messages import 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.results import counts
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.run import Result, Run
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.sockets import (
-    Address,
+    SocketAddress,
     arrivals,
     stamped,
     what_happened,
@@ -38,7 +38,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.sockets import (
 class UdpPeer(Peer):
     """A flow of datagrams: the stream that comes, and the one that it has asked for."""
 
-    def __init__(self, listener: UdpListener, key: int, address: Address, wish: dict[str, Any]) -> None:
+    def __init__(self, listener: UdpListener, key: int, address: SocketAddress, wish: dict[str, Any]) -> None:
         super().__init__(listener.run, "udp", str(address[0]), str(wish.get("name", "")))
         self.listener, self.key, self.to = listener, key, address
         self.track, self.down = Track(time.monotonic_ns()), Sender()
@@ -108,7 +108,7 @@ class UdpListener(Listener):
         self.known: dict[int, UdpPeer] = {}
         stamped(self.sock)
 
-    def put(self, data: bytes, to: Address, peer: UdpPeer) -> None:
+    def put(self, data: bytes, to: SocketAddress, peer: UdpPeer) -> None:
         try:
             self.sock.sendto(data, to)
         except OSError as error:
@@ -121,7 +121,7 @@ class UdpListener(Listener):
                 with suppress(ValueError, KeyError, TypeError):
                     self.take(message, address, at)
 
-    def take(self, message: Message, address: Address, at: int) -> None:
+    def take(self, message: Message, address: SocketAddress, at: int) -> None:
         peer = self.known.get(message.key)
         if peer is None:
             if message.kind not in (HELLO, DATA):

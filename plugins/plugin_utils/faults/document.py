@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import Check, FaultSeen, passed
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import FaultCheck, FaultSeen, passed
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import FAILED, NOT_APPLICABLE, OK
 
 BEFORE_MS, AFTER_MS, MOST_MS = 500, 2000, 12000
@@ -16,7 +16,7 @@ BEFORE_MS, AFTER_MS, MOST_MS = 500, 2000, 12000
 
 
 def fault(
-    name: str, title: str, checks: Sequence[Check], seconds: float, timeline: Mapping[str, Any] | None
+    name: str, title: str, checks: Sequence[FaultCheck], seconds: float, timeline: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The entry of a fault that was made."""
     result = OK if passed(checks) else FAILED

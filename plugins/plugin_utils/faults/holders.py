@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 LINE = re.compile(r"^\[(?P<stamp>[-0-9T:.]+)\] (?P<deleted>Deleted )?.*?\sinet6? (?P<address>[0-9a-f:.]+)")
-Span = tuple[float, float]
+HeldSpan = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Held:
     """When a node had virtual addresses: spans in order, and when it took them while it was watched."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[HeldSpan, ...]
     taken: tuple[float, ...]
     left: tuple[float, ...] = ()
 
@@ -34,7 +34,7 @@ def read(text: str, virtual_addresses: Sequence[str], offset: float = 0) -> Held
     """
     wanted = set(virtual_addresses)
     held: set[str] = set()
-    spans: list[Span] = []
+    spans: list[HeldSpan] = []
     taken: list[float] = []
     left: list[float] = []
     since: float | None = None
@@ -69,7 +69,7 @@ def _events(text: str, wanted: set[str]) -> Iterable[tuple[float, set[str], set[
             yield (moment, set(), one, True) if found["deleted"] else (moment, one, set(), True)
 
 
-def without(held: Held, span: Span) -> Held:
+def without(held: Held, span: HeldSpan) -> Held:
     """Leave a time out in which the node could not answer anybody."""
     spans = []
     for begin, end in held.spans:

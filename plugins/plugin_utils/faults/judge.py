@@ -17,7 +17,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import (
     without,
 )
 
-Check = dict[str, Any]
+FaultCheck = dict[str, Any]
 UNKNOWN = "unknown"
 EQUAL = "caches-differ", "flows-unknown"
 FAILED_UNIT = "unit-failed", "units-unknown"
@@ -108,23 +108,23 @@ def for_site(
     return bounds
 
 
-def judge(expect: Mapping[str, Any], seen: FaultSeen) -> list[Check]:
+def judge(expect: Mapping[str, Any], seen: FaultSeen) -> list[FaultCheck]:
     """Make a check of each expectation; one that could not be seen has failed."""
     wanted = {key: value for key, value in expect.items() if value is not None}
     return [*_roles(wanted, seen), *_traffic(wanted, seen), *_pair(wanted, seen), *_special(wanted, seen)]
 
 
-def check(name: str, expected: str, seen: str, ok: bool) -> Check:
+def check(name: str, expected: str, seen: str, ok: bool) -> FaultCheck:
     return {"name": name, "expected": expected, "seen": seen, "ok": ok}
 
 
-def at_most(name: str, most: float, value: float | None, unit: str = "", detail: str = "") -> Check:
+def at_most(name: str, most: float, value: float | None, unit: str = "", detail: str = "") -> FaultCheck:
     if value is None:
         return check(name, f"at most {most:g}{unit}", UNKNOWN, False)
     return check(name, f"at most {most:g}{unit}", f"{value:g}{unit}{detail}", value <= most)
 
 
-def _roles(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
+def _roles(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[FaultCheck]:
     """Who is primary afterwards, how often the role went over, and whether two had it at a time."""
     other = next((node for node in seen.nodes if node != seen.before), "")
     after = {
@@ -176,7 +176,7 @@ def overlap(seen: FaultSeen, after: bool) -> float | None:
     return overlap_ms(one, other, begin, end)
 
 
-def download_checks(every: bool, downloads: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+def download_checks(every: bool, downloads: Sequence[Mapping[str, Any]]) -> Iterator[FaultCheck]:
     """Judge FTP: one that has ended is whole, and where `every` one has to end, each session has had two."""
     ended = [one["ok"] for flow in downloads for session in flow["transfers"] for one in session]
     right, due = sum(ended), sum(2 * flow["count"] for flow in downloads)
@@ -192,7 +192,7 @@ def flows(*probes: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
     return [flow for probe in probes for flow in probe.get("flows") or [] if flow["kind"] == kind]
 
 
-def _traffic(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
+def _traffic(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[FaultCheck]:
     """Judge each family's flows by themselves: one must not hide behind the other."""
     for name, probe in (("client", seen.client), ("server", seen.server)):
         if probe and not probe.get("flows"):
@@ -216,7 +216,7 @@ def _family(flow: Mapping[str, Any]) -> int:
 
 def _traffic_of_family(
     wanted: Mapping[str, Any], client: Mapping[str, Any], server: Mapping[str, Any], rate: int
-) -> Iterator[Check]:
+) -> Iterator[FaultCheck]:
     sessions = flows(client, server, kind="tcp")
     streams = {STREAM: flows(client, kind="udp"), FORWARDED: flows(server, kind="udp")}
     if not streams[FORWARDED]:
@@ -248,7 +248,7 @@ def _traffic_of_family(
         yield check("new connections at the end", "pass", "pass" if through else "do not pass", through)
 
 
-def _gap(most: float, stream: str, streams: Sequence[Mapping[str, Any]]) -> Check:
+def _gap(most: float, stream: str, streams: Sequence[Mapping[str, Any]]) -> FaultCheck:
     """The longest gap. What its sender has paused for is no gap of the pair's, and told instead."""
     name = f"longest gap of the {stream}"
     gaps, judged, paused = [], [0.0], 0.0
@@ -266,14 +266,14 @@ def _gap(most: float, stream: str, streams: Sequence[Mapping[str, Any]]) -> Chec
     return check(name, f"at most {most:g} ms", f"{max(gaps):g} ms{told}", max(judged) <= most)
 
 
-def _lost(most: float, stream: str, streams: Sequence[Mapping[str, Any]], rate: int) -> Check:
+def _lost(most: float, stream: str, streams: Sequence[Mapping[str, Any]], rate: int) -> FaultCheck:
     lost = [way["lost"] for flow in streams for way in (flow["up"], flow["down"])]
     known = bool(lost) and None not in lost
     name = f"datagrams lost, of {rate} a second each way" + (f": {stream}" if stream == FORWARDED else "")
     return at_most(name, most, max(lost) if known else None)
 
 
-def _pair(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
+def _pair(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[FaultCheck]:
     """What the looks at the pair tell."""
     if "healthy_s" in wanted:
         yield _healthy(wanted["healthy_s"], seen)
@@ -296,7 +296,7 @@ def _pair(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
         yield check("the ruleset's counters go on", "yes", lost or "yes", not lost)
 
 
-def _healthy(most: float, seen: FaultSeen) -> Check:
+def _healthy(most: float, seen: FaultSeen) -> FaultCheck:
     """The longest time of all, or the first one that nothing became right in."""
     after = [math.inf if one is None else one for one in seen.healthy]
     worst = max(range(len(after)), key=after.__getitem__, default=None)
@@ -329,7 +329,7 @@ def _fewer(node: str, before: Counts, after: Counts) -> Iterator[str]:
             yield f"{name} of {node} had {count} packets, and has {after.get(name, 'none')}"
 
 
-def _special(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
+def _special(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[FaultCheck]:
     if wanted.get("late_arrive"):
         replicated, missing = seen.late.get("replicated"), seen.late.get("missing_count")
         if replicated is None or missing is None:
@@ -349,7 +349,7 @@ def _special(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[Check]:
             yield _announced(seen, ADVERTISED, seen.advertisements)
 
 
-def _announced(seen: FaultSeen, words: str, frames: Mapping[str, int | None]) -> Check:
+def _announced(seen: FaultSeen, words: str, frames: Mapping[str, int | None]) -> FaultCheck:
     sent = frames.get(seen.primary or "")
     if sent is None:
         why = f"{seen.primary} has counted nothing" if seen.primary else "there is no primary"
@@ -359,7 +359,7 @@ def _announced(seen: FaultSeen, words: str, frames: Mapping[str, int | None]) ->
     return check(f"{words} after the end of the fault", "sent by the primary", told, bool(sent))
 
 
-def passed(checks: Iterable[Check]) -> bool:
+def passed(checks: Iterable[FaultCheck]) -> bool:
     """A fault without a check has proved nothing."""
     results = [one["ok"] for one in checks]
     return bool(results) and all(results)

@@ -25,12 +25,16 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PortFo
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import covers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.spans import Decided, Span, service_spans
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.spans import (
+    Decided,
+    ServiceSpan,
+    service_spans,
+)
 
 Condition = tuple[Optional[Addresses], Optional[Addresses], Optional[Window]]
 
 
-Decisions = dict[Condition, dict[str, Decided]]
+DecidedUnder = dict[Condition, dict[str, Decided]]
 _ALWAYS: Condition = (None, None, None)
 
 
@@ -66,7 +70,7 @@ def find_covered(site: Site) -> Iterator[Covered]:
     lists = [a for entry in site.policy for a in (entry.sources, entry.destinations) if a is not None]
     wider = wider_lists(lists)
     places = {entry.index: entry for entry in site.policy}
-    decisions: dict[Way, Decisions] = {}
+    decisions: dict[Way, DecidedUnder] = {}
     for entry in site.policy:
         services = {"": service_spans(_services(site, entry))}
         spans = services[""]
@@ -114,7 +118,7 @@ def _by_deciders(deciders: Mapping[str, set[int]]) -> Iterator[tuple[frozenset[i
         yield together, tuple(names)
 
 
-def _meet(spans: Iterable[Span], others: Sequence[Span]) -> bool:
+def _meet(spans: Iterable[ServiceSpan], others: Sequence[ServiceSpan]) -> bool:
     return any(
         protocol == other[0] and first <= other[2] and other[1] <= last
         for protocol, first, last in spans
@@ -178,15 +182,15 @@ def _wider(addresses: Addresses | None, wider: WiderLists) -> list[Addresses | N
 
 
 def _undecided(
-    known: Decisions, spans: Iterable[Span], conditions: Iterable[Condition]
-) -> tuple[list[Span], set[int]]:
+    known: DecidedUnder, spans: Iterable[ServiceSpan], conditions: Iterable[Condition]
+) -> tuple[list[ServiceSpan], set[int]]:
     """Take from spans what is decided under any of some conditions, and tell by which entries."""
     left, deciders = list(spans), set()
     for condition in conditions:
         decided = known.get(condition)
         if decided is None:
             continue
-        still: list[Span] = []
+        still: list[ServiceSpan] = []
         for protocol, first, last in left:
             if protocol not in decided:
                 still.append((protocol, first, last))

@@ -13,7 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services impo
     Service,
 )
 
-Case = dict[str, Any]
+PacketCase = dict[str, Any]
 Options = dict[str, Any]
 """A part of a case: what it says of its packets."""
 FIREWALL = "firewall"
@@ -46,11 +46,11 @@ def case(
     receiver: object,
     *expected: str,
     **more: Any,
-) -> Case:
+) -> PacketCase:
     """Make a test from network to network, where `destination` is where it has to come out."""
     if "at" in more:
         name = f"{name}, on {more['at']}"
-    made: Case = {
+    made: PacketCase = {
         "name": f"{name} (IPv{ip_address(str(receiver)).version})",
         "from": source,
         "source": str(sender),

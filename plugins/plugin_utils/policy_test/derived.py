@@ -14,8 +14,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.dialogs import D
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
     ERRORS,
-    Case,
     Options,
+    PacketCase,
     case,
     ports_of,
     types_of,
@@ -25,7 +25,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, Address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
 
-Ends = tuple[Address, Address]
+EndAddresses = tuple[Address, Address]
 """Sender and receiver."""
 
 _GRE = 47
@@ -39,7 +39,7 @@ _STRANGE = {4: "source-quench", 6: "100"}
 """An error that no rule speaks of: RFC 792, and one for experiments (RFC 4443, section 2.1)."""
 
 
-def forward_cases(bench: Bench) -> Iterator[Case]:
+def forward_cases(bench: Bench) -> Iterator[PacketCase]:
     ways = bench.firewall.ways
     for entry in bench.firewall.entries:
         for way in bench.firewall.ways_of(entry):
@@ -57,8 +57,8 @@ def forward_cases(bench: Bench) -> Iterator[Case]:
 
 
 def judged(
-    bench: Bench, name: str, way: Way, ends: Ends, more: Options, entry: PolicyEntry | None = None
-) -> Iterator[Case]:
+    bench: Bench, name: str, way: Way, ends: EndAddresses, more: Options, entry: PolicyEntry | None = None
+) -> Iterator[PacketCase]:
     """Expect what the policy says. Where an earlier entry than the given one decides, the test says so."""
     found = bench.judge(way, *ends, more)
     if entry is not None and found.entry is not None and found.entry != entry:
@@ -104,7 +104,7 @@ def packets_of(
             yield kind, service, {"protocol": "icmp", "type": kind, **clock}
 
 
-def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Options) -> Iterator[Case]:
+def _hits(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Options) -> Iterator[PacketCase]:
     packets = list(packets_of(bench, entry, family, clock))
     prefix = prefix_of(entry, way)
     for number, ends in enumerate(bench.ends(entry, way, family)):
@@ -157,7 +157,9 @@ def prefix_of(entry: PolicyEntry, way: Way) -> str:
     return f"{entry.place}: {way[0]} to {way[1]}"
 
 
-def _limited(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Options) -> Iterator[Case]:
+def _limited(
+    bench: Bench, entry: PolicyEntry, way: Way, ends: EndAddresses, clock: Options
+) -> Iterator[PacketCase]:
     family = ends[0].version
     said: set[str] = set()
     for _what, _service, more in packets_of(bench, entry, family, clock):
@@ -176,7 +178,7 @@ def _limited(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Opti
             break
 
 
-def _misses(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Options) -> Iterator[Case]:
+def _misses(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Options) -> Iterator[PacketCase]:
     ends = next(iter(bench.ends(entry, way, family)), None)
     if ends is None:
         return
@@ -198,14 +200,14 @@ def _misses(bench: Bench, entry: PolicyEntry, way: Way, family: int, clock: Opti
     yield from _outside(bench, entry, way, ends, clock)
 
 
-def _refused(bench: Bench, name: str, way: Way, ends: Ends, more: Options) -> Iterator[Case]:
+def _refused(bench: Bench, name: str, way: Way, ends: EndAddresses, more: Options) -> Iterator[PacketCase]:
     """A packet that the policy refuses; none for one that some entry lets in."""
     found = bench.judge(way, *ends, more)
     if not found.accepts:
         yield case(name, way[0], None, *ends, found.action, **more)
 
 
-def _elsewhere(bench: Bench, name: str, way: Way, ends: Ends, more: Options) -> Iterator[Case]:
+def _elsewhere(bench: Bench, name: str, way: Way, ends: EndAddresses, more: Options) -> Iterator[PacketCase]:
     """The same packet, to where the entry does not lead: back, and within a network."""
     family = ends[0].version
     yield from _refused(bench, f"{name} not the other way", (way[1], way[0]), (ends[1], ends[0]), more)
@@ -214,10 +216,12 @@ def _elsewhere(bench: Bench, name: str, way: Way, ends: Ends, more: Options) -> 
         yield from _refused(bench, f"{name} not within {side}", (side, side), within_side, more)
 
 
-def _outside(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Options) -> Iterator[Case]:
+def _outside(
+    bench: Bench, entry: PolicyEntry, way: Way, ends: EndAddresses, clock: Options
+) -> Iterator[PacketCase]:
     """Addresses that are just not in an entry's lists, with one packet for each protocol."""
     family = ends[0].version
-    strangers: list[tuple[str, Ends]] = []
+    strangers: list[tuple[str, EndAddresses]] = []
     if entry.sources is not None:
         others = bench.outsiders(entry.sources, way[0], family)
         strangers += [(f"not from {one}", (one, ends[1])) for one in others]
@@ -235,7 +239,7 @@ def _outside(bench: Bench, entry: PolicyEntry, way: Way, ends: Ends, clock: Opti
                 yield from judged(bench, f"{prefix_of(entry, way)}: {what} {label}", way, pair, more)
 
 
-def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
+def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[PacketCase]:
     """What belongs to a flow passes, and what only looks as if it did does not."""
     plain = bench.host(source, family), bench.host(destination, family)
     way = f"{source} to {destination}"
@@ -257,7 +261,7 @@ def _flow(bench: Bench, source: str, destination: str, family: int) -> Iterator[
         yield from _refused(bench, f"{way}: not {kind}", (source, destination), plain, more)
 
 
-def _belonging(bench: Bench, on: Way, ends: Ends, one: Options) -> Iterator[Case]:
+def _belonging(bench: Bench, on: Way, ends: EndAddresses, one: Options) -> Iterator[PacketCase]:
     """Later packets of a flow, errors about it and replies, and those that nobody has asked for."""
     (source, destination), family = on, ends[0].version
     there = source, None, *ends
@@ -285,7 +289,7 @@ def _belonging(bench: Bench, on: Way, ends: Ends, one: Options) -> Iterator[Case
         yield case(f"{name}: no reply that nobody asked for", *back, "drop", **unasked)
 
 
-def _beginnings(source: str, destination: str, port: int, ends: Ends) -> Iterator[Case]:
+def _beginnings(source: str, destination: str, port: int, ends: EndAddresses) -> Iterator[PacketCase]:
     """Segments that begin no flow (RFC 9293, section 3.10.7)."""
     for flags in (
         ["fin", "syn"],
@@ -300,7 +304,7 @@ def _beginnings(source: str, destination: str, port: int, ends: Ends) -> Iterato
         yield case(name, source, None, *ends, "drop", protocol="tcp", port=port, flags=flags)
 
 
-def _foreign(bench: Bench, on: Way, ends: Ends, one: Options) -> Iterator[Case]:
+def _foreign(bench: Bench, on: Way, ends: EndAddresses, one: Options) -> Iterator[PacketCase]:
     """A sender that is on another network than its packets come from."""
     (source, destination), family = on, ends[0].version
     name = f"{source} to {destination}, {one['protocol']}"
@@ -312,9 +316,9 @@ def _foreign(bench: Bench, on: Way, ends: Ends, one: Options) -> Iterator[Case]:
         yield case(f"{name}: a foreign source is not translated", source, destination, *foreign, shown, **one)
 
 
-def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, Ends]]:
+def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, EndAddresses]]:
     """One open port of each protocol, without helper and, if possible, limit; and who may use it."""
-    found: dict[str, tuple[int, Ends]] = {}
+    found: dict[str, tuple[int, EndAddresses]] = {}
     entries = sorted(bench.firewall.ways.get(way, ()), key=lambda entry: entry.limit is not None)
     for entry in entries:
         if len(found) == len(_SOME_PORTS):
@@ -332,7 +336,7 @@ def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, En
     return {protocol: found[protocol] for protocol, _port in _SOME_PORTS if protocol in found}
 
 
-def _sides(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
+def _sides(bench: Bench, source: str, destination: str, family: int) -> Iterator[PacketCase]:
     """Networks that the policy does not speak of, above all management and replication."""
     for other in bench.networks:
         for protocol, (port, (sender, receiver)) in opened_ports(
@@ -354,7 +358,7 @@ def _sides(bench: Bench, source: str, destination: str, family: int) -> Iterator
                     yield from _refused(bench, f"{name} from {sender}", (source, other), ends, more)
 
 
-def _lacking(bench: Bench, source: str, destination: str, family: int) -> Iterator[Case]:
+def _lacking(bench: Bench, source: str, destination: str, family: int) -> Iterator[PacketCase]:
     for other in bench.families(source, destination):
         for protocol, (port, _ends) in opened_ports(bench, (source, destination), other).items():
             ends = source, None, bench.stranger(source, family), bench.stranger(destination, family)

@@ -10,7 +10,12 @@ from itertools import islice
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.dialogs import DIALOGS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case, Options, case, ports_of
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
+    Options,
+    PacketCase,
+    case,
+    ports_of,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.decisions import Decision, within
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import (
     REPEAT,
@@ -76,7 +81,7 @@ def _all_asked(bench: Bench) -> Iterator[Asked]:
         yield Asked(forward, service, way, virtual, target[1])
 
 
-def port_forward_cases(bench: Bench) -> Iterator[Case]:
+def port_forward_cases(bench: Bench) -> Iterator[PacketCase]:
     for asked in _all_asked(bench):
         for protocol, port in ports_of(asked.service):
             yield from _port(bench, asked, {"protocol": protocol, "port": port})
@@ -85,7 +90,7 @@ def port_forward_cases(bench: Bench) -> Iterator[Case]:
                 yield from _about_it(bench, asked, entry)
 
 
-def _port(bench: Bench, asked: Asked, more: Options) -> Iterator[Case]:
+def _port(bench: Bench, asked: Asked, more: Options) -> Iterator[PacketCase]:
     """One port of a port forward: for whom it is, for whom it is not, and what is beside it."""
     (source, network), virtual, address = asked.way, asked.virtual, asked.address
     protocol, port = more["protocol"], more["port"]
@@ -118,7 +123,7 @@ def _port(bench: Bench, asked: Asked, more: Options) -> Iterator[Case]:
 
 def _hit(
     bench: Bench, asked: Asked, name: str, sender: Address, more: Options, announces: bool = False
-) -> Iterator[Case]:
+) -> Iterator[PacketCase]:
     """What becomes of a packet to the virtual address: an entry's word, or the port forward's."""
     (source, network), virtual, service = asked.way, asked.virtual, asked.service
     found = bench.judge(asked.way, sender, asked.address, more, virtual)
@@ -142,7 +147,7 @@ def _refuses(found: Decision) -> bool:
     return found.entry is not None and not found.accepts
 
 
-def _not_for(bench: Bench, asked: Asked, name: str, more: Options) -> Iterator[Case]:
+def _not_for(bench: Bench, asked: Asked, name: str, more: Options) -> Iterator[PacketCase]:
     """Addresses that are just not among the sources."""
     if asked.forward.sources is not None:
         outsiders = bench.outsiders(asked.forward.sources, asked.way[0], asked.family)
@@ -151,7 +156,7 @@ def _not_for(bench: Bench, asked: Asked, name: str, more: Options) -> Iterator[C
             yield case(f"{name}: not from {sender}", *ends, "drop", **more)
 
 
-def _about_it(bench: Bench, asked: Asked, entry: PolicyEntry) -> Iterator[Case]:
+def _about_it(bench: Bench, asked: Asked, entry: PolicyEntry) -> Iterator[PacketCase]:
     """An entry that names the virtual address: whom it is about, and whom it is not; when, and how often."""
     source, family = asked.way[0], asked.family
     inside = bench.members(entry.sources, source, family)
@@ -179,7 +184,7 @@ def _about_it(bench: Bench, asked: Asked, entry: PolicyEntry) -> Iterator[Case]:
                 yield case(label, *asked.way, sender, asked.virtual, "limited", **many)
 
 
-def _from_its_own_network(bench: Bench, asked: Asked, name: str, more: Options) -> Iterator[Case]:
+def _from_its_own_network(bench: Bench, asked: Asked, name: str, more: Options) -> Iterator[PacketCase]:
     network, virtual = asked.way[1], asked.virtual
     neighbour = bench.stranger(network, asked.family)
     another_s = asked.is_another_s(bench, network, neighbour, more)
@@ -200,7 +205,7 @@ def _from_its_own_network(bench: Bench, asked: Asked, name: str, more: Options) 
         yield case(f"{name}: not from {neighbour}", network, None, neighbour, virtual, "drop", **more)
 
 
-def _not_forwarded(bench: Bench, name: str, asked: Asked, forwarded: Options) -> Iterator[Case]:
+def _not_forwarded(bench: Bench, name: str, asked: Asked, forwarded: Options) -> Iterator[PacketCase]:
     """What entries let through to the target's network is not to be had at the virtual address."""
     virtual, address, family, network = asked.virtual, asked.address, asked.family, asked.way[1]
     for (source, destination), entries in bench.firewall.ways.items():

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import FIREWALL, Case, Options, case
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
+    FIREWALL,
+    Options,
+    PacketCase,
+    case,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, solicited_node
 
 _NEIGHBOUR, _NODES = IPv6Address("fe80::a"), IPv6Address("ff02::1")
@@ -17,7 +22,7 @@ _UNWANTED = ("echo-request", "nd-router-solicit", "nd-router-advert", "nd-redire
 _DATAGRAM: Options = {"protocol": "udp", "source_port": 9999, "port": 9999}
 
 
-def neighbour_cases(bench: Bench) -> Iterator[Case]:
+def neighbour_cases(bench: Bench) -> Iterator[PacketCase]:
     """It is no flow, and comes from the link itself."""
     for network in (name for name in bench.networks if bench.stands(name, 6)):
         own = bench.own(network, 6)
@@ -36,7 +41,7 @@ def neighbour_cases(bench: Bench) -> Iterator[Case]:
         yield case(name, network, None, bench.stranger(network, 6), own, "drop", **more)
 
 
-def _own(bench: Bench, network: str) -> Iterator[Case]:
+def _own(bench: Bench, network: str) -> Iterator[PacketCase]:
     """What is asked of the node's addresses in the network's prefix, or of such a one where there is none."""
     sender, own, virtual = bench.stranger(network, 6), bench.own(network, 6), bench.virtual(network, 6)
     expected = "accept" if bench.has(network, 6) else "drop"
@@ -57,7 +62,7 @@ def _own(bench: Bench, network: str) -> Iterator[Case]:
             yield case(f"{network}: {asks} looks for {whom}", *ends, "accept", **more)
 
 
-def _nothing_else(bench: Bench, network: str) -> Iterator[Case]:
+def _nothing_else(bench: Bench, network: str) -> Iterator[PacketCase]:
     """Of a network without a prefix of IPv6 nothing gets in but the link's own neighbour discovery."""
     sender, local = bench.stranger(network, 6), bench.link_local(network)
     for kind in _KINDS:
@@ -74,7 +79,7 @@ def _nothing_else(bench: Bench, network: str) -> Iterator[Case]:
             yield case(name, network, None, _NEIGHBOUR, address, "drop", **more)
 
 
-def _groups(bench: Bench, network: str) -> Iterator[Case]:
+def _groups(bench: Bench, network: str) -> Iterator[PacketCase]:
     """A switch that is never told of a group does not forward neighbour discovery for it."""
     more: Options = {"protocol": "icmp", "type": "mld-listener-query"}
     expected, to = ("accept", FIREWALL) if bench.is_neighbourly(network) else ("drop", None)
@@ -88,7 +93,7 @@ def _groups(bench: Bench, network: str) -> Iterator[Case]:
     yield case(f"{network}: no mld-listener-report", network, None, _NEIGHBOUR, _NODES, "drop", **more)
 
 
-def _link_local(bench: Bench, network: str, own: Address) -> Iterator[Case]:
+def _link_local(bench: Bench, network: str, own: Address) -> Iterator[PacketCase]:
     """What is asked of the groups of addresses, and of the address that is good on this link only."""
     routers = IPv6Address("ff02::2")
     asked, told = _KINDS

@@ -10,8 +10,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
     ERRORS,
     FIREWALL,
-    Case,
     Options,
+    PacketCase,
     case,
     ports_of,
 )
@@ -31,7 +31,7 @@ _CLOSED = 9999
 """A port that nobody has."""
 
 
-def own_cases(bench: Bench) -> Iterator[Case]:
+def own_cases(bench: Bench) -> Iterator[PacketCase]:
     for network in bench.data:
         for family in bench.own_families(network):
             yield from _pings(bench, network, family)
@@ -49,7 +49,7 @@ def own_cases(bench: Bench) -> Iterator[Case]:
     yield from neighbour_cases(bench)
 
 
-def gate_cases(bench: Bench) -> Iterator[Case]:
+def gate_cases(bench: Bench) -> Iterator[PacketCase]:
     """While the gate is shut, as it is when the table has just been loaded."""
     name = "while the gate is shut"
     for network in bench.data:
@@ -78,7 +78,7 @@ def _tcp(port: int) -> Options:
     return {"protocol": "tcp", "port": port}
 
 
-def _pings(bench: Bench, network: str, family: int) -> Iterator[Case]:
+def _pings(bench: Bench, network: str, family: int) -> Iterator[PacketCase]:
     sender, own = bench.host(network, family), bench.own(network, family)
     name = f"ping from {network}"
     for address in (own, bench.virtual(network, family)):
@@ -90,7 +90,7 @@ def _pings(bench: Bench, network: str, family: int) -> Iterator[Case]:
     yield case(f"{name}: no {kind}", network, None, sender, own, "drop", protocol="icmp", type=kind)
 
 
-def _closed(bench: Bench, network: str, family: int) -> Iterator[Case]:
+def _closed(bench: Bench, network: str, family: int) -> Iterator[PacketCase]:
     """Nothing is open, and a virtual address refuses nothing aloud."""
     sender = bench.host(network, family)
     for address in (bench.own(network, family), bench.virtual(network, family)):
@@ -115,7 +115,7 @@ def _closed(bench: Bench, network: str, family: int) -> Iterator[Case]:
             yield case(name, network, None, sender, address, "drop", **_udp(source_port, port))
 
 
-def _vrrp(bench: Bench) -> Iterator[Case]:
+def _vrrp(bench: Bench) -> Iterator[PacketCase]:
     firewall = bench.firewall
     for router, family in firewall.instances():
         network = router.network
@@ -131,7 +131,7 @@ def _vrrp(bench: Bench) -> Iterator[Case]:
                 yield case(f"{name}: not from {other}", other, None, peer, own, "drop", **_VRRP)
 
 
-def _replication(bench: Bench) -> Iterator[Case]:
+def _replication(bench: Bench) -> Iterator[PacketCase]:
     firewall, port = bench.firewall, bench.firewall.sync_port
     for network in firewall.pair.sync:
         family = firewall.site.networks[network].first_family
@@ -154,7 +154,7 @@ def _replication(bench: Bench) -> Iterator[Case]:
                 yield case(f"{name}: not to the address on {other}", *away, "drop", **more)
 
 
-def _path_tracking(bench: Bench) -> Iterator[Case]:
+def _path_tracking(bench: Bench) -> Iterator[PacketCase]:
     more = _udp(PATH_PORT, PATH_PORT)
     for link in bench.firewall.links:
         network, own, peer = link.network, link.local, link.peer
@@ -173,7 +173,7 @@ def _path_tracking(bench: Bench) -> Iterator[Case]:
                 yield case(f"{name}: not to the address on {other}", *away, "drop", **more)
 
 
-def _flows(bench: Bench) -> Iterator[Case]:
+def _flows(bench: Bench) -> Iterator[PacketCase]:
     """The preferred node that wants its role back asks the other one for its flows."""
     firewall = bench.firewall
     tells = firewall.pair.preempt != "never" and firewall.pair.preferred() != firewall.host.name
@@ -193,7 +193,7 @@ def _flows(bench: Bench) -> Iterator[Case]:
             yield case(f"the flows: not at the address on {other}", *away, "drop", **more)
 
 
-def _health(bench: Bench) -> Iterator[Case]:
+def _health(bench: Bench) -> Iterator[PacketCase]:
     """Each node's health check asks the other one."""
     firewall = bench.firewall
     more = _tcp(HEALTH_PORT)
@@ -210,7 +210,7 @@ def _health(bench: Bench) -> Iterator[Case]:
                 yield case(f"{name}: not at the address on {other}", *away, "drop", **more)
 
 
-def _management(bench: Bench) -> Iterator[Case]:
+def _management(bench: Bench) -> Iterator[PacketCase]:
     for interface in bench.firewall.management:
         network = interface.network
         for family in bench.own_families(network):
@@ -249,7 +249,7 @@ def _hypervisors(bench: Bench, network: str, family: int) -> list[Address]:
     ]
 
 
-def _strong_host(bench: Bench) -> Iterator[Case]:
+def _strong_host(bench: Bench) -> Iterator[PacketCase]:
     for network in bench.apart:
         for side in bench.data:
             for family in bench.families(network, side):
@@ -258,7 +258,7 @@ def _strong_host(bench: Bench) -> Iterator[Case]:
                 yield case(f"{network} is not reached from {side}: ssh", *ends, "drop", **_tcp(22))
 
 
-def _leases(bench: Bench) -> Iterator[Case]:
+def _leases(bench: Bench) -> Iterator[PacketCase]:
     """A lease goes to the address that the node has; what looks like one comes from elsewhere."""
     dhcp = {interface.network for interface in bench.firewall.host.interfaces if interface.dhcp}
     for network in bench.networks:
@@ -276,7 +276,7 @@ def _leases(bench: Bench) -> Iterator[Case]:
                 yield case(name, network, None, sender, virtual, "drop", **_udp(67, 68))
 
 
-def _lacking(bench: Bench) -> Iterator[Case]:
+def _lacking(bench: Bench) -> Iterator[PacketCase]:
     """A device may have an address of a family that its network lacks, such as a link-local one."""
     for network in bench.networks:
         for family in FAMILIES:
@@ -287,7 +287,7 @@ def _lacking(bench: Bench) -> Iterator[Case]:
                     yield case(name, *ends, "drop", **more)
 
 
-def _sent(bench: Bench) -> Iterator[Case]:
+def _sent(bench: Bench) -> Iterator[PacketCase]:
     """What the firewall opens is answered, keeps its address, and is tracked but for the pair's own."""
     name = "from the firewall"
     for network in bench.networks:
@@ -325,7 +325,7 @@ def _sent(bench: Bench) -> Iterator[Case]:
                 yield case(f"{name} to itself, at {virtual}", *ends, "accept", **_tcp(84))
 
 
-def _tracked(bench: Bench, network: str, family: int) -> Iterator[Case]:
+def _tracked(bench: Bench, network: str, family: int) -> Iterator[PacketCase]:
     """What looks like the pair's own traffic where there is none is tracked like any other."""
     firewall = bench.firewall
     protocols = []

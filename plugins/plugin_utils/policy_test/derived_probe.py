@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case, Options, case
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Options, PacketCase, case
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import is_slow
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.probes import SECONDS, probe_commands
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import ProbePath
@@ -18,7 +18,7 @@ _LOOKED_AT = 1000
 """Ports that are looked at for a closed one."""
 
 
-def probe_cases(bench: Bench) -> Iterator[Case]:
+def probe_cases(bench: Bench) -> Iterator[PacketCase]:
     paths = bench.firewall.probes
     if not paths:
         return
@@ -30,7 +30,7 @@ def probe_cases(bench: Bench) -> Iterator[Case]:
         yield from _not_running(bench, path)
 
 
-def _running(bench: Bench, path: ProbePath) -> Iterator[Case]:
+def _running(bench: Bench, path: ProbePath) -> Iterator[PacketCase]:
     there = path.inside, path.outside, path.client, path.server
     shown = bench.shown(path.inside, path.outside, path.client)
     name = "while the probe runs"
@@ -86,7 +86,7 @@ def _lets(bench: Bench, path: ProbePath, port: int) -> bool:
     return bench.judge(*flow).accepts and bench.helper(*flow) == "no helper"
 
 
-def _misses(bench: Bench, path: ProbePath, more: Options) -> Iterator[Case]:
+def _misses(bench: Bench, path: ProbePath, more: Options) -> Iterator[PacketCase]:
     """Another client, another server, another way, and no beginning of a flow."""
     name = f"while the probe runs: {more['protocol']}/{more['port']}"
     stranger, other = bench.stranger(path.inside, path.family), bench.stranger(path.outside, path.family)
@@ -102,7 +102,7 @@ def _misses(bench: Bench, path: ProbePath, more: Options) -> Iterator[Case]:
         yield case(f"{name}, no beginning", *ends, "drop", flags=["ack"], **more)
 
 
-def _foreign_pings(bench: Bench, path: ProbePath) -> Iterator[Case]:
+def _foreign_pings(bench: Bench, path: ProbePath) -> Iterator[PacketCase]:
     """The pings of others keep their limit, and have no other way than before."""
     name = "while the probe runs"
     stranger = bench.stranger(path.inside, path.family)
@@ -116,7 +116,7 @@ def _foreign_pings(bench: Bench, path: ProbePath) -> Iterator[Case]:
     yield case(f"{name}: no pings from {path.outside}", *spoofed, "drop", protocol="icmp")
 
 
-def _forwards(bench: Bench, path: ProbePath) -> Iterator[Case]:
+def _forwards(bench: Bench, path: ProbePath) -> Iterator[PacketCase]:
     outside, inside = path.outside, path.inside
     other = bench.stranger(outside, path.family)
     for protocol, port in path.probes.forwards():
@@ -146,7 +146,7 @@ def _next(bench: Bench, path: ProbePath, protocol: str, port: int) -> int:
     return next(one for one in range(port + 1, 65536) if one not in taken | others)
 
 
-def _not_running(bench: Bench, path: ProbePath) -> Iterator[Case]:
+def _not_running(bench: Bench, path: ProbePath) -> Iterator[PacketCase]:
     for protocol, port in (("tcp", path.probes.tcp), ("udp", path.probes.udp)):
         if bench.shut(path.inside, path.outside, protocol, port, path.client, path.server):
             ends = path.inside, None, path.client, path.server

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case, Options
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Options, PacketCase
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import (
     clocks_of,
     judged,
@@ -21,7 +21,7 @@ _MOST_LATER = 32
 """Later entries that are looked at beside one with a time."""
 
 
-def time_cases(bench: Bench) -> Iterator[Case]:
+def time_cases(bench: Bench) -> Iterator[PacketCase]:
     """One packet of each protocol that the entry decides about, at each edge; in between, later entries."""
     for entry in bench.firewall.entries:
         for way in bench.firewall.ways_of(entry) if entry.window else ():
@@ -38,7 +38,7 @@ def time_cases(bench: Bench) -> Iterator[Case]:
 
 def _first(
     bench: Bench, entry: PolicyEntry, way: Way, family: int, open_at: Sequence[Options], clock: Options
-) -> Iterator[Case]:
+) -> Iterator[PacketCase]:
     """Of each protocol the first packet that the entry decides about at some time, sent at another one."""
     for ends in bench.ends(entry, way, family)[:1]:
         said: set[str] = set()

@@ -9,7 +9,7 @@ from typing import cast
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, GATE, TABLE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
-from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import Case
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import PacketCase
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.decisions import USUAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import forward_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_forwards import port_forward_cases
@@ -85,9 +85,9 @@ def check_derived(site: Site, tests: Sequence[PolicyTest | Otherwise]) -> None:
         raise SiteError(problems)
 
 
-def derived_cases(bench: Bench) -> list[Case]:
+def derived_cases(bench: Bench) -> list[PacketCase]:
     """Derive tests; what several entries lead to is tested once."""
-    found: dict[str, Case] = {}
+    found: dict[str, PacketCase] = {}
     closed_gate = bench.firewall.pair.replication == "external"
     clock = {"at": str(USUAL)} if any(entry.window for entry in bench.firewall.entries) else {}
     forwarded = (*forward_cases(bench), *port_forward_cases(bench))
@@ -98,6 +98,6 @@ def derived_cases(bench: Bench) -> list[Case]:
     return [*found.values(), *(gate_cases(bench) if closed_gate else ())]
 
 
-def _with_open_gate(one: Case) -> Case:
+def _with_open_gate(one: PacketCase) -> PacketCase:
     """Open the gate, as the program pair-state does when the flows are there."""
     return {**one, "setup": [f"flush set {FAMILY} {TABLE} {GATE}", *one.get("setup", [])]}

@@ -10,7 +10,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import IC
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
     FIREWALL,
-    Case,
+    PacketCase,
     case,
     ports_of,
 )
@@ -19,7 +19,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses imp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import ICMP_REQUESTS, helper_type
 
 
-def written_cases(bench: Bench, tests: Sequence[PolicyTest]) -> Iterator[Case]:
+def written_cases(bench: Bench, tests: Sequence[PolicyTest]) -> Iterator[PacketCase]:
     """A case for each port and family; of a range of ports its first and its last."""
     for test in tests:
         ends = [end for end in (test.source, test.destination) if end != FIREWALL]
@@ -33,7 +33,7 @@ def written_cases(bench: Bench, tests: Sequence[PolicyTest]) -> Iterator[Case]:
             yield from _cases(bench, test, family)
 
 
-def _cases(bench: Bench, test: PolicyTest, family: int) -> Iterator[Case]:
+def _cases(bench: Bench, test: PolicyTest, family: int) -> Iterator[PacketCase]:
     sender = test.sender or _address(bench, test.source, test.destination, family)
     receiver = test.receiver or _address(bench, test.destination, test.source, family)
     if sender.version != family or receiver.version != family:
@@ -52,13 +52,13 @@ def _cases(bench: Bench, test: PolicyTest, family: int) -> Iterator[Case]:
             yield case(name, *ends, *expected, protocol="icmp", type=type_, **clock)
 
 
-def with_otherwise(cases: Sequence[Case], tests: Sequence[Otherwise]) -> list[Case]:
+def with_otherwise(cases: Sequence[PacketCase], tests: Sequence[Otherwise]) -> list[PacketCase]:
     """Expect of derived cases what the site says of them. The site's own words are tested all the same."""
     by_name = {test.derived: test for test in tests}
     return [_changed(one, by_name) for one in cases]
 
 
-def _changed(one: Case, by_name: Mapping[str, Otherwise]) -> Case:
+def _changed(one: PacketCase, by_name: Mapping[str, Otherwise]) -> PacketCase:
     test = by_name.get(one["name"])
     if test is None:
         return one

@@ -15,8 +15,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import (
     FragmentLines,
     Helper,
     NamedSet,
-    Place,
     Span,
+    TextPlace,
     digest_of,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source, read
@@ -168,7 +168,7 @@ def _in_chain(text: str) -> str:
 def _moved(fragment: FragmentLines, placed: Sequence[Placed]) -> list[Placed]:
     """Places of a fragment's own text, by the lines of the ruleset."""
 
-    def moved(place: Place) -> Place:
+    def moved(place: TextPlace) -> TextPlace:
         return place[0] + fragment.first - 2, place[1]
 
     return [replace(one, begin=moved(one.begin), end=moved(one.end)) for one in placed]

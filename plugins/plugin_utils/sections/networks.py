@@ -20,11 +20,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.names import RESERV
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Network, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Prefix
 
-Span = tuple[int, int, int]
+PrefixSpan = tuple[int, int, int]
 """A prefix as its version, first and last address: compared in a tenth of the time."""
 
 
-def span(prefix: Prefix) -> Span:
+def span(prefix: Prefix) -> PrefixSpan:
     return prefix.version, int(prefix.network_address), int(prefix.broadcast_address)
 
 
@@ -136,7 +136,7 @@ def check_prefixes(network: Network, problems: Problems) -> bool:
     return len(problems) > before
 
 
-def _overlap(one: Span, other: Span) -> bool:
+def _overlap(one: PrefixSpan, other: PrefixSpan) -> bool:
     return one[0] == other[0] and one[1] <= other[2] and other[1] <= one[2]
 
 

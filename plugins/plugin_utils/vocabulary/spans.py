@@ -10,18 +10,23 @@ from dataclasses import dataclass, field
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import ICMP_REQUESTS, Service
 
-Span = tuple[str, int, int]
+ServiceSpan = tuple[str, int, int]
 """A protocol with its first and last port, or with places in ICMP_KINDS."""
 
 ICMP_KINDS = sorted(ICMP_REQUESTS)
-_EVERYTHING: tuple[Span, ...] = (("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", 0, 255), ("other", 0, 0))
+_EVERYTHING: tuple[ServiceSpan, ...] = (
+    ("tcp", 0, 65535),
+    ("udp", 0, 65535),
+    ("icmp", 0, 255),
+    ("other", 0, 0),
+)
 
 
-def service_spans(services: Iterable[Service] | None) -> tuple[Span, ...]:
+def service_spans(services: Iterable[Service] | None) -> tuple[ServiceSpan, ...]:
     """What some services, or any (None), are on the wire."""
     if services is None:
         return _EVERYTHING
-    found: list[Span] = []
+    found: list[ServiceSpan] = []
     for service in services:
         found += [("tcp", *ports) for ports in service.tcp]
         found += [("udp", *ports) for ports in service.udp]

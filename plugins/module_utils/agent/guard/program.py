@@ -29,7 +29,7 @@ _SWITCHES = re.compile(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", re.MULTILIN
 
 
 @dataclass(frozen=True)
-class Look:
+class GuardLook:
     """What was seen at one moment: seconds of the monotonic clock, the VRRP process, its context switches."""
 
     at: float
@@ -42,10 +42,10 @@ class FreezeVerdict:
     """What is wrong, if anything, and since which look."""
 
     frozen: bool
-    since: Look
+    since: GuardLook
 
 
-def judge(since: Look, last: Look, now: Look, patience: float) -> FreezeVerdict:
+def judge(since: GuardLook, last: GuardLook, now: GuardLook, patience: float) -> FreezeVerdict:
     """Compare with the first look at which the process had done what it has done now.
 
     `patience` is in seconds. A look that comes so late after the last one (this program, or the whole
@@ -65,14 +65,14 @@ def switches_of(status: str) -> int:
     return sum(int(count) for count in _SWITCHES.findall(status))
 
 
-def look(pid_file: Path) -> Look:
+def look(pid_file: Path) -> GuardLook:
     """Look at the process that the file names; no process where there is none."""
     now = time.monotonic()
     try:
         pid = int(pid_file.read_text())
-        return Look(now, pid, switches_of(Path(f"/proc/{pid}/status").read_text()))
+        return GuardLook(now, pid, switches_of(Path(f"/proc/{pid}/status").read_text()))
     except (OSError, ValueError):
-        return Look(now, None, 0)
+        return GuardLook(now, None, 0)
 
 
 def holds_addresses(addresses: list[str]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.guard import program as guard
 
-Look = guard.Look
+Look = guard.GuardLook
 
 
 @pytest.mark.parametrize(
