@@ -158,8 +158,10 @@ def _is_about(entry: PolicyEntry, forward: PortForward, receivers: Iterable[Addr
     ):
         return False
     family = next(iter(receivers)).version
-    if entry.sources is None or forward.sources is None:
-        return entry.sources is None
+    if entry.sources is None or family in entry.sources.whole():
+        return True
+    if forward.sources is None:
+        return False
     return covers(entry.sources.of_family(family), forward.sources.of_family(family))
 
 

@@ -124,6 +124,21 @@ def warn_of_virtual(site: Site, warnings: Problems) -> None:
             )
 
 
+def warn_of_whole(site: Site, warnings: Problems) -> None:
+    """Tell of lists that have every address. A feed of blocked addresses with 0.0.0.0/0 in it blocks all."""
+    for entry in site.policy:
+        for key, of in (("sources", entry.sources), ("destinations", entry.destinations)):
+            whole = of.whole() if of is not None else ()
+            # of one family it may well be meant, where it stands in the entry itself
+            if of is None or not (len(whole) == 2 or (whole and of.named and not entry.accepts)):
+                continue
+            every = "every address" if len(whole) == 2 else f"every IPv{whole[0]} address"
+            right = (
+                f"leave {key} out if it is" if len(whole) == 2 else "write the prefix into the entry if it is"
+            )
+            warnings.add(SITE, f"{entry.place}.{key}", of.label, f"has {every}, which is hardly meant", right)
+
+
 def warn_of_ways(site: Site, warnings: Problems) -> None:
     """Tell of lists that the firewalls have no way to: on none of the networks, and behind none of them."""
     # what is the pairs' own is told elsewhere

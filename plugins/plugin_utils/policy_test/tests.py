@@ -155,7 +155,7 @@ def _address(value: Value, network: str, site: Site) -> Address | None:
         return value.address()
     host = site.hosts.get(text)
     if host is None:
-        value.wrong("is not in the inventory", nearest(text, site.hosts), follows=True)
+        value.wrong("is no address, and no host of the inventory", nearest(text, site.hosts), follows=True)
         return None
     interface, bridge = host.interface_on(network), host.bridge_on(network)
     found = [

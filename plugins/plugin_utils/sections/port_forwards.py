@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
     check_sources,
     warn_of_virtual,
     warn_of_ways,
+    warn_of_whole,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, nearest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
@@ -107,7 +108,11 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
         return
     if isinstance(forward.host, str) and forward.host not in site.hosts:
         problems.add(
-            SITE, f"{key}.host", forward.host, "is not in the inventory", nearest(forward.host, site.hosts)
+            SITE,
+            f"{key}.host",
+            forward.host,
+            "is no address, and no host of the inventory",
+            nearest(forward.host, site.hosts),
         )
         return
     target = site.forward_target(forward)
@@ -152,6 +157,7 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
 def _warn(site: Site, warnings: Problems) -> None:
     warn_of_virtual(site, warnings)
     warn_of_ways(site, warnings)
+    warn_of_whole(site, warnings)
 
 
 SECTION = Section(

@@ -23,6 +23,9 @@ FLOWS, EXPECTED = "flows", "expected"
 """What of an entry is offloaded: its flows, or the connections that their helpers expect."""
 
 
+_LAST = {4: 2**32 - 1, 6: 2**128 - 1}
+
+
 @dataclass(frozen=True)
 class Addresses:
     """Addresses under one label, which stands for them: equal labels of one site mean equal addresses."""
@@ -38,6 +41,10 @@ class Addresses:
 
     def families(self) -> tuple[int, ...]:
         return tuple(family for family in (4, 6) if self.of_family(family))
+
+    def whole(self) -> tuple[int, ...]:
+        """Of which families it has every address, as 0.0.0.0/0 and ::/0 do."""
+        return tuple(family for family in (4, 6) if self.of_family(family) == ((0, _LAST[family]),))
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,53 @@ def test_a_port_forward_that_is_shut_is_told(changed: Change) -> None:
     ]
 
 
+SHUT = (
+    "all: site_port_forwards[0]: http: nothing comes through, because of site_policy[0], which comes "
+    "before port forwards; accept it in an entry before that one"
+)
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        pytest.param(
+            ["0.0.0.0/0", "::/0"],
+            [
+                "all: site_policy[0].sources: 0.0.0.0/0, ::/0: has every address, which is hardly meant; "
+                "leave sources out if it is",
+                SHUT,
+            ],
+            id="both-families",
+        ),
+        # IPv4 alone may be meant; the port forward is one of it
+        pytest.param(["0.0.0.0/0"], [SHUT], id="its-own-family"),
+        pytest.param(["10.0.0.0/8", "::/0"], [], id="the-other-family"),
+        pytest.param(["0.0.0.0/1", "128.0.0.0/1"], [SHUT], id="halves"),
+        pytest.param(["0.0.0.0/1"], [], id="half"),
+    ],
+)
+def test_a_port_forward_that_all_addresses_are_kept_from_is_told(
+    changed: Change, sources: list[str], told: list[str]
+) -> None:
+    forward = {"to": "outside", "service": "http", "host": "client"}
+    drop: Entry = {"from": "outside", "to": "inside", "services": "any", "action": "drop", "sources": sources}
+    assert sorted(warnings(changed, drop, site_port_forwards=[forward])) == sorted(told)
+
+
+@pytest.mark.parametrize("action", ["drop", "accept"])
+@pytest.mark.parametrize(("prefixes", "every"), [(["0.0.0.0/0"], 4), (["10.0.0.0/8", "::/0"], 6)])
+def test_a_list_that_blocks_all_of_a_family_is_told(
+    changed: Change, prefixes: list[str], every: int, action: str
+) -> None:
+    """As a feed of blocked addresses may have it one day; what is accepted of one family is."""
+    entry = {**SSH, "action": action, "sources": ["feed"]}
+    told = (
+        f"all: site_policy[0].sources: feed: has every IPv{every} address, which is hardly meant; "
+        "write the prefix into the entry if it is"
+    )
+    assert warnings(changed, entry, site_addresses={"feed": prefixes}) == [told] * (action == "drop")
+
+
 def test_a_port_forward_that_an_entry_accepts_is_not_told(changed: Change) -> None:
     forward = {"to": "outside", "service": "http", "host": "client"}
     back: Entry = {"from": "outside", "to": "inside"}

@@ -135,7 +135,10 @@ def test_a_family_that_a_network_lacks_is_tested_where_addresses_name_it(lab: Ho
         ({"expected": ["accept", "drop"]}, "a packet has one fate; expect one of accept, drop"),
         ({"expected": "snat to outside"}, "snat to outside is no expectation"),
         ({"expected": None}, "[0].expected: (empty): is missing"),
-        ({"source": "clinet"}, "[0].source: clinet: is not in the inventory; did you mean client?"),
+        (
+            {"source": "clinet"},
+            "[0].source: clinet: is no address, and no host of the inventory; did you mean client?",
+        ),
         ({"source": "192.168.2"}, "[0].source: 192.168.2: is not an IP address"),
         ({"destination": "client"}, "[0].destination: client: has no address on network outside"),
         ({"family": 5}, "[0].family: 5: is no family; write 4 or 6"),

@@ -18,7 +18,8 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "port forward to an unknown host": (
         {"all:site_port_forwards": [{**FORWARD, "host": "cliemt"}]},
-        "all: site_port_forwards[0].host: cliemt: is not in the inventory; did you mean client?",
+        "all: site_port_forwards[0].host: cliemt: is no address, and no host of the inventory; "
+        "did you mean client?",
     ),
     "port forward to a host on the wrong side": (
         {"all:site_port_forwards": [{**FORWARD, "host": "192.168.0.3"}]},
