@@ -39,6 +39,7 @@ from jinja2 import TemplateSyntaxError
 ROOT = Path(__file__).parents[3]
 """Of the collection."""
 _TESTER = "policy_test_host"
+_TARGETS = "pair_state_path_targets"
 # what it asks for may not be there yet, and may be made by asking
 _WORD = re.compile(r"\w+")
 _ASKS = re.compile(r"\b(lookup|query|q)\s*\(")
@@ -139,6 +140,22 @@ class Inventory:
                     check_variable(Value(label, one.name, value, problems), specs[one.name])
                     if one.name == _TESTER:
                         self._check_host(label, one.name, value, problems, warnings)
+                    if one.name == _TARGETS:
+                        self._check_targets(Value(label, one.name, value, problems), one.hosts)
+
+    def _check_targets(self, value: Value, hosts: tuple[str, ...]) -> None:
+        """Third parties of path tracking: nobody notices that they are never asked, before a fault."""
+        if not isinstance(value.raw, dict):
+            # what is wrong with that is told already
+            return
+        names = [str(host) for host in self.hostvars] if hosts == (EXTRA,) else hosts
+        declared = [self.raw(name).get("node_interfaces") for name in names]
+        cards = {str(card) for one in declared if isinstance(one, Mapping) for card in one}
+        for card, addresses in value.entries().items():
+            if card not in cards:
+                right = f"write the name of a card; {nearest(card, cards)}"
+                value.child(card, card).wrong("is no interface of node_interfaces", right)
+            addresses.addresses()
 
     def _check_host(
         self, label: str, key: str, value: object, problems: Problems, warnings: Problems

@@ -261,6 +261,40 @@ def test_where_packets_are_sent_is_a_host() -> None:
     assert told({node: {key: "192.0.2.9"} for node in NODES}) == ([], [other])
 
 
+@pytest.mark.parametrize(
+    ("targets", "wrong"),
+    [
+        ({"eth0": ["192.168.0.254", "2001:db8::fe"]}, []),
+        ({}, []),
+        (
+            {"outside": ["192.168.0.254"]},
+            [
+                ".outside: outside: is no interface of node_interfaces; write the name of a card; "
+                "known are: eth0, eth1"
+            ],
+        ),
+        (
+            {"eth00": []},
+            [
+                ".eth00: eth00: is no interface of node_interfaces; write the name of a card; did you mean eth0?"
+            ],
+        ),
+        (
+            {"eth0": ["gateway"]},
+            [".eth0[0]: gateway: is not an IP address; write one such as 192.168.2.1 or 2001:db8::1"],
+        ),
+    ],
+)
+def test_who_is_asked_on_a_leg_has_an_address_and_is_reached_by_a_card(
+    targets: dict[str, list[str]], wrong: list[str]
+) -> None:
+    key, cards = "pair_state_path_targets", {"node_interfaces": {"eth0": {}, "eth1": {}}}
+    found = told({node: {**cards, key: targets} for node in NODES})
+    assert found == ([f"all: {key}{one}" for one in wrong], [])
+    found = told(dict.fromkeys(NODES, cards), extra={key: targets})
+    assert found == ([f"extra variables: {key}{one}" for one in wrong], [])
+
+
 def test_each_number_has_bounds_and_each_path_of_a_node_is_absolute() -> None:
     """Also those that somebody adds."""
     specs = specifications(ROOT)
