@@ -118,8 +118,9 @@ def warn_of_virtual(site: Site, warnings: Problems) -> None:
                 SITE,
                 f"{entry.place}.destinations",
                 to.label,
-                f"the firewalls' own addresses, and no port forward leads from them to "
-                f"{', '.join(entry.to_networks)}, so that the entry matches nothing",
+                f"the firewalls' own addresses, and no port forward leads what comes from "
+                f"{', '.join(entry.from_networks)} on to {', '.join(entry.to_networks)}, so that the entry "
+                "matches nothing",
                 "name whoever it is about, or declare the port forward",
             )
 

@@ -140,7 +140,7 @@ WARNED: dict[str, tuple[dict[str, object], str]] = {
     "an entry about a virtual address that nothing leads on from": (
         {"all:site_policy.1": {**INTO, "destinations": ["192.168.0.100"]}},
         "all: site_policy[1].destinations: 192.168.0.100: the firewalls' own addresses, and no port forward "
-        "leads from them to inside, so that the entry matches nothing; "
+        "leads what comes from outside on to inside, so that the entry matches nothing; "
         "name whoever it is about, or declare the port forward",
     ),
     "addresses that there is no way to": (

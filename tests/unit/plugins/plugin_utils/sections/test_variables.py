@@ -276,7 +276,8 @@ def test_where_packets_are_sent_is_a_host() -> None:
         (
             {"eth00": []},
             [
-                ".eth00: eth00: is no interface of node_interfaces; write the name of a card; did you mean eth0?"
+                ".eth00: eth00: is no interface of node_interfaces; write the name of a card; "
+                "did you mean eth0?"
             ],
         ),
         (
