@@ -147,11 +147,11 @@ def test_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
     (tmp_path / "point").touch()
     program = """
 import os, subprocess, sys
-from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import Change, State
+from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import FileChange, FileState
 from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
 below, point = sys.argv[1:]
 subprocess.run(["mount", "--bind", below, point], check=True)
-apply([Change(point, read(point), State(b"new\\n", os.getuid(), os.getgid(), 0o640))])
+apply([FileChange(point, read(point), FileState(b"new\\n", os.getuid(), os.getgid(), 0o640))])
 """
     subprocess.run(
         [
