@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook, apart, reported
 
 ROOT = Path(__file__).parents[2]
 INVENTORIES = sorted(path for path in (ROOT / "inventories").iterdir() if path.is_dir())
@@ -21,28 +21,12 @@ INVENTORIES = sorted(path for path in (ROOT / "inventories").iterdir() if path.i
 @pytest.mark.parametrize("inventory", INVENTORIES, ids=lambda path: path.name)
 def test_it_passes_the_check(inventory: Path, tmp_path: Path) -> None:
     site = yaml.safe_load((inventory / "group_vars" / "all" / "site.yml").read_text())
-    config = tmp_path / "ansible.cfg"
-    config.write_text("[defaults]\n")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(inventory), str(ROOT / "playbooks" / "site_model.yml")),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(config),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
-            "ANSIBLE_HOME": str(tmp_path),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("-i", str(inventory), str(ROOT / "playbooks" / "site_model.yml")),
+        settings=apart(tmp_path),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads(done.stdout[done.stdout.index("{") :])
-    _check, views, _groups = (task["hosts"] for task in report["plays"][0]["tasks"])
+    _check, views, _groups = (task["hosts"] for task in reported(done.stdout)[0]["tasks"])
     pairs = {
         host: result["ansible_facts"]["site_view"]["pair"]["name"]
         for host, result in views.items()

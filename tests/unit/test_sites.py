@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import difflib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 from ansible_collections.ftfw.pair.tests.sites import views
 
 ROOT = Path(__file__).parents[2]
@@ -21,17 +19,10 @@ SHOWN = 200
 def render(site: Path, folder: Path) -> None:
     own = site / "inventory"
     inventory = own if own.is_dir() else ROOT / "inventories" / site.name
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(inventory), str(ROOT / "playbooks" / "render.yml")),
-            *("-e", f"@{site / 'options.yml'}", "-e", f"render_folder={folder}"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(site.parent / "ansible.cfg")},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("-i", str(inventory), str(ROOT / "playbooks" / "render.yml")),
+        *("-e", f"@{site / 'options.yml'}", "-e", f"render_folder={folder}"),
+        settings={"ANSIBLE_CONFIG": str(site.parent / "ansible.cfg")},
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

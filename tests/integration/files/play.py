@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook, reported
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,24 +19,15 @@ def play(folder: Path, module: str, arguments: dict[str, Any], *options: str) ->
     plays = [{"hosts": "all", "connection": "local", "gather_facts": False, "tasks": [task]}]
     playbook = folder / "play.json"
     playbook.write_text(json.dumps(plays))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("--inventory", "localhost,", *options, str(playbook)),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
+    done = ansible_playbook(
+        *("--inventory", "localhost,", *options, str(playbook)),
+        settings={
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
             "ANSIBLE_HOME": str(folder / "home"),
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
             "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_tasks",
             "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
-    report = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
-    result: dict[str, Any] = report["plays"][0]["tasks"][0]["hosts"]["localhost"]
+    result: dict[str, Any] = reported(done.stdout)[0]["tasks"][0]["hosts"]["localhost"]
     return result

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[3]
 NAME = "unbuilt"
@@ -18,18 +17,11 @@ GUESTS = ("fw-1", "fw-2", "client")
 
 def check(inventory: str, *playbooks: str) -> tuple[str, dict[str, int]]:
     """What it said, and how many changes it saw on each host."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", f"inventories/{inventory}", "-e", f"lab_name={NAME}", "-e", "policy_test_first=false"),
-            *("-e", f"drill_confirm={inventory}", "--check", "--diff", *playbooks),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
+    done = ansible_playbook(
+        *("-i", f"inventories/{inventory}", "-e", f"lab_name={NAME}", "-e", "policy_test_first=false"),
+        *("-e", f"drill_confirm={inventory}", "--check", "--diff", *playbooks),
+        settings={"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
         timeout=300,
-        check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert not (ROOT / "build" / NAME).exists()

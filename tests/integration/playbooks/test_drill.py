@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
     count_announcements,
     stamp,
 )
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[3]
 PLAYBOOKS = ROOT / "playbooks"
@@ -169,14 +169,9 @@ def playbook(folder: Path, play: dict[str, Any], firewalls: dict[str, Any], *opt
     every = {"hosts": {"localhost": {}}, "vars": local}
     inventory = folder / "inventory.json"
     inventory.write_text(json.dumps({"site_firewalls": {"hosts": firewalls}, "all": every}))
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
-    done = subprocess.run(
-        [program, "-i", str(inventory), str(folder / "play.yml"), *options],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_HOME": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder / "tmp")},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("-i", str(inventory), str(folder / "play.yml"), *options),
+        settings={"ANSIBLE_HOME": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder / "tmp")},
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[3]
 SSH = {"from": "inside", "to": "outside", "service": "ssh"}
@@ -24,16 +22,9 @@ def play(tmp_path: Path) -> Any:
         playbook = variables.pop("playbook", "policy_test")
         inventory = variables.pop("inventory", "tests/sites/ipv4/inventory")
         given = {"policy_test_json": str(document), **variables}
-        done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                *("-i", inventory, f"playbooks/{playbook}.yml", "-e", json.dumps(given)),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_HOME": str(tmp_path), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp")},
-            capture_output=True,
-            text=True,
-            check=False,
+        done = ansible_playbook(
+            *("-i", inventory, f"playbooks/{playbook}.yml", "-e", json.dumps(given)),
+            settings={"ANSIBLE_HOME": str(tmp_path), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp")},
         )
         return (
             done.returncode,

@@ -5,13 +5,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[3]
 VIEWS = yaml.safe_load((ROOT / "tests/sites/ipv4/views.yml").read_text())
@@ -46,17 +44,10 @@ def test_a_card_has_one_name(tmp_path: Path) -> None:
     (tmp_path / "play.yml").write_text(PLAY)
     hosts = {"fw-1": {"ansible_connection": "local", "site_view": VIEWS["fw-1"]}}
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("--check", "--diff", "-e", json.dumps({"__node_network_folder": str(folder)})),
-            *("-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("--check", "--diff", "-e", json.dumps({"__node_network_folder": str(folder)})),
+        *("-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")),
+        settings={"ANSIBLE_NOCOLOR": "1"},
     )
     said = " ".join(done.stdout.split() + done.stderr.split())
     gone = json.dumps(

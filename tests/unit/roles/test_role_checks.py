@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[3]
 PLAYBOOK = """
@@ -234,22 +233,14 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
                 f"ExecStart=pair-state \\\n    {sets}\n    --mode direct\n"
             )
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(folder / "hosts.json"), str(folder / "play.yml")),
-            *("-e", json.dumps(OVERRIDDEN)),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
+    done = ansible_playbook(
+        *("-i", str(folder / "hosts.json"), str(folder / "play.yml")),
+        *("-e", json.dumps(OVERRIDDEN)),
+        settings={
             "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
             "ANSIBLE_HOME": str(folder),
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return {path.name: path.read_text() for path in out.iterdir()}

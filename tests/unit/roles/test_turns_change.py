@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[3]
 PLAY = """\
@@ -40,16 +40,9 @@ def run(folder: Path, tasks: str, inventory: dict[str, Any], *arguments: str, li
         (folder / "bin" / name).chmod(0o755)
     (folder / "play.yml").write_text(PLAY.format(tasks=ROOT / "playbooks/tasks" / tasks))
     (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *(*arguments, "-i", str(folder / "hosts.yml"), str(folder / "play.yml")),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *(*arguments, "-i", str(folder / "hosts.yml"), str(folder / "play.yml")),
+        settings={"ANSIBLE_NOCOLOR": "1", "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
     )
     assert done.returncode != 0
     return " ".join(done.stdout.split() + done.stderr.split())

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[3]
 VIEWS = yaml.safe_load((ROOT / "tests/sites/ipv4/views.yml").read_text())
@@ -64,16 +63,9 @@ def look(
     inventory = {"all": {"hosts": {host: host_variables}}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
     extra = json.dumps({"__keepalived_file": str(folder / "keepalived.conf")})
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(folder / "hosts.yml"), "-e", extra, str(folder / "play.yml")),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("-i", str(folder / "hosts.yml"), "-e", extra, str(folder / "play.yml")),
+        settings={"PATH": f"{programs}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
     )
     return " ".join(done.stdout.split())
 

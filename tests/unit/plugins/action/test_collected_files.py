@@ -4,10 +4,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from ansible_collections.ftfw.pair.plugins.action.collected_files import changes
 from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import ConfigFilesError, diff
 from ansible_collections.ftfw.pair.plugins.plugin_utils.rendering.collected import Collected
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[4]
 CONF = Collected("/etc/a/a.conf", b"a = 1\n", "root", "root", 0o755)
@@ -84,17 +82,10 @@ def test_an_index_leads_nowhere_else(tmp_path: Path) -> None:
 
 
 def run(tmp_path: Path, inventory: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(inventory), str(ROOT / "playbooks" / "render.yml")),
-            *("-e", f"render_folder={tmp_path / 'hosts'}", *arguments),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("-i", str(inventory), str(ROOT / "playbooks" / "render.yml")),
+        *("-e", f"render_folder={tmp_path / 'hosts'}", *arguments),
+        settings={"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_NOCOLOR": "1"},
     )
     return done.returncode, done.stdout + done.stderr
 

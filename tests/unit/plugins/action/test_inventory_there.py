@@ -3,35 +3,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[4]
 
 
 def run(tmp_path: Path, playbook: str, *arguments: str, **settings: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *arguments,
-            str(ROOT / "playbooks" / playbook),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
+    done = ansible_playbook(
+        *arguments,
+        str(ROOT / "playbooks" / playbook),
+        settings={
             "ANSIBLE_HOME": str(tmp_path),
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             **settings,
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook, apart, reported
 
 ROOT = Path(__file__).parents[4]
 CHECK = """
@@ -39,27 +37,11 @@ def play(tmp_path: Path, playbook: str, *arguments: str) -> tuple[int, list[dict
     """Run a playbook; return the exit code and each task's results by host."""
     path = tmp_path / "play.yml"
     path.write_text(playbook)
-    config = tmp_path / "ansible.cfg"
-    config.write_text("[defaults]\n")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(ROOT / "inventories" / "lab"), *arguments, str(path)),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(config),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
-            "ANSIBLE_HOME": str(tmp_path),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("-i", str(ROOT / "inventories" / "lab"), *arguments, str(path)),
+        settings=apart(tmp_path),
     )
-    report = json.loads(done.stdout[done.stdout.index("{") :])
-    return done.returncode, [task["hosts"] for task in report["plays"][0]["tasks"]]
+    return done.returncode, [task["hosts"] for task in reported(done.stdout)[0]["tasks"]]
 
 
 def test_each_host_gets_its_view(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook, apart, reported
 
 ROOT = Path(__file__).parents[4]
 HOSTS = {"omarine", "fw-1", "fw-2", "client", "localhost"}
@@ -69,30 +69,16 @@ def play(
     (folder / "counts").touch()
     path = folder / "play.yml"
     path.write_text(yaml.safe_dump(plays))
-    config = folder / "ansible.cfg"
-    config.write_text("[defaults]\n")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(inventory), *arguments, str(path)),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(config),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
-            "ANSIBLE_HOME": str(folder),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+    done = ansible_playbook(
+        *("-i", str(inventory), *arguments, str(path)),
+        settings={
+            **apart(folder),
             "PYTHONPATH": str(folder),
             "FTFW_COUNTS": str(folder / "counts"),
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
-    report = json.loads(done.stdout[done.stdout.index("{") :])
     checked = "See that there is an inventory"
-    ours = [one for one in report["plays"] if one["play"]["name"] != checked]
+    ours = [one for one in reported(done.stdout) if one["play"]["name"] != checked]
     results = [[task["hosts"] for task in one["tasks"]] for one in ours]
     return Run(done.returncode, Counter((folder / "counts").read_text().splitlines()), results)
 
