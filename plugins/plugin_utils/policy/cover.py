@@ -3,7 +3,7 @@
 """What of a policy is never reached, because earlier entries decide all that an entry or a service matches.
 
 Thousands of entries are compared without looking at each pair of them. For each way from network to network
-and each condition (sources, destinations, times) it is noted which ports are decided, and by whom; an entry
+and each condition (all parts of Condition) it is noted which ports are decided, and by whom; an entry
 then looks at its own condition and at wider ones. Neither a window inside of another one nor a list that only
 several others cover together is seen: a warning is always right, but there may be too few.
 """
@@ -12,14 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
+from itertools import product
+from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.lists import WiderLists, wider_lists
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import (
     Addresses,
+    Condition,
     PolicyEntry,
     Way,
-    Window,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PortForward, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
@@ -31,11 +32,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.spans import 
     service_spans,
 )
 
-Condition = tuple[Optional[Addresses], Optional[Addresses], Optional[Window]]
-
-
 DecidedUnder = dict[Condition, dict[str, Decided]]
-_ALWAYS: Condition = (None, None, None)
+_ALWAYS = Condition()
 
 
 def find_contradictions(site: Site) -> Iterator[tuple[PolicyEntry, PolicyEntry]]:
@@ -46,9 +44,7 @@ def find_contradictions(site: Site) -> Iterator[tuple[PolicyEntry, PolicyEntry]]
             frozenset(entry.from_networks),
             frozenset(entry.to_networks),
             frozenset(service_spans(_services(site, entry))),
-            entry.sources,
-            entry.destinations,
-            entry.window,
+            entry.condition,
         )
         earlier = seen.setdefault(match, entry)
         # what an entry with a limit does not accept it drops, and another one may say so again
@@ -91,7 +87,7 @@ def find_covered(site: Site) -> Iterator[Covered]:
                     deciders[name] |= _undecided(known, services[name], conditions)[1]
                 else:
                     deciders[name] |= found
-            own = known.setdefault((entry.sources, entry.destinations, entry.window), {})
+            own = known.setdefault(entry.condition, {})
             for protocol, first, last in left:
                 own.setdefault(protocol, Decided()).decide(first, last, entry.index)
         if deciders.get(""):
@@ -127,9 +123,12 @@ def _meet(spans: Iterable[ServiceSpan], others: Sequence[ServiceSpan]) -> bool:
 
 
 def find_shut_forwards(site: Site) -> Iterator[tuple[PortForward, tuple[PolicyEntry, ...]]]:
-    """Find port forwards that entries about any of their senders, at any time, don't let through."""
+    """Find port forwards that entries about any of their senders, under no other condition, don't let in."""
     places = {entry.index: entry for entry in site.policy}
-    always = [entry for entry in site.policy if entry.window is None]
+    # of whom they are is looked at for each port forward
+    always = [
+        entry for entry in site.policy if entry.condition._replace(sources=None, destinations=None) == _ALWAYS
+    ]
     for forward in site.port_forwards:
         target, virtual = site.forward_target(forward), site.forward_address(forward)
         if target is None or virtual is None:
@@ -171,16 +170,14 @@ def _services(site: Site, entry: PolicyEntry) -> list[Service] | None:
 
 def _wider_conditions(entry: PolicyEntry, wider: WiderLists) -> list[Condition]:
     """List the conditions that hold whenever the entry's own does."""
-    return [
-        (sources, destinations, window)
-        for sources in _wider(entry.sources, wider)
-        for destinations in _wider(entry.destinations, wider)
-        for window in dict.fromkeys((None, entry.window))
-    ]
+    return [Condition(*parts) for parts in product(*(_wider(part, wider) for part in entry.condition))]
 
 
-def _wider(addresses: Addresses | None, wider: WiderLists) -> list[Addresses | None]:
-    return [None] if addresses is None else [None, *wider[addresses]]
+def _wider(part: object, wider: WiderLists) -> list[Any]:
+    """List what holds whenever a part of a condition does: any, itself, and wider lists of addresses."""
+    if part is None:
+        return [None]
+    return [None, *(wider[part] if isinstance(part, Addresses) else [part])]
 
 
 def _undecided(

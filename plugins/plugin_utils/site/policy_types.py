@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import DAYS, Moment
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import Range
@@ -103,6 +104,17 @@ class Window:
         )
 
 
+class Condition(NamedTuple):
+    """What an entry asks of a packet beside its networks and services; None is any.
+
+    Each part has the name of a field of PolicyEntry. Entries are compared, and put together, by all of them.
+    """
+
+    sources: Addresses | None = None
+    destinations: Addresses | None = None
+    window: Window | None = None
+
+
 @dataclass(frozen=True)
 class PolicyEntry:
     """Who may, or may not, open what where; `index` is the entry's place in site_policy."""
@@ -137,9 +149,13 @@ class PolicyEntry:
         return self.services == (ANY,)
 
     @property
+    def condition(self) -> Condition:
+        return Condition(*(getattr(self, part) for part in Condition._fields))
+
+    @property
     def plain(self) -> bool:
         """Whether nothing but its services tells it from another one of the same networks and action."""
-        special = (self.sources, self.destinations, self.limit, self.log, self.window)
+        special = (self.limit, self.log, *self.condition)
         return not self.counter and not self.any_service and all(part is None for part in special)
 
     def ways(self) -> tuple[Way, ...]:

@@ -195,6 +195,12 @@ def test_a_list_that_blocks_all_of_a_family_is_told(
     assert warnings(changed, entry, site_addresses={"feed": prefixes}) == [told] * (action == "drop")
 
 
+def test_a_port_forward_that_is_shut_at_some_times_is_not_told(changed: Change) -> None:
+    forward = {"to": "outside", "service": "http", "host": "client"}
+    drop = {"from": "outside", "to": "inside", "services": "any", "action": "drop", "time": NIGHT}
+    assert warnings(changed, drop, site_port_forwards=[forward]) == []
+
+
 def test_a_port_forward_that_an_entry_accepts_is_not_told(changed: Change) -> None:
     forward = {"to": "outside", "service": "http", "host": "client"}
     back: Entry = {"from": "outside", "to": "inside"}
