@@ -16,3 +16,25 @@ attributes:
   idempotent:
     description: A second run with the same arguments changes nothing.
 """
+
+    # beside the one above: an action plugin alone
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description: Runs on the controller, as an action plugin.
+    support: full
+"""
+
+    # beside the first: whatever only looks
+    LOOK = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details: [Nothing is ever changed.]
+  idempotent:
+    support: full
+"""

@@ -15,7 +15,7 @@ description:
   - What is not given is left alone. Routes through a bridge are never touched, except that the kernel drops
     those that need an address that is removed.
   - The changes of one task are made all or none. When the kernel refuses one, those before it are undone.
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.links]
 attributes:
   check_mode:
     support: full
@@ -24,7 +24,6 @@ attributes:
     support: full
   idempotent:
     support: full
-requirements: [pyroute2 >= 0.7.2]
 options:
   bridges:
     description: The bridges. Others are left alone.
@@ -108,9 +107,6 @@ options:
             description: Frames of this VLAN leave without tag.
             type: bool
             default: false
-  netns:
-    description: Name of the network namespace in which to work, as C(ip netns) has it. Must exist.
-    type: str
 seealso:
   - module: ftfw.pair.tap
 """

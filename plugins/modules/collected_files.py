@@ -37,11 +37,8 @@ options:
       - Without it they stand in the list only.
     type: bool
     default: false
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action]
 attributes:
-  action:
-    description: Runs on the controller, as an action plugin.
-    support: full
   check_mode:
     support: full
   diff_mode:

@@ -71,15 +71,7 @@ options:
         description: Whether to keep the text, and what O(files[].validate) says to it, out of logs and diffs.
         type: bool
         default: false
-  collect:
-    description:
-      - Whether to only keep what would be written, for M(ftfw.pair.collected_files). The host is not asked,
-        and nothing counts as changed.
-      - For C(module_defaults) of a play that shows files, and writes none to a host.
-    type: bool
-    default: false
-    version_added: 0.2.0
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.collect]
 attributes:
   action:
     description: The comparison runs on the controller, as an action plugin.

@@ -13,16 +13,10 @@ description:
   - Returns the statistics of a running conntrackd as numbers and words.
   - Returns sets of flows on request. They are packed, to be passed on to other tasks.
   - A daemon that does not run or answer, and output that is not understood, are errors.
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.look]
 attributes:
   check_mode:
-    support: full
     details: [Nothing is ever changed.]
-  diff_mode:
-    support: none
-    details: [Nothing is ever changed.]
-  idempotent:
-    support: full
 options:
   gather:
     description: The sections of the statistics to return.

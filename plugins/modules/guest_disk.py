@@ -81,15 +81,7 @@ options:
     type: list
     elements: str
     required: true
-  collect:
-    description:
-      - Whether to only keep what would be written, for M(ftfw.pair.collected_files). The host is not asked,
-        and nothing counts as changed.
-      - For C(module_defaults) of a play that shows files, and writes none to a host.
-    type: bool
-    default: false
-    version_added: 0.2.0
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.collect]
 attributes:
   action:
     description: With O(collect) it runs on the controller, as an action plugin.

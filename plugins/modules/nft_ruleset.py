@@ -18,7 +18,7 @@ description:
   - With O(confirm) the old rules come back by themselves, unless the change is confirmed in time. A node that
     reboots meanwhile has its old rules.
   - Nothing is changed when nft refuses the text. The error names its line.
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.collect]
 attributes:
   action:
     description: The comparison runs on the controller, as an action plugin.
@@ -93,14 +93,6 @@ options:
     description: The folder for what a reboot may forget.
     type: path
     default: /run/nft-ruleset
-  collect:
-    description:
-      - Whether to only keep what would be written, for M(ftfw.pair.collected_files). The host is not asked,
-        and nothing counts as changed.
-      - For C(module_defaults) of a play that shows files, and writes none to a host.
-    type: bool
-    default: false
-    version_added: 0.2.0
 requirements: [nft, 'unshare (util-linux)', systemd for O(confirm)]
 notes:
   - The text is tried in a network namespace of its own first, which ends with that.

@@ -24,11 +24,8 @@ options:
     type: str
     default: present
     choices: [present, absent]
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action]
 attributes:
-  action:
-    description: Runs on the controller, as an action plugin.
-    support: full
   check_mode:
     support: full
     details: [Whether a missing package can be had from a mirror is not checked.]

@@ -23,18 +23,7 @@ options:
     description: Seconds to wait before the node is asked, as for a second look.
     type: float
     default: 0
-extends_documentation_fragment: [ftfw.pair.attributes]
-attributes:
-  action:
-    description: Runs as an action plugin.
-    support: full
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: [Nothing is ever changed.]
-  idempotent:
-    support: full
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action, ftfw.pair.attributes.look]
 seealso:
   - module: ftfw.pair.pair_status
 """

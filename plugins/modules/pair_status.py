@@ -19,18 +19,7 @@ options:
     type: list
     elements: str
     required: true
-extends_documentation_fragment: [ftfw.pair.attributes]
-attributes:
-  action:
-    description: Runs as an action plugin.
-    support: full
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: [Nothing is ever changed.]
-  idempotent:
-    support: full
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action, ftfw.pair.attributes.look]
 """
 
 EXAMPLES = r"""

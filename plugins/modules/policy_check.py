@@ -161,16 +161,10 @@ options:
     description: Seconds after which the module ends. What O(mutate) has found until then is kept.
     type: int
     default: 600
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.look]
 attributes:
   check_mode:
-    support: full
     details: [It does the same in check mode.]
-  diff_mode:
-    support: none
-    details: [Nothing is ever changed.]
-  idempotent:
-    support: full
 requirements: [root, nft, ip, a kernel that has what the ruleset uses]
 """
 

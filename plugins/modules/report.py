@@ -48,11 +48,8 @@ options:
         C(expected), C(seen)
         and C(ok).
     type: path
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action]
 attributes:
-  action:
-    description: Runs on the controller, as an action plugin.
-    support: full
   check_mode:
     support: full
     details: [The file is written in check mode as well.]

@@ -24,11 +24,8 @@ options:
     description: The HTML file to write. Its folder is made when it is absent.
     type: path
     required: true
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action]
 attributes:
-  action:
-    description: Runs on the controller, as an action plugin.
-    support: full
   check_mode:
     support: full
     details: [The document is read and checked in check mode as well.]

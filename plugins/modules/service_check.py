@@ -74,15 +74,7 @@ options:
         description: The certificate that the server of V(https) has to show, or that of its issuer, in PEM.
           The system's by default.
         type: str
-extends_documentation_fragment: [ftfw.pair.attributes]
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: [Nothing is changed.]
-  idempotent:
-    support: full
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.look]
 requirements:
   - C(ping) of iputils for that kind
 """

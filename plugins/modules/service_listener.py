@@ -51,11 +51,7 @@ options:
     description: Seconds after which the process ends, whatever happens.
     type: float
     default: 120
-  directory:
-    description: Where the processes have their sockets.
-    type: path
-    default: /run/ftfw-probe
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.probe]
 attributes:
   check_mode:
     support: full

@@ -117,11 +117,7 @@ options:
     description: Seconds after which the process ends, whatever happens.
     type: float
     default: 300
-  directory:
-    description: Where the processes have their sockets.
-    type: path
-    default: /run/ftfw-probe
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.probe]
 attributes:
   check_mode:
     support: full

@@ -47,19 +47,10 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action, ftfw.pair.attributes.look]
 attributes:
-  action:
-    description: Runs on the controller, as an action plugin.
-    support: full
   check_mode:
-    support: full
     details: [It does the same in check mode.]
-  diff_mode:
-    support: none
-    details: [Nothing is ever changed.]
-  idempotent:
-    support: full
 notes:
   - C(docs/inventory.md) lists the variables, and C(docs/site_view.md) the keys of the view.
   - Without O(check_only), the first host of the play tells the errors, and the others refer to it. One

@@ -18,7 +18,7 @@ description:
     and link state can change under it. To change its owner, group or flags, or to remove it, is refused.
   - The changes of one task are made all or none. When the kernel refuses one, those before it are undone.
     An owner or a group that was given to a tap that had none can't be taken back, and the message says so.
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.links]
 attributes:
   check_mode:
     support: full
@@ -28,7 +28,6 @@ attributes:
     support: full
   idempotent:
     support: full
-requirements: [pyroute2 >= 0.7.2]
 options:
   taps:
     description: The taps. Others are left alone.
@@ -77,9 +76,6 @@ options:
         description: Whether the tap is up.
         type: bool
         default: true
-  netns:
-    description: Name of the network namespace in which to work, as C(ip netns) has it. Must exist.
-    type: str
 seealso:
   - module: ftfw.pair.bridge
 """

@@ -44,11 +44,8 @@ options:
       - Tell systemd to read all unit files again, also if it sees no need. This alone is not a change.
     type: bool
     default: false
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.action]
 attributes:
-  action:
-    description: Runs on the controller, as an action plugin.
-    support: full
   check_mode:
     support: full
     details:

@@ -14,16 +14,10 @@ description:
   - Asks by signal, whereupon keepalived writes C(keepalived.json) and C(keepalived.data) into its temporary
     directory. This is its C(TMPDIR), also when it is private to the service.
   - A daemon that does not run or answer, and a dump that is not understood, are errors.
-extends_documentation_fragment: [ftfw.pair.attributes]
+extends_documentation_fragment: [ftfw.pair.attributes, ftfw.pair.attributes.look]
 attributes:
   check_mode:
-    support: full
     details: [Nothing is ever changed, and the dumps are written in check mode too.]
-  diff_mode:
-    support: none
-    details: [Nothing is ever changed.]
-  idempotent:
-    support: full
 options:
   pid_file:
     description: The PID file of keepalived's parent process.
