@@ -90,33 +90,49 @@ TOLD = {place: (page, keys) for page, text in PAGES.items() for place, keys in t
 def test_every_place_with_keys_has_a_table() -> None:
     assert set(functions()) == ASKING
     assert sum(len(list(tables(text))) for text in PAGES.values()) == len(TOLD), "one table for each place"
-    assert set(TOLD) == set(KNOWN)
+    lacking, more = set(KNOWN) - set(TOLD), set(TOLD) - set(KNOWN)
+    assert not lacking, f"no page of docs/inventory has a table '### Keys of `{min(lacking)}`'"
+    assert not more, (
+        f"docs/inventory/{TOLD[min(more)][0]}.md has keys of {min(more)}, and no code asks for them"
+    )
 
 
 @pytest.mark.parametrize("place", sorted(KNOWN))
 def test_a_table_has_the_keys_that_are_read(place: str) -> None:
-    keys = TOLD[place][1]
-    assert set(keys) == KNOWN[place]
-    assert [key for key, meaning in keys.items() if len(meaning.split()) < 3] == []
+    page, keys = TOLD.get(place, ("", {}))
+    assert page, f"no page of docs/inventory has a table '### Keys of `{place}`'"
+    table = f"docs/inventory/{page}.md: the table of `{place}`"
+    lacking, more = KNOWN[place] - set(keys), set(keys) - KNOWN[place]
+    assert not lacking, f"{table} lacks {', '.join(sorted(lacking))}"
+    assert not more, f"{table} has {', '.join(sorted(more))}, and no code asks for it"
+    short = [key for key, meaning in keys.items() if len(meaning.split()) < 3]
+    assert not short, f"{table} says in less than three words what {', '.join(short)} means"
 
 
 def test_every_variable_is_listed() -> None:
-    assert set(LISTED) == set(MODEL)
+    lacking, more = set(MODEL) - set(LISTED), set(LISTED) - set(MODEL)
+    assert not lacking, f"docs/inventory.md: 'Every variable' lacks {', '.join(sorted(lacking))}"
+    assert not more, f"docs/inventory.md: no code reads {', '.join(sorted(more))}"
 
 
 def test_every_page_is_that_of_a_variable_and_a_section() -> None:
-    assert len(set(LISTED.values())) == len(LISTED)
-    assert set(PAGES) - {"checks"} == set(LISTED.values())
+    assert len(set(LISTED.values())) == len(LISTED), "docs/inventory.md: two variables lead to one page"
     sections = {path.stem for path in (CODE / "sections").glob("[a-z]*.py")} - {"section"}
-    assert sections == set(LISTED.values())
+    untold, unread = sections - set(PAGES), set(PAGES) - {"checks"} - sections
+    assert not untold, f"docs/inventory lacks a page of sections/{min(untold)}.py"
+    assert not unread, f"docs/inventory/{min(unread)}.md: no section has this name"
+    assert sections == set(LISTED.values()), "docs/inventory.md leads to the page of each section"
 
 
 @pytest.mark.parametrize("variable", sorted(LISTED))
 def test_a_page_begins_with_an_example_of_its_variable(variable: str) -> None:
     example = re.search(r"^# .+\n\n((?:    .*\n|\n)+)", PAGES[LISTED[variable]])
-    assert example and re.search(rf"^    {variable}:", example[1], re.MULTILINE)
+    page = f"docs/inventory/{LISTED[variable]}.md"
+    assert example, f"{page} begins with its title and an example"
+    assert re.search(rf"^    {variable}:", example[1], re.MULTILINE), f"{page}: the example lacks {variable}"
 
 
 @pytest.mark.parametrize("place", sorted(TOLD))
 def test_keys_stand_on_the_page_of_their_variable(place: str) -> None:
-    assert TOLD[place][0] == LISTED[re.split(r"[.\[]", place)[0]]
+    page = LISTED[re.split(r"[.\[]", place)[0]]
+    assert TOLD[place][0] == page, f"the table of `{place}` stands on docs/inventory/{page}.md"

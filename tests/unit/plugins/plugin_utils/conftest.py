@@ -38,6 +38,7 @@ def changed(lab: HostVars) -> Callable[[dict[str, object]], HostVars]:
     """Change the lab: 'HOST:key.key' → value, the host 'all' for a site-wide variable, None to remove."""
 
     def change(changes: dict[str, object]) -> HostVars:
+        __tracebackhide__ = True
         for place, value in changes.items():
             host, path = place.split(":")
             for variables in lab.values() if host == "all" else [lab[host]]:
@@ -46,6 +47,10 @@ def changed(lab: HostVars) -> Callable[[dict[str, object]], HostVars]:
                 for parent in parents:
                     section = section[int(parent)] if parent.isdigit() else section[parent]
                 if value is None:
+                    if last not in section:
+                        pytest.fail(
+                            f"{place} is not there, and cannot be removed; it has {', '.join(section)}"
+                        )
                     del section[last]
                 else:
                     section[int(last) if isinstance(section, list) else last] = copy.deepcopy(value)

@@ -143,7 +143,8 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize(("changes", "line"), CASES.values(), ids=CASES)
 def test_bad_input(changed: Change, changes: dict[str, object], line: str) -> None:
-    assert line in errors(changed(changes))
+    found = errors(changed(changes))
+    assert line in found
 
 
 def test_all_errors_are_found_in_one_run(changed: Change) -> None:

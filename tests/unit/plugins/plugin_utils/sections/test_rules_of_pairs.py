@@ -139,4 +139,5 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize(("changes", "line"), CASES.values(), ids=CASES)
 def test_bad_input(changed: Change, changes: dict[str, object], line: str) -> None:
-    assert line in errors(changed(changes))
+    found = errors(changed(changes))
+    assert line in found
