@@ -72,14 +72,9 @@ def check_files(
 
     `names` are those of hosts and groups: a file of variables may be called like one, with no more behind it.
     """
-    folders = [source if source.is_dir() else source.parent for source in sources]
+    sources = list(sources)
     inventories = [path for source in sources for path in inventory_files(source, ignored)]
-    variables = [
-        path
-        for folder in dict.fromkeys([*folders, playbooks])
-        for name in _VARIABLES
-        for path in _variable_files(folder / name, names)
-    ]
+    variables = list(_all_variables(sources, playbooks, names))
     written = [path for path in inventories if path.suffix in _YAML]
     for path in dict.fromkeys([*written, *variables]):
         for document in _check_file(path, problems):
@@ -89,6 +84,24 @@ def check_files(
     for path in dict.fromkeys(inventories):
         if not path.suffix and _is_mapping(path):
             _check_file(path, problems)
+
+
+def unsound_files(sources: Sequence[Path], playbooks: Path, ignored: Ignored) -> list[str]:
+    """Name the files of YAML that can't be read, each with its line."""
+    problems = Problems()
+    inventories = [path for source in sources for path in inventory_files(source, ignored)]
+    written = [path for path in inventories if path.suffix in _YAML]
+    for path in dict.fromkeys([*written, *_all_variables(sources, playbooks, ())]):
+        _documents(path, problems)
+    return problems.lines()
+
+
+def _all_variables(sources: Iterable[Path], playbooks: Path, names: Collection[str]) -> Iterator[Path]:
+    """Each file of variables, beside the inventories and beside the playbooks."""
+    folders = [source if source.is_dir() else source.parent for source in sources]
+    for folder in dict.fromkeys([*folders, playbooks]):
+        for name in _VARIABLES:
+            yield from _variable_files(folder / name, names)
 
 
 def inventory_files(source: Path, ignored: Ignored) -> Iterator[Path]:
@@ -123,6 +136,14 @@ def _variable_files(path: Path, names: Collection[str]) -> Iterator[Path]:
 
 def _check_file(path: Path, problems: Problems) -> list[Any]:
     """Read a file, and look for keys that stand twice; return its documents."""
+    documents = _documents(path, problems)
+    for document in documents:
+        _check_keys(document, path, problems, set())
+    return documents
+
+
+def _documents(path: Path, problems: Problems) -> list[Any]:
+    """Read a file; one that Ansible keeps from others, or runs, has no documents here."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, ValueError) as error:
@@ -133,16 +154,13 @@ def _check_file(path: Path, problems: Problems) -> list[Any]:
         # a program may be called as it likes: its output is the inventory
         return []
     try:
-        documents = list(yaml.compose_all(text, Loader=_Loader))
+        return list(yaml.compose_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{shown(path)} line {mark.line + 1}" if mark else shown(path)
         why = getattr(error, "problem", None) or "it has a syntax error"
         problems.add(INVENTORY, place, "(file)", f"is no sound YAML: {why}", "mend it there, or just before")
         return []
-    for document in documents:
-        _check_keys(document, path, problems, set())
-    return documents
 
 
 def _check_keys(node: Any, path: Path, problems: Problems, seen: set[int]) -> None:

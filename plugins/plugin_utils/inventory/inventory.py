@@ -112,8 +112,11 @@ class Inventory:
 
         Where other templates fail, Ansible says so itself when it connects.
         """
-        raw = self.raw(host)[key]
-        if isinstance(raw, str) and any(name in MODEL for name in _WORD.findall(raw)):
+        variables = self.raw(host)
+        raw = variables[key]
+        named = [name for name in _WORD.findall(raw) if name in MODEL] if isinstance(raw, str) else []
+        # one that is not there at all is told, where the host needs it
+        if named and all(name in variables for name in named):
             return self._reader(host, host, problems).value(key, self.resolved(host))
         return plain(self.resolved(host)[key])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from pathlib import Path
 
 INVENTORY = "inventory"
@@ -25,6 +26,9 @@ def render(value: object) -> str:
         return "(empty)"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, IPv6Address) and value.ipv4_mapped is not None:
+        # as somebody would write it; from Python 3.13 on str() does
+        return f"::ffff:{value.ipv4_mapped}"
     return " ".join(str(value).split()) or repr(value)
 
 

@@ -244,11 +244,11 @@ READ = "Ansible reads this file as an inventory, too, and takes its lines for ho
 @pytest.mark.parametrize(
     ("name", "text", "hosts"),
     [
-        ("lists/blocked.list", LIST, ["198.51.100.0/24", "2001:db8::/32", "203.0.113.7"]),
+        ("feeds/blocked.list", LIST, ["198.51.100.0/24", "2001:db8::/32", "203.0.113.7"]),
         ("blocked", LIST, ["198.51.100.0/24", "2001:db8::/32", "203.0.113.7"]),
-        ("lists/one", "203.0.113.7\n", ["203.0.113.7"]),
-        ("nft/own.nft", FRAGMENT, []),
-        ("nft/one.nft", RULE, []),
+        ("feeds/one", "203.0.113.7\n", ["203.0.113.7"]),
+        ("rules/own.nft", FRAGMENT, []),
+        ("rules/one.nft", RULE, []),
     ],
 )
 def test_a_file_that_ansible_takes_for_an_inventory_is_named(
@@ -272,7 +272,12 @@ def test_a_file_that_nobody_names_is_found_by_its_hosts(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["lists/blocked.txt", "nft/own.nft.txt", "group_vars/files/own.nft", "../own.nft"]
+    "name",
+    [
+        *("blocked.txt", "own.nft.txt", "feeds/blocked.txt", "group_vars/files/own.nft", "../own.nft"),
+        # folders that our own settings name
+        *("lists/blocked", "nft/own.nft"),
+    ],
 )
 def test_the_documented_places_are_left_alone_by_ansible(site: Path, name: str) -> None:
     write(site / name, LIST)
