@@ -116,9 +116,6 @@ changed_paths:
   sample: [/etc/keepalived/keepalived.conf]
 """
 
-import grp
-import pwd
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftfw.pair.plugins.module_utils.files.disk import apply, read
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
@@ -129,20 +126,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
     paths_of,
     plan,
 )
-
-
-def uid(name: str) -> int | None:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def gid(name: str) -> int | None:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        return None
+from ansible_collections.ftfw.pair.plugins.module_utils.system.users import gid, uid
 
 
 def main() -> None:

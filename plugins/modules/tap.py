@@ -126,9 +126,6 @@ devices:
       vnet_hdr: false
 """
 
-import grp
-import pwd
-
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftfw.pair.plugins.module_utils.links import kernel as netlink
 from ansible_collections.ftfw.pair.plugins.module_utils.links import tap as tap_plan
@@ -139,6 +136,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.links.apply import (
     result,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.links.types import LinkError, missing
+from ansible_collections.ftfw.pair.plugins.module_utils.system.users import gid, uid
 
 TAP_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -152,20 +150,6 @@ TAP_OPTIONS = {
     "isolated": {"type": "bool"},
     "up": {"type": "bool", "default": True},
 }
-
-
-def uid(name: str) -> int | None:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def gid(name: str) -> int | None:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        return None
 
 
 def main() -> None:

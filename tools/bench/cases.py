@@ -40,6 +40,14 @@ def listener(kind: str, address: str, port: int) -> dict[str, Any]:
     return {"kind": kind, "address": address, "port": port}
 
 
+def listening(lab: Lab, ends: Sequence[Ends]) -> tuple[RunningProbe, RunningProbe]:
+    """Listeners on the server, and on the client, to whom a port is forwarded."""
+    kinds = (("tcp", TCP), ("udp", UDP))
+    server = [listener(kind, one.server, port) for one in ends for kind, port in kinds]
+    inside = [listener("tcp", one.client, FORWARD) for one in ends]
+    return RunningProbe(lab, "server", [], server), RunningProbe(lab, "client", [], inside)
+
+
 def crash(lab: Lab, profile: str, primary: str) -> Trial:
     """All wires of the primary are cut, with a small table and a UDP stream of 1 kHz each way and family.
 
@@ -266,11 +274,7 @@ def established_only(lab: Lab, profile: str, primary: str, routed: bool = False)
             lab.run(node, "nft flush chain inet ftfw nat_postrouting")
         for one, way in zip(ends, ways):
             lab.run("server", f"ip route replace {way} via {one.virtual[1]}")
-    kinds = ("tcp", TCP), ("udp", UDP)
-    server = RunningProbe(
-        lab, "server", [], [listener(kind, one.server, port) for one in ends for kind, port in kinds]
-    )
-    inside = RunningProbe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
+    server, inside = listening(lab, ends)
     specs = [
         spec
         for one in ends

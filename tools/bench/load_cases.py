@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cases import FORWARD, RECOVERY, TCP, UDP, Trial, both_ways, hand_over_time, listener, timeline
+from cases import FORWARD, RECOVERY, TCP, UDP, Trial, both_ways, hand_over_time, listening, timeline
 from lab import FOUR, NODES, Ends, Lab, LabError, other
 from load import TARGETS, flows
 from probe import RunningProbe, Spec, flow
@@ -76,11 +76,7 @@ def running(
     lab: Lab, ends: Sequence[Ends]
 ) -> tuple[tuple[RunningProbe, RunningProbe], RunningProbe, list[RunningProbe]]:
     """Listeners on server and client, flows that run, and on each side flows that are held back."""
-    kinds = (("tcp", TCP), ("udp", UDP))
-    server = RunningProbe(
-        lab, "server", [], [listener(kind, one.server, port) for one in ends for kind, port in kinds]
-    )
-    inside = RunningProbe(lab, "client", [], [listener("tcp", one.client, FORWARD) for one in ends])
+    server, inside = listening(lab, ends)
     specs = [
         spec
         for one in ends

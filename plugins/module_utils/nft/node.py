@@ -13,6 +13,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.listing import (
     elements_of,
     parse_listing,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.reader import LineError
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import Source
 
 LARGE = 10_000
@@ -20,13 +21,8 @@ LARGE = 10_000
 _END = "#"
 
 
-class NftError(Exception):
-    """What nft has refused, with the line of the text that it is about (0 if none), counted from 1."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}" if line else reason)
-        self.line = line
-        self.reason = reason
+class NftError(LineError):
+    """What nft has refused."""
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,17 @@ _RUN_TIME = {"timeout", "dynamic"}
 _DEVICES = (("devices", "="), ("device", "="))
 
 
-class TextError(Exception):
-    """The text is none that a table can be replaced by; names the line, counted from 1."""
+class LineError(Exception):
+    """What is wrong with a text, and in which line (0 for none), counted from 1."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}" if line else reason)
         self.line = line
         self.reason = reason
+
+
+class TextError(LineError):
+    """The text is none that a table can be replaced by."""
 
 
 @dataclass(frozen=True)

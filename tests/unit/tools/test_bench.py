@@ -211,7 +211,8 @@ def test_a_switchover_needs_flows_from_both_sides_around_it(
             heard = {"kind": "udp", "address": "192.168.0.3", **series}
             return {**born, "udp": udp, "listeners": {"all": [heard]}}
 
-    monkeypatch.setattr(load_cases, "RunningProbe", FakeProbe)
+    for module in ("cases", "load_cases"):
+        monkeypatch.setattr(importlib.import_module(module), "RunningProbe", FakeProbe)
     monkeypatch.setattr(load_cases.time, "sleep", lambda _seconds: None)
     lab = FakeLab(said=f"[{moved}] 2: eth1    inet 192.168.2.100/32 scope global eth1\n")
     if error is None:
