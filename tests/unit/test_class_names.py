@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("plugins", "tools/bench")
 FOUND_BY_NAME = {
     "ActionModule": "Ansible looks for this class in each action plugin",
+    "CallbackModule": "Ansible looks for this class in each callback plugin",
     "FilterModule": "Ansible looks for this class in each file of filters",
     "ModuleDocFragment": "Ansible looks for this class in each fragment of documentation",
 }
