@@ -47,7 +47,7 @@ def test_the_lab_is_well(play: Any) -> None:
     assert f"{len(document['tests'])} tests, 0 failed" in printed
 
 
-@pytest.mark.parametrize("inventory", ["metal", "native"])
+@pytest.mark.parametrize("inventory", ["metal", "dmz", "native"])
 def test_sites_of_two_families_are_well(play: Any, inventory: str) -> None:
     code, printed, document = play(inventory=f"inventories/{inventory}")
     assert code == 0, printed
