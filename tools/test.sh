@@ -14,10 +14,17 @@ export FTFW_SUITE
 # long: the scenarios with all of their tests and faults, and nothing else
 [ "$stages" != long ] ||
     export FTFW_TEST_LONG=1 FTFW_DRILL_SET=all FTFW_GUEST_FAULTS=power_loss,reboot,freeze,freeze_process,carrier_outside,full_table,clock_skew
-passed=0 failed=0 failures='' sanity=''
+passed=0 failed=0 failures='' sanity='' linting=''
 # not in the clone: the path of a Unix socket can't be longer than 107 bytes
 scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
-trap '[ -z "$sanity" ] || kill -- "-$sanity" 2>/dev/null; rm -rf "$scratch"' EXIT
+# shellcheck disable=SC2317 # called by the trap
+finish() {
+    for group in $sanity $linting; do
+        kill -- "-$group" 2>/dev/null
+    done
+    rm -rf "$scratch"
+}
+trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir -p build/test
@@ -81,6 +88,24 @@ lint() {
     check sanity ended "$sanity" "$scratch/sanity.log"
 }
 
+# Beside the scenarios, with what they leave of the processors: these wait for most of the time, and a linter has no limits of time.
+lint_behind() {
+    # without the word that there is a lab: it would remove that in the end
+    setsid env -u FTFW_LAB chrt --idle 0 "$0" lint >"$scratch/lint.log" 2>&1 &
+    linting=$!
+}
+
+linted() {
+    wait "$linting"
+    linting=''
+    # its own end is told with the others'
+    sed '/^failed:/d; /^[0-9]* passed, [0-9]* failed$/d' "$scratch/lint.log"
+    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$scratch/lint.log" | tail -n 1)
+    counts=${counts:-0 1}
+    names=$(sed -n 's/^failed: //p' "$scratch/lint.log")
+    count "${counts% *}" "${counts#* }" "${names:-lint}"
+}
+
 tests() { # FOLDER
     report=$PWD/build/test/$1.xml
     rm -f "$report"
@@ -129,9 +154,12 @@ for stage in $stages; do
     fi
     case $stage in
     lab) lab ;;
-    lint) lint ;;
+    lint) if [ -n "$linting" ]; then linted; else lint; fi ;;
     unit | integration) tests "$stage" ;;
-    molecule) scenarios molecule/*/molecule.yml ;;
+    molecule)
+        case "$stages " in *"molecule lint "*) lint_behind ;; esac
+        scenarios molecule/*/molecule.yml
+        ;;
     long)
         scenarios molecule/native/molecule.yml molecule/default/molecule.yml
         next_suite
