@@ -12,6 +12,14 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import EXPE
 
 ROOT = Path(__file__).parents[2]
 HEALTH = ROOT / "plugins" / "module_utils" / "health"
+# without parts of others, and a former name
+PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {
+    "delegation",
+    "failover",
+    "summary",
+    "there",
+    "whole",
+}
 TEXT = (ROOT / "docs" / "playbooks.md").read_text()
 DRILL, STATUS = (TEXT.partition(f"\n## {name}\n")[2].partition("\n## ")[0] for name in ("drill", "status"))
 
@@ -48,12 +56,12 @@ def findings() -> set[str]:
 
 
 def test_every_playbook_has_a_row() -> None:
-    # parts of others, and a former name
-    parts = {"delegation", "failover", "summary", "there", "whole"}
-    assert (
-        told(TEXT, "| playbook | what it does |")
-        == {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - parts
-    )
+    assert told(TEXT, "| playbook | what it does |") == PLAYBOOKS
+
+
+def test_the_readme_lists_every_playbook() -> None:
+    listed = (ROOT / "README.md").read_text().partition("\nPlaybooks: ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == PLAYBOOKS, "'Playbooks: …' of README.md"
 
 
 def test_findings_that_are_made_are_told() -> None:

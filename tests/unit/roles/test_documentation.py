@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,8 @@ def test_each_module_is_shown() -> None:
     text = told(*(f"ftfw.pair.{module}" for module in MODULES))
     assert [module for module in MODULES if f"ftfw.pair.{module}" not in text] == []
     assert text.count("EXAMPLES:") == len(MODULES)
+
+
+def test_the_readme_lists_each_role() -> None:
+    listed = (ROOT / "README.md").read_text().partition("\nRoles of a hypervisor: ")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"`(\w+)`", listed)) == ROLES, "'Roles of a hypervisor: …' of README.md"
