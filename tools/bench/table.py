@@ -14,7 +14,7 @@ Cases = dict[tuple[str, str], dict[str, Any]]
 PROFILES = {"manual": "manual", "stock": "stock", "default": "ours", "fast": "ours, `fast`"}
 ROWS = {
     "crash_udp_gap_ms": "outage after a crash, ms",
-    "crash_100k_survivors": "flows of 70 that survive it with 100,000 entries",
+    "crash_100k_survivors": "of 70 flows, those that survive a crash with 100,000 in the table",
     "crash_100k_resets": "flows that are reset",
     "switchover_udp_lost": "packets lost in a planned switchover, of 1,000 a second",
 }
