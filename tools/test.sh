@@ -141,9 +141,16 @@ next_suite() {
         tools/bare-root.sh trixie ./ftfw test
 }
 
+# What its children have used of the processors until now, in seconds; containers are not its children.
+processors() {
+    times >"$scratch/times"
+    awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, "m"); sum += t[1] * 60 + t[2] } printf "%d\n", sum }' "$scratch/times"
+}
+
 prepared=''
 for stage in $stages; do
     begun=$(date +%s)
+    processors >"$scratch/before"
     if [ "$stage" != lab ] && [ -z "$prepared" ]; then
         # in a shell of its own: it ends where it can't go on
         (prepare test) || { count 0 1 prepare; break; }
@@ -166,7 +173,8 @@ for stage in $stages; do
         ;;
     *) die "no stage '$stage'" ;;
     esac
-    echo "$stage took $(($(date +%s) - begun)) s"
+    processors >"$scratch/after"
+    echo "$stage took $(($(date +%s) - begun)) s, $(($(cat "$scratch/after") - $(cat "$scratch/before"))) s of a processor"
 done
 remove_lab
 [ ! -s "$scratch/failed-tests" ] || head -n 60 "$scratch/failed-tests"
