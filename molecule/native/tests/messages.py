@@ -11,7 +11,7 @@ from typing import Any
 import cases
 from containers import NODES, PREFIX, PROJECT, playbook
 from lab import FOUR, SIX, Lab
-from probe import Probe, Spec, flow
+from probe import RunningProbe, Spec, flow
 
 ENDS = (FOUR, SIX)
 HELD = 20
@@ -81,8 +81,8 @@ def messages() -> Iterator[Messages]:
             for one in ENDS
             for kind, port in (("tcp", cases.TCP), ("udp", cases.UDP))
         ]
-        server = Probe(lab, "server", [], listeners)
-        client = Probe(lab, "client", flows(), [])
+        server = RunningProbe(lab, "server", [], listeners)
+        client = RunningProbe(lab, "client", flows(), [])
         yield sent
         sent.seen = client.collect()
         server.collect()

@@ -15,7 +15,7 @@ import yaml
 from cases import UDP, listener
 from containers import LAB, NODES, PREFIX, PROJECT, playbook, run, wait
 from lab import Lab
-from probe import Probe, flow
+from probe import RunningProbe, flow
 from test_site_again import ROUTERS
 
 pytestmark = pytest.mark.long
@@ -102,10 +102,10 @@ def test_all_addresses_move_in_a_crash(many: tuple[str, str]) -> None:
     primary, backup = many
     lab = Lab(PREFIX)
     try:
-        client = Probe(
+        client = RunningProbe(
             lab, "client", [], [listener("udp", address, UDP) for address in ("192.168.2.3", "2001:db8:2::3")]
         )
-        server = Probe(
+        server = RunningProbe(
             lab, "server", [flow(name, "udp", address, UDP, rate=200) for name, address in ENDS.items()], []
         )
         time.sleep(2)
