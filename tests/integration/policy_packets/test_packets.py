@@ -134,6 +134,8 @@ def test_of_a_short_connection_three_things_are_told(wire: Wire) -> None:
 def test_without_the_rules_each_step_is_told(wire: Wire) -> None:
     wire.load("\n".join(line for line in RULESET.splitlines() if "ct event" not in line))
     try:
-        assert len(news(wire, 80)) > 5
+        told = news(wire, 80)
+        # where both ends leave at once, some steps of the end are one
+        assert ("UPDATE", "SYN_RECV") in told and len(told) > 4, told
     finally:
         wire.load(RULESET)
