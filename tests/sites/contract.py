@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -89,12 +90,15 @@ class Key(NamedTuple):
 @cache
 def texts(kind: type) -> dict[str, str]:
     """Find the text behind each key, also of the classes that this one adds to."""
+    # inspect.getsource finds no TypedDict from Python 3.13 on, and before 3.12 none knows what it adds to
+    module = sys.modules[kind.__module__]
+    classes = (one for one in ast.parse(inspect.getsource(module)).body if isinstance(one, ast.ClassDef))
+    (body,) = (one for one in classes if one.name == kind.__name__)
+    bases = (getattr(module, base.id) for base in body.bases if isinstance(base, ast.Name))
     found: dict[str, str] = {}
-    for base in getattr(kind, "__orig_bases__", ()):
+    for base in bases:
         if is_typeddict(base):
             found |= texts(base)
-    (body,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(body, ast.ClassDef)
     for key, behind in zip(body.body, [*body.body[1:], None], strict=True):
         if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name):
             said = isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant)

@@ -49,7 +49,8 @@ def test_it_sees_a_process_move_stand_still_and_go(tmp_path: Path) -> None:
         assert guard.look(pid_file).pid == process.pid
         assert moves()
         os.kill(process.pid, signal.SIGSTOP)
-        time.sleep(0.05)
+        # on a busy machine it has to get a processor first
+        assert os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         assert not moves()
         os.kill(process.pid, signal.SIGCONT)
         assert moves()
