@@ -101,8 +101,9 @@ def texts(kind: type) -> dict[str, str]:
             found |= texts(base)
     for key, behind in zip(body.body, [*body.body[1:], None], strict=True):
         if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name):
-            said = isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant)
-            found[key.target.id] = " ".join(str(behind.value.value).split()) if said else ""  # type: ignore[union-attr]
+            said = behind.value if isinstance(behind, ast.Expr) else None
+            text = said.value if isinstance(said, ast.Constant) else ""
+            found[key.target.id] = " ".join(str(text).split())
     return found
 
 
