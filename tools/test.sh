@@ -72,9 +72,16 @@ ended() { # PID LOG: waits for what runs in the background, and shows what it ha
     return "$code"
 }
 
+# In a session of its own, so that its processes can be ended together. The kernel shares processors among sessions first, then among
+# the processes of each (sched(7), autogroup): beside the scenarios it is the session that has to be content with less.
+beside() { # COMMAND...
+    # shellcheck disable=SC2016 # for that shell to expand
+    exec setsid sh -c '[ -z "${FTFW_TEST_BESIDE-}" ] || echo 19 2>/dev/null >/proc/self/autogroup; exec "$@"' sh "$@"
+}
+
 lint() {
     # on the second processor, for it takes as long as all others
-    setsid tools/sanity.sh >"$scratch/sanity.log" 2>&1 &
+    beside tools/sanity.sh >"$scratch/sanity.log" 2>&1 &
     sanity=$!
     check yamllint yamllint --strict .
     check ansible-lint ansible-lint --offline --strict
@@ -91,7 +98,7 @@ lint() {
 # Beside the scenarios, with what they leave of the processors: these wait for most of the time, and a linter has no limits of time.
 lint_behind() {
     # without the word that there is a lab: it would remove that in the end
-    setsid env -u FTFW_LAB chrt --idle 0 "$0" lint >"$scratch/lint.log" 2>&1 &
+    FTFW_TEST_BESIDE=yes beside env -u FTFW_LAB chrt --idle 0 "$0" lint >"$scratch/lint.log" 2>&1 &
     linting=$!
 }
 
@@ -126,11 +133,20 @@ tests() { # FOLDER
     count "${counts% *}" "${counts#* }" "tests/$1"
 }
 
+run_scenario() { # NAME
+    { molecule test --scenario-name "$1" 2>&1 || echo failed >"$scratch/ended"; } | tee "$scratch/$1.log"
+    [ -e "$scratch/ended" ] || return 0
+    rm "$scratch/ended"
+    # again at the end: what is before it may be long
+    python tools/excerpt.py "$scratch/$1.log" >>"$scratch/failed-tests"
+    return 1
+}
+
 scenarios() { # FILE...
     for scenario; do
         scenario=$(basename "$(dirname "$scenario")")
         export MOLECULE_EPHEMERAL_DIRECTORY="$scratch/molecule-$scenario"
-        check "molecule/$scenario" molecule test --scenario-name "$scenario"
+        check "molecule/$scenario" run_scenario "$scenario"
         [ "$scenario" != default ] || remove_lab
     done
 }
@@ -177,7 +193,7 @@ for stage in $stages; do
     echo "$stage took $(($(date +%s) - begun)) s, $(($(cat "$scratch/after") - $(cat "$scratch/before"))) s of a processor"
 done
 remove_lab
-[ ! -s "$scratch/failed-tests" ] || head -n 60 "$scratch/failed-tests"
+[ ! -s "$scratch/failed-tests" ] || head -n 120 "$scratch/failed-tests"
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

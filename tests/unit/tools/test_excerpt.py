@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What failed in a scenario is told again, without what went before and came after it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
+
+import excerpt
+
+LOG = """\
+INFO     default ➜ converge: Executing
+PLAY [Firewalls] ***
+
+TASK [ftfw.pair.keepalived : Write the file] ***
+ok: [fw-1]
+\x1b[0;31mfatal: [fw-2]: FAILED! => \x1b[0m
+\x1b[0;31m    msg: no space left\x1b[0m
+\x1b[0;31m    rc: 1\x1b[0m
+
+PLAY RECAP ***
+fw-2 : ok=3 failed=1
+ERROR    default ➜ converge: Executed: Failed
+INFO     default ➜ destroy: Executing
+
+TASK [Remove the lab] ***
+ok: [hypervisor]
+"""
+
+TESTS = """\
+    def test_flow():
+>       assert lost == 0
+E       assert 2 == 0
+=== short test summary info ===
+FAILED test_takeover.py::test_flow - assert 2 == 0
+=== 1 failed, 35 passed ===
+"""
+
+
+def test_failed_task_is_told_under_its_name() -> None:
+    assert excerpt.excerpt(LOG.splitlines(keepends=True)) == [
+        "TASK [ftfw.pair.keepalived : Write the file] ***",
+        "fatal: [fw-2]: FAILED! => ",
+        "    msg: no space left",
+        "    rc: 1",
+        "ERROR    default ➜ converge: Executed: Failed",
+    ]
+
+
+def test_failed_test_is_told() -> None:
+    assert excerpt.excerpt(TESTS.splitlines(keepends=True)) == [
+        "E       assert 2 == 0",
+        "FAILED test_takeover.py::test_flow - assert 2 == 0",
+    ]
+
+
+def test_only_the_last_lines_are_told() -> None:
+    log = [f"ERROR    {number}\n" for number in range(200)] + ["E   " + "x" * 1000]
+    told = excerpt.excerpt(log)
+    assert len(told) == excerpt.LINES
+    assert told[-2] == "ERROR    199"
+    assert len(told[-1]) == excerpt.WIDTH

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Print the failed tasks and tests of a log of Molecule: all is torn down again before its end.
+
+Usage: excerpt.py LOG
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+LINES = 60
+WIDTH = 400
+_OF_A_TASK = 30
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TASK = re.compile(r"(TASK|RUNNING HANDLER|PLAY) \[")
+_FAILED_TASK = re.compile(r"(fatal|failed): ")
+_SAID = re.compile(r"(FAILED|ERROR|CRITICAL|E) ")
+
+
+def excerpt(log: Iterable[str]) -> list[str]:
+    """The last lines that tell of failures, each failed task under its name."""
+    told: list[str] = []
+    task, left = "", 0
+    for raw in log:
+        line = _COLOUR.sub("", raw).rstrip("\n")
+        if _TASK.match(line):
+            task = line
+        if _FAILED_TASK.match(line):
+            told.append(task)
+            left = _OF_A_TASK
+        # what a task says ends with an empty line
+        left = left - 1 if left and line else 0
+        if left or _SAID.match(line):
+            told.append(line[:WIDTH])
+    return told[-LINES:]
+
+
+if __name__ == "__main__":
+    with Path(sys.argv[1]).open(errors="replace") as lines:
+        print(*excerpt(lines), sep="\n")
