@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import draw
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import draw, traffic
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import missing, virtual_address_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
@@ -49,6 +49,9 @@ options:
     description: C(seed) and C(minutes). The rows are rounds then, each with one fault or two of the rows that
       were chosen, in an order that depends on them and on the seed alone. More are drawn than time allows.
     type: dict
+  sessions:
+    description: How many TCP sessions the client holds in each family. By default what the site's probe says.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -64,6 +67,8 @@ _value:
       is wrong with the table or with what was asked for, empty when nothing is.
     - C(client_virtual) and C(server_virtual) are the virtual addresses that the probe's two hosts reach the
       pair by. C(reached) are the same in each family, C(host), C(virtual), and C(to), where it sends then.
+    - C(listeners) and C(flows) are what listens at each C(host), and what it sends around a fault of usual
+      length, as the module P(ftfw.pair.flow_probe#module) wants them.
   type: dict
   sample: {rows: [], order: [], problem: "", client_virtual: 192.168.2.100, server_virtual: 192.168.0.100}
 """
@@ -76,6 +81,7 @@ def drill_rows(
     names: Sequence[str] = (),
     of_set: str = "long",
     drawn: object = None,
+    sessions: int | str | None = None,
 ) -> dict[str, Any]:
     where = site(facts)
     probes = where.nodes[0].view["verify"]["probes"]
@@ -95,10 +101,23 @@ def drill_rows(
             for virtual in [virtual_address_of(where, each[end])]
         ]
     except DrillError as error:
-        nothing = {"rows": [], "order": [], "client_virtual": "", "server_virtual": "", "reached": []}
-        return {**nothing, "problem": str(error)}
+        lists = ("rows", "order", "reached", "listeners", "flows")
+        return {
+            **{key: [] for key in lists},
+            "client_virtual": "",
+            "server_virtual": "",
+            "problem": str(error),
+        }
     order = [draw.names(row) for row in rows if row.parts]
-    return {"rows": [to_data(row) for row in rows], "order": order, "problem": "", **ends, "reached": reached}
+    return {
+        "rows": [to_data(row) for row in rows],
+        "order": order,
+        "problem": "",
+        **ends,
+        "reached": reached,
+        "listeners": traffic.listeners(probes),
+        "flows": traffic.flows(probes, int(sessions or probes["sessions"]), float(defaults["seconds"])),
+    }
 
 
 class FilterModule:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import traffic
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.document import not_applicable
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
@@ -35,6 +36,9 @@ options:
     description: The node that is primary now.
     type: str
     required: true
+  sessions:
+    description: How many TCP sessions the client holds in each family. By default what the site's probe says.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -48,18 +52,26 @@ _value:
   description:
     - C(steps) are commands with their C(host); each C(inject) arms its C(undo) before it does anything.
     - C(refused) is the entry of the document for a row that the site lacks the means for, or null.
+    - C(flows) is what each C(host) sends around the fault, and C(late) what the client begins while it lasts,
+      as the module P(ftfw.pair.flow_probe#module) wants it.
     - C(prepare), C(count_announcements) and C(collect) are commands for each node, around the fault.
   type: dict
-  sample: {steps: [], refused: null, prepare: "", count_announcements: {}, collect: ""}
+  sample: {steps: [], refused: null, flows: [], late: [], prepare: "", count_announcements: {}, collect: ""}
 """
 
 
-def drill_steps(row: Mapping[str, Any], facts: Mapping[str, Any], primary: str) -> dict[str, Any]:
+def drill_steps(
+    row: Mapping[str, Any], facts: Mapping[str, Any], primary: str, sessions: int | str | None = None
+) -> dict[str, Any]:
     where, wanted = site(facts), from_data(row)
     why = missing(wanted, where)
+    probes = where.nodes[0].view["verify"]["probes"]
+    count = int(sessions or probes["sessions"])
     return {
         "refused": not_applicable(wanted.name, wanted.title, why) if why else None,
         "steps": [] if why else steps(wanted, where, primary),
+        "flows": traffic.flows(probes, count, wanted.seconds),
+        "late": traffic.late(probes, count),
         "prepare": prepare(where, 3600),
         "count_announcements": {node.name: count_announcements(node) for node in where.nodes},
         "collect": collect(),

@@ -131,7 +131,10 @@ def missing(row: FaultRow, site: FaultSite) -> str | None:
         return None
     if not kinds <= set(row.via):
         lacking = sorted(kinds - set(row.via))
-        return f"needs nodes of kind {' or '.join(row.via)}; {', '.join(lacking)} is what there is"
+        why = f"needs nodes of kind {' or '.join(row.via)}; {', '.join(lacking)} is what there is"
+        if "machine" in lacking and "command" in row.via:
+            return f"{why}: name its verify_kill_command and verify_start_command"
+        return why
     for node in site.nodes:
         if node.hypervisor and node.hypervisor not in site.hosts:
             return f"{node.name}: its hypervisor {node.hypervisor} is not in the inventory"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import traffic
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
     FaultNode,
     collect,
@@ -152,7 +153,8 @@ def view(number: int) -> dict[str, Any]:
             "probes": {
                 "client": {"host": "localhost", "address": OTHER},
                 "server": {"host": "localhost", "address": OTHER},
-                "families": [{"client": OTHER, "server": OTHER}],
+                "families": [{"name": "", "client": OTHER, "server": OTHER, "forward": VIRTUAL}],
+                **{"tcp": 1, "udp": 2, "ftp": 3, "forward": {"tcp": 4, "udp": 5}, "rate": 200},
                 "slack": 1,
                 "sessions": 1,
                 "close": [],
@@ -188,7 +190,7 @@ def drill(folder: Path, fails: list[str], **asked: Any) -> tuple[int, str, list[
     nodes = {
         f"fw-{number}": {
             "site_view": view(number),
-            "__drill_node": {"name": f"fw-{number}", "view": view(number), "container": "", "lab": {}}
+            "__fault_node": {"name": f"fw-{number}", "view": view(number), "container": "", "lab": {}}
             | {"kill": "", "start": ""},
         }
         for number in (1, 2)
@@ -263,14 +265,20 @@ def test_the_probe_is_asked_for_what_it_can_do(tmp_path: Path) -> None:
     play = {
         "hosts": "localhost",
         "gather_facts": False,
-        "vars": {"__probe": probe, "drill_sessions": 5, "__drill_seconds": 3600},
+        "vars": {
+            "__probe": probe,
+            "__drill_seconds": 3600,
+            "__drill_chosen": {"listeners": traffic.listeners(probe)},
+        },
         "tasks": [
             listen,
-            {"ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks" / "drill" / "send.yml")},
-            {
-                "ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks" / "drill" / "send.yml"),
-                "vars": {"__drill_row": {"seconds": 8}},
-            },
+            *(
+                {
+                    "ansible.builtin.include_tasks": str(PLAYBOOKS / "tasks" / "drill" / "send.yml"),
+                    "vars": {"__drill_flows": traffic.flows(probe, 5, seconds)},
+                }
+                for seconds in (3, 8)
+            ),
         ],
     }
     code, printed = playbook(tmp_path, play, {}, "--check", "-vvv")

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import copy
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
 from ansible_collections.ftfw.pair.plugins.filter.drill_result import drill_result
 from ansible_collections.ftfw.pair.plugins.filter.drill_rows import drill_rows
 from ansible_collections.ftfw.pair.plugins.filter.drill_steps import drill_steps
@@ -29,6 +26,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
     load,
     to_data,
 )
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.faults.site_facts import facts, view
 
 PLAYBOOKS = Path(__file__).parents[5] / "playbooks"
 TABLE = yaml.safe_load((PLAYBOOKS / "vars" / "faults.yml").read_text())
@@ -36,59 +34,6 @@ FAULTS, DEFAULTS = TABLE["drill_table"], TABLE["drill_defaults"]
 LEGS = {"data": ["outside", "inside"], "sync": ["sync"]}
 ROWS = expand(load(FAULTS, DEFAULTS), LEGS)
 NAMES = [row.name for row in ROWS]
-ADDRESSES = {"eth0": "192.168.0", "eth1": "192.168.2", "eth2": "192.168.100"}
-
-
-def view(number: int) -> dict[str, Any]:
-    networks = {"eth0": "outside", "eth1": "inside", "eth2": "sync"}
-    return {
-        "pair": {"preferred": number == 1},
-        "node_network": {
-            "interfaces": [
-                {"name": name, "mac": f"12:34:56:78:9a:{number}{name[-1]}", "network": network}
-                | {"addresses": [f"{ADDRESSES[name]}.{number}/24"]}
-                for name, network in networks.items()
-            ]
-        },
-        "conntrackd": {"links": [{"network": "sync", "interface": "eth2"}]},
-        "pair_state": {
-            "addresses": [
-                {"interface": "eth1", "address": "192.168.2.100/32"},
-                {"interface": "eth0", "address": "192.168.0.100/32"},
-            ]
-        },
-        "verify": {
-            "pair": {"guests": {}},
-            "probes": {
-                "client": {"host": "client", "address": "192.168.2.3"},
-                "server": {"host": "server", "address": "192.168.0.3"},
-                "families": [{"client": "192.168.2.3", "server": "192.168.0.3"}],
-            },
-        },
-    }
-
-
-def facts(kind: str = "container") -> dict[str, Any]:
-    lab = {"prefix": "ftfw-native", "wires_name": "wires", "wires": "ftfw-native-wires"}
-    lab |= {"directory": "/srv/native", "script": "/srv/wire-nodes"}
-    nodes = []
-    for number in (1, 2):
-        name = f"fw-{number}"
-        seen = copy.deepcopy(view(number))
-        if kind == "guest":
-            seen["verify"]["pair"]["guests"] = {"fw-1": "omarine", "fw-2": "omarine"}
-        container = f"ftfw-native-{name}" if kind == "container" else ""
-        kill, start = (f"power off {name}", f"power on {name}") if kind == "command" else ("", "")
-        nodes.append(
-            {"name": name, "view": seen, "container": container, "kill": kill, "start": start, "lab": lab}
-        )
-    hosts = ["fw-1", "fw-2", "client", "server", "omarine"]
-    return {
-        "nodes": nodes,
-        "hosts": hosts,
-        "open": "nft 'add element x'",
-        "lab": kind in ("container", "guest"),
-    }
 
 
 def test_priorities_say_which_node_is_preferred() -> None:
@@ -336,57 +281,6 @@ def test_a_pair_that_was_ill_in_between_fails_a_row_that_is_repeated() -> None:
     checks = {one["name"]: (one["seen"], one["ok"]) for one in entry["checks"]}
     assert checks["nothing is wrong with the pair"] == ("fw-1: conntrackd does not run (time 1 of 2)", False)
     assert entry["result"] == "failed"
-
-
-PROBE = {
-    "tcp": 1,
-    "udp": 2,
-    "ftp": 3,
-    "forward": {"tcp": 4, "udp": 5},
-    "rate": 1000,
-    "slack": 1,
-    "client": {"host": "client"},
-    "server": {"host": "server"},
-    "families": [
-        {"name": "", "client": "192.168.2.3", "server": "192.168.0.3", "forward": "192.168.0.100"},
-        {"name": " (IPv6)", "client": "2001:db8:2::3", "server": "2001:db8::3", "forward": "2001:db8::100"},
-    ],
-}
-
-
-def ends(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """The loop of a task, with its templates filled in."""
-    variables = {"__probe": PROBE, "drill_sessions": 20, "__few": 10, "__some": 10, "__download": 11}
-    filled: list[dict[str, Any]] = Templar(DataLoader(), variables=variables).template(
-        [{key: trust_as_template(value) for key, value in end.items()} for end in task["loop"]]
-    )
-    return filled
-
-
-def test_every_port_that_a_site_opens_for_its_probe_is_used() -> None:
-    """`site_probes` opens tcp, udp and ftp of the server, and tcp and udp of the virtual address."""
-    before = yaml.safe_load((PLAYBOOKS / "tasks" / "drill" / "before.yml").read_text())
-    (listen,) = (task for task in before if task["name"] == "Listen at both ends")
-    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill" / "send.yml").read_text())
-    server, client = (
-        {(one["kind"], one["address"], one["port"]) for one in end["listeners"]} for end in ends(listen)
-    )
-    out, back = (
-        {(one["kind"], one["target"], one.get("port")) for one in end["flows"]} for end in ends(send)
-    )
-    for each in PROBE["families"]:
-        assert {(kind, each["server"], PROBE[kind]) for kind in ("tcp", "udp", "ftp")} <= out & server
-        assert ("ping", each["server"], None) in out
-        for kind, port in PROBE["forward"].items():
-            assert (kind, each["client"], port) in client
-            assert (kind, each["forward"], port) in back
-
-
-def test_each_flow_of_a_drill_has_a_name_of_its_own() -> None:
-    (send,) = yaml.safe_load((PLAYBOOKS / "tasks" / "drill" / "send.yml").read_text())
-    for end in ends(send):
-        names = [one["name"] for one in end["flows"]]
-        assert len(names) == len(set(names)) and sum("(IPv6)" in name for name in names) == len(names) / 2
 
 
 def test_the_table_of_results_counts_what_is_not_applicable() -> None:
