@@ -22,7 +22,7 @@ class FakeLab:
         self.scripts.append((host, script))
         if script.startswith("cat > ") and text is not None:
             self.written[host, script.removeprefix("cat > ")] = text
-        if script == "systemctl stop keepalived" and host == self.holder:
+        if script == "systemctl stop keepalived.service" and host == self.holder:
             self.holder = {"fw-1": "fw-2", "fw-2": "fw-1"}[host]
         return '"pending": null'
 

@@ -15,6 +15,7 @@ HEALTH = ROOT / "plugins" / "module_utils" / "health"
 # without parts of others, and a former name
 PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {
     "delegation",
+    "means",
     "failover",
     "summary",
     "there",

@@ -15,6 +15,7 @@ from typing import Any
 
 import collection  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
+from fault_table import inject, undo
 from lab import NODES, Ends, Lab, LabError, other
 from probe import RunningProbe, flow
 from profiles import VARIANTS, families
@@ -181,9 +182,9 @@ class OldFlows:
 
 def replicate(lab: Lab, wanted: bool) -> None:
     """Start conntrackd on both nodes, or stop it so that nothing starts it again."""
-    masks, moves = ("unmask", "start") if wanted else ("mask", "stop")
+    way = undo if wanted else inject
     for node in NODES:
-        lab.run(node, f"systemctl {masks} --quiet --runtime conntrackd; systemctl {moves} conntrackd")
+        lab.run(node, way("conntrackd_mask_both"))
 
 
 def hold(lab: Lab, ends: Sequence[Ends]) -> tuple[list[RunningProbe], list[RunningProbe]]:

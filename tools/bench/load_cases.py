@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import FORWARD, RECOVERY, TCP, UDP, Trial, both_ways, hand_over_time, listening, timeline
+from fault_table import inject, undo
 from lab import FOUR, NODES, Ends, Lab, LabError, other
 from load import TARGETS, flows
 from probe import RunningProbe, Spec, flow
@@ -31,9 +32,9 @@ def lead(lab: Lab, profile: str, node: str) -> str:
     """Have the node be primary before a trial begins, by a hand-over that is not measured."""
     holder = lab.primary()
     if holder != node:
-        lab.run(holder, "systemctl stop keepalived")
+        lab.run(holder, inject("keepalived_stop"))
         lab.wait(f"{node} is primary", lambda: lab.is_primary(node), 30)
-        lab.run(holder, "systemctl start keepalived")
+        lab.run(holder, undo("keepalived_stop"))
         # until both have ended their transitions
         time.sleep(RECOVERY[profile])
         lab.wait(f"{node} has stayed primary", lambda: lab.is_primary(node), 1)
@@ -60,7 +61,7 @@ def switchover(lab: Lab, profile: str, primary: str) -> Trial:
             around([result["begun"] for result in mine], moved, host)
             born += mine
         figures |= handed_over(seen, born, one)
-    lab.run(primary, "systemctl start keepalived")
+    lab.run(primary, undo("keepalived_stop"))
     return Trial(
         figures,
         [
@@ -110,7 +111,7 @@ def hand_over(lab: Lab, profile: str, primary: str, births: Sequence[RunningProb
     else:
         # the other node takes over within a second then: near the middle
         time.sleep(SPREAD / 4)
-        lab.run(primary, "systemctl stop keepalived")
+        lab.run(primary, inject("keepalived_stop"))
     lab.wait("the other node is primary", lambda: lab.is_primary(other(primary)), 30)
 
 
@@ -269,12 +270,12 @@ def frozen(lab: Lab, profile: str, primary: str) -> Trial:
     monitor = lab.start(primary, "stdbuf", "-oL", "ip", "-ts", "monitor", "address")
     time.sleep(0.5)
     stopped = time.time()
-    lab.run(primary, "kill -STOP $(cat /run/vrrp.pid 2>/dev/null || pgrep -n keepalived)")
+    lab.run(primary, inject("keepalived_stop_signal_child"))
     lab.wait("the other node is primary", lambda: lab.holders()[other(primary)] == lab.held(), 30, 0.05)
     try:
         lab.wait("the frozen one has lost them", lambda: not lab.holders()[primary], 15, 0.05)
     except LabError:
-        lab.run(primary, "pkill -CONT keepalived", check=False)
+        lab.run(primary, undo("keepalived_stop_signal_child"), check=False)
         return Trial({f"frozen_holder_{one.mark}ms": 15000.0 for one in families(profile)})
     time.sleep(0.5)
     said = ended(monitor)
@@ -292,11 +293,11 @@ def cost(lab: Lab, profile: str, primary: str) -> Trial:
     for name, state in (("with", "start"), ("without", "stop")):
         if state == "stop":
             for node in NODES:
-                lab.run(node, "systemctl stop conntrackd")
+                lab.run(node, inject("conntrackd_mask_both"))
         for one in families(profile):
             figures |= cost_of(lab, one, name)
     for node in NODES:
-        lab.run(node, "systemctl start conntrackd")
+        lab.run(node, undo("conntrackd_mask_both"))
     return Trial(figures)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from containers import PORT, SERVER, PodmanError, playbook, run
+from fault_table import inject, undo
 
 Findings = set[tuple[str, "str | None"]]
 
@@ -77,6 +78,13 @@ def fault(host: str, cause: str, cure: str) -> Iterator[None]:
             run(host, cure)
         except PodmanError:
             run(host, cure)
+
+
+@contextmanager
+def made(name: str, host: str) -> Iterator[None]:
+    """A fault of the drill's table, at this host."""
+    with fault(host, inject(name), undo(name)):
+        yield
 
 
 @contextmanager

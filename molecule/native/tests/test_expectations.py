@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from containers import PREFIX, SERVER, other_of, playbook, run, wait
+from fault_table import inject
 from faults import Findings
 from lab import Lab
 from test_pair import is_primary, primary, settle
@@ -74,7 +75,7 @@ def crash(lab: Lab, old: str) -> None:
 
 
 def kill(_lab: Lab, old: str) -> None:
-    run(old, "systemctl kill --signal SIGKILL keepalived.service")
+    run(old, inject("keepalived_kill"))
     settle(other_of(old))
 
 

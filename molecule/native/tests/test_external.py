@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from containers import NODES, PREFIX, other_of, playbook, run, wait
+from fault_table import inject, undo
 from lab import Lab
 from test_pair import Flow, is_primary, primary, settle
 
@@ -61,17 +62,17 @@ def test_a_commit_that_never_works_opens_the_gate_with_an_error() -> None:
     new = other_of(old)
     settle(old)
     wait("the backup's gate is shut", lambda: gate(new) == ["eth0", "eth1"])
-    run(new, "systemctl kill --signal=SIGSTOP conntrackd.service")
+    run(new, inject("conntrackd_stop_signal_backup"))
     began = time.time()
     try:
-        run(old, "systemctl stop keepalived.service")
+        run(old, inject("keepalived_stop"))
         wait("the gate is open in spite of that", lambda: gate(new) == [], 12)
         assert time.time() - began > 4
         journal = f"journalctl --quiet --output=cat --unit=pair-state --priority=err --since=@{began:.3f}"
         wait("it says so", lambda: "FAILED: commit the external cache" in run(new, journal))
     finally:
-        run(new, "systemctl kill --signal=SIGCONT conntrackd.service")
-        run(old, "systemctl start keepalived.service")
+        run(new, undo("conntrackd_stop_signal_backup"))
+        run(old, undo("keepalived_stop"))
     # the transition is carried out again when the daemon answers
     run(new, "systemctl restart conntrackd.service")
     settle(primary())

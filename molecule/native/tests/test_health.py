@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from containers import PREFIX, VIRTUAL, VIRTUAL_6, run
-from faults import Findings, by_hand, check_now, dropped, fault, flow, wait_for
+from fault_table import inject, undo
+from faults import Findings, by_hand, check_now, dropped, fault, flow, made, wait_for
 
 CONFIG = "/etc/conntrackd/conntrackd.conf"
 CACHE, DIRECT = "Off", "On"
@@ -56,7 +57,7 @@ def test_a_pair_that_is_well(roles: tuple[str, str], status: Any) -> None:
 
 def test_conntrackd_stopped(roles: tuple[str, str], status: Any) -> None:
     _primary, backup = roles
-    with fault(backup, "systemctl stop conntrackd.service", "systemctl start conntrackd.service"):
+    with made("conntrackd_stop_backup", backup):
         # nothing arrives at the primary either, but that follows
         seen = wait_for(status, {("conntrackd-down", backup)})
     assert seen.code == 2
@@ -73,7 +74,7 @@ def test_path_tracking_stopped(roles: tuple[str, str], status: Any) -> None:
 @pytest.mark.long
 def test_conntrackd_frozen(roles: tuple[str, str], status: Any) -> None:
     primary, _backup = roles
-    with fault(primary, "pkill -STOP -x conntrackd", "pkill -CONT -x conntrackd"):
+    with made("conntrackd_stop_signal_primary", primary):
         wait_for(status, {("conntrackd-stopped", primary)})
 
 
@@ -116,17 +117,17 @@ def test_no_primary(roles: tuple[str, str], status: Any) -> None:
     wanted: Findings = {("no-primary", None), *(("keepalived-down", node) for node in roles)}
     try:
         for node in roles:
-            run(node, "systemctl stop keepalived.service")
+            run(node, inject("keepalived_stop"))
         wait_for(status, wanted)
     finally:
         for node in roles:
-            run(node, "systemctl start keepalived.service")
+            run(node, undo("keepalived_stop"))
 
 
 @pytest.mark.long
 def test_transition_incomplete(roles: tuple[str, str], status: Any) -> None:
     old, new = roles
-    with fault(new, "systemctl stop conntrackd.service", "systemctl start conntrackd.service"):
+    with made("conntrackd_stop_backup", new):
         run(old, "systemctl restart keepalived.service")
         wait_for(status, {("conntrackd-down", new), ("transition-incomplete", new)})
 
@@ -250,7 +251,7 @@ def test_flows_that_only_the_backup_has(roles: tuple[str, str], status: Any) -> 
         wait_for(status, set())
         with flow() as port:
             wait_for(status, set())
-            run(primary, "systemctl stop conntrackd.service")
+            run(primary, inject("conntrackd_stop_primary"))
         run(primary, f"conntrack -D -p tcp --sport {port}; systemctl start conntrackd.service")
         seen = wait_for(status, {("caches-differ", None)})
         assert seen.messages("caches-differ") == [f"{backup} has flows that {primary} has not: at least 1"]

@@ -10,6 +10,7 @@ import time
 from functools import partial
 
 from containers import PORT, SERVER, VIRTUAL, VIRTUAL_6, other_of, run, wait
+from fault_table import inject, undo
 
 
 def holders() -> dict[str, list[str]]:
@@ -86,7 +87,7 @@ def test_flow_is_replicated_and_survives_sigkill_of_keepalived() -> None:
     port = flow.source_port()
     wait("the backup has the tuple", lambda: f"sport={port} " in run(new, "conntrack -L 2>/dev/null"))
     killed = time.time()
-    run(old, "systemctl kill --signal SIGKILL keepalived.service")
+    run(old, inject("keepalived_kill"))
     wait(f"no virtual address is left on {old}", lambda: holders()[old] == [], 2)
     settle(new)
     time.sleep(3)
@@ -106,7 +107,7 @@ def test_killed_conntrackd_of_the_primary_comes_back_with_its_flows() -> None:
     backup = other_of(node)
     run(backup, "conntrack -F 2>/dev/null")
     assert f"sport={port} " not in run(backup, "conntrack -L 2>/dev/null")
-    run(node, "systemctl kill --signal SIGKILL conntrackd.service")
+    run(node, inject("conntrackd_kill_primary"))
     wait("bulk update after the restart", lambda: f"sport={port} " in run(backup, "conntrack -L 2>/dev/null"))
 
 
@@ -117,7 +118,7 @@ def test_flows_that_begin_while_conntrackd_starts_are_replicated() -> None:
     settle(node)
     run("client", f"systemd-run --quiet python3 /root/traffic.py datagrams {SERVER} 53 4 4000")
     wait("it sends", lambda: len(datagrams(node)) > 1000)
-    run(node, "systemctl kill --signal SIGKILL conntrackd.service")
+    run(node, inject("conntrackd_kill_primary"))
     wait("all were sent", lambda: len(datagrams(node)) == 16000)
     wait("the backup has them all", lambda: datagrams(node) <= datagrams(backup))
 
@@ -168,11 +169,11 @@ def test_transition_waits_while_pair_state_is_down() -> None:
 def test_transition_is_completed_when_conntrackd_is_back() -> None:
     old = primary()
     new = other_of(old)
-    run(new, "systemctl stop conntrackd.service")
+    run(new, inject("conntrackd_stop_backup"))
     run(old, "systemctl restart keepalived.service")
     wait("the failure is known", lambda: pair_state(new) == ("MASTER", False))
     assert "FAILED: read the kernel's table" in run(new, "journalctl -b -u pair-state -p err --no-pager")
-    run(new, "systemctl start conntrackd.service")
+    run(new, undo("conntrackd_stop_backup"))
     settle(new)
 
 
@@ -252,17 +253,17 @@ def test_control_without_replication_the_flow_dies() -> None:
     new = other_of(old)
     settle(old)
     for node in (old, new):
-        run(node, "systemctl stop conntrackd.service")
+        run(node, inject("conntrackd_mask_both"))
     flow = Flow(15)
     try:
         moment = time.time()
-        run(old, "systemctl kill --signal SIGKILL keepalived.service")
+        run(old, inject("keepalived_kill"))
         wait(f"{new} is primary", lambda: is_primary(new))
         time.sleep(10)
         assert flow.echoes_after(moment + 2) == 0
     finally:
         for node in (old, new):
-            run(node, "systemctl start conntrackd.service")
+            run(node, undo("conntrackd_mask_both"))
 
 
 def test_what_comes_in_where_its_answer_would_not_go_out_is_dropped() -> None:

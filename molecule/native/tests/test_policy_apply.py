@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from containers import NODES, PROJECT, other_of, playbook, run, wait
+from fault_table import inject, undo
 from test_pair import Flow, primary, settle
 
 RULES = "{{ site_view.nftables.ruleset | replace('%s', '%s') }}"
@@ -112,7 +113,7 @@ def test_a_backup_that_hears_no_adverts_keeps_the_primary_from_the_rules() -> No
 @pytest.mark.long
 def test_a_backup_that_lacks_flows_keeps_the_primary_from_the_rules() -> None:
     before, was, boots = primary(), tables(), kept()
-    run(other_of(before), "systemctl stop conntrackd.service")
+    run(other_of(before), inject("conntrackd_stop_backup"))
     try:
         changed = rules("dport 53 ct state new", "dport { 53, 5353 } ct state new")
         done = playbook("playbooks/policy.yml", *changed, "-e", f"nft_ruleset_confirm={SECONDS}")
@@ -122,7 +123,7 @@ def test_a_backup_that_lacks_flows_keeps_the_primary_from_the_rules() -> None:
         assert kept() == boots
         come_back(was)
     finally:
-        run(other_of(before), "systemctl start conntrackd.service")
+        run(other_of(before), undo("conntrackd_stop_backup"))
     settle(before)
 
 

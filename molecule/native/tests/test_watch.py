@@ -9,6 +9,7 @@ import time
 
 import pytest
 from containers import NODES, PREFIX, PROJECT, other_of, run, wait
+from fault_table import inject
 from pings import pinged
 from test_pair import Flow, is_primary, primary, settle
 
@@ -117,7 +118,7 @@ def test_a_backup_whose_card_was_made_anew_takes_over() -> None:
     wait("nothing is deaf", lambda: not findings(node, "card-deaf"), 5)
     wait("conntrackd has its link", lambda: "status=RUNNING" in run(node, "conntrackd -s link"), 5)
     settle(old)
-    run(old, "systemctl kill --signal=SIGKILL keepalived.service")
+    run(old, inject("keepalived_kill"))
     wait("it takes over", lambda: is_primary(node), 5)
     settle(node)
 
@@ -143,7 +144,7 @@ def test_a_primary_whose_card_goes_and_comes_is_missed_by_nobody(interface: str,
         for _each in NODES:
             old = primary()
             settle(old)
-            run(old, "systemctl kill --signal=SIGKILL keepalived.service")
+            run(old, inject("keepalived_kill"))
             wait("the other one takes over", lambda old=old: is_primary(other_of(old)), 5)
         settle(primary())
         assert max(pings.gaps().values()) < 3

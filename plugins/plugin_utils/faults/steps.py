@@ -181,6 +181,18 @@ def steps(row: FaultRow, site: FaultSite, primary: str) -> list[dict[str, Any]]:
     return [_script(one, limit, first=index == 0) for index, one in enumerate(made.values())]
 
 
+def inside(row: FaultRow) -> tuple[str, str]:
+    """The commands that make a fault inside of a node, and undo it: nothing is armed, no link is known."""
+    (step,) = row.via[ANY]
+    view: dict[str, Any] = {
+        "conntrackd": {"links": []},
+        "pair_state": {"addresses": []},
+        "node_network": {"interfaces": []},
+    }
+    words = _words(row, FaultSite((), ()), FaultNode("", view))
+    return _fill(step.inject, words), _fill(step.undo, words)
+
+
 def _host(step: FaultStep, node: FaultNode) -> str:
     return node.hypervisor or CONTROLLER if step.at == "hypervisor" else CONTROLLER
 
@@ -344,5 +356,5 @@ def _words(row: FaultRow, site: FaultSite, node: FaultNode) -> dict[str, str]:
         "thin_sync": _drop(list(sync.values()), "numgen random mod 100 < 30"),
         "uncut": f"nft delete table netdev {TABLE} 2>/dev/null; true",
         "keepalived_parent": "$(systemctl show --property=MainPID --value keepalived.service)",
-        "keepalived_child": "$(cat /run/vrrp.pid)",
+        "keepalived_child": "$(cat /run/vrrp.pid 2>/dev/null || pgrep -n keepalived)",
     }

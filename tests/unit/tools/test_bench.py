@@ -98,7 +98,7 @@ def test_the_control_needs_a_takeover(
     # the daemons are back all the same
     assert (
         "fw-2",
-        "systemctl unmask --quiet --runtime conntrackd; systemctl start conntrackd",
+        "systemctl unmask --quiet --runtime conntrackd.service; systemctl start conntrackd.service",
     ) in lab.scripts
 
 
@@ -289,8 +289,10 @@ def test_switchovers_alternate(bench: dict[str, Any], monkeypatch: pytest.Monkey
         trial = bench["run_trial"](lab, profiles, replace(measure, run=run), "manual", number)
         assert trial == ("trial", []) and lab.holder == seen[-1]
         # the node that was told to hand over is there as a backup
-        stops = [host for host, script in lab.scripts if script == "systemctl stop keepalived"]
-        assert [host for host, script in lab.scripts if script == "systemctl start keepalived"] == stops
+        stops = [host for host, script in lab.scripts if script == "systemctl stop keepalived.service"]
+        assert [
+            host for host, script in lab.scripts if script == "systemctl start keepalived.service"
+        ] == stops
     assert seen == ["fw-1", "fw-2", "fw-1"]
 
 
