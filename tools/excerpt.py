@@ -14,7 +14,10 @@ from pathlib import Path
 LINES = 60
 WIDTH = 400
 _OF_A_TASK = 30
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_DRAWN = re.compile(r"\x1b\[[0-9;]*m")
+"""Colours (ECMA-48, section 8.3.117)."""
+_BAR = re.compile(r"^ *│ ?")
+"""What Molecule puts before each line of a command."""
 _TASK = re.compile(r"(TASK|RUNNING HANDLER|PLAY) \[")
 _FAILED_TASK = re.compile(r"(fatal|failed): ")
 _SAID = re.compile(r"(FAILED|ERROR|CRITICAL|E) ")
@@ -25,7 +28,7 @@ def excerpt(log: Iterable[str]) -> list[str]:
     told: list[str] = []
     task, left = "", 0
     for raw in log:
-        line = _COLOUR.sub("", raw).rstrip("\n")
+        line = _BAR.sub("", _DRAWN.sub("", raw)).rstrip()
         if _TASK.match(line):
             task = line
         if _FAILED_TASK.match(line):

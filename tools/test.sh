@@ -8,18 +8,18 @@ set -u
 # shellcheck source=tools/prepare.sh
 . tools/prepare.sh
 stages=${*:-all}
-[ "$stages" != all ] || stages='lab molecule lint unit integration'
+[ "$stages" != all ] || stages='lab molecule beside integration'
 suite=${FTFW_SUITE:=bookworm}
 export FTFW_SUITE
 # long: the scenarios with all of their tests and faults, and nothing else
 [ "$stages" != long ] ||
     export FTFW_TEST_LONG=1 FTFW_DRILL_SET=all FTFW_GUEST_FAULTS=power_loss,reboot,freeze,freeze_process,carrier_outside,full_table,clock_skew
-passed=0 failed=0 failures='' sanity='' linting=''
+passed=0 failed=0 failures='' sanity='' behind=''
 # not in the clone: the path of a Unix socket can't be longer than 107 bytes
 scratch=$(mktemp -d /tmp/ftfw-test.XXXXXX)
 # shellcheck disable=SC2317 # called by the trap
 finish() {
-    for group in $sanity $linting; do
+    for group in $sanity $behind; do
         kill -- "-$group" 2>/dev/null
     done
     rm -rf "$scratch"
@@ -74,14 +74,14 @@ ended() { # PID LOG: waits for what runs in the background, and shows what it ha
 
 # In a session of its own, so that its processes can be ended together. The kernel shares processors among sessions first, then among
 # the processes of each (sched(7), autogroup): beside the scenarios it is the session that has to be content with less.
-beside() { # COMMAND...
+apart() { # COMMAND...
     # shellcheck disable=SC2016 # for that shell to expand
     exec setsid sh -c '[ -z "${FTFW_TEST_BESIDE-}" ] || echo 19 2>/dev/null >/proc/self/autogroup; exec "$@"' sh "$@"
 }
 
 lint() {
     # on the second processor, for it takes as long as all others
-    beside tools/sanity.sh >"$scratch/sanity.log" 2>&1 &
+    apart tools/sanity.sh >"$scratch/sanity.log" 2>&1 &
     sanity=$!
     check yamllint yamllint --strict .
     check ansible-lint ansible-lint --offline --strict
@@ -95,22 +95,26 @@ lint() {
     check sanity ended "$sanity" "$scratch/sanity.log"
 }
 
-# Beside the scenarios, with what they leave of the processors: these wait for most of the time, and a linter has no limits of time.
-lint_behind() {
+# Beside the scenarios, with what they leave of the processors: these wait for most of the time, and neither linters nor tests of
+# pure code have limits of time.
+begin_beside() {
     # without the word that there is a lab: it would remove that in the end
-    FTFW_TEST_BESIDE=yes beside env -u FTFW_LAB chrt --idle 0 "$0" lint >"$scratch/lint.log" 2>&1 &
-    linting=$!
+    FTFW_TEST_BESIDE=yes apart env -u FTFW_LAB chrt --idle 0 "$0" lint unit >"$scratch/beside.log" 2>&1 &
+    behind=$!
 }
 
-linted() {
-    wait "$linting"
-    linting=''
+end_beside() {
+    [ "$behind" ] || begin_beside
+    wait "$behind"
+    behind=''
     # its own end is told with the others'
-    sed '/^failed:/d; /^[0-9]* passed, [0-9]* failed$/d' "$scratch/lint.log"
-    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$scratch/lint.log" | tail -n 1)
+    sed '/^failed:/d; /^[0-9]* passed, [0-9]* failed$/d' "$scratch/beside.log"
+    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$scratch/beside.log" | tail -n 1)
     counts=${counts:-0 1}
-    names=$(sed -n 's/^failed: //p' "$scratch/lint.log")
-    count "${counts% *}" "${counts#* }" "${names:-lint}"
+    names=$(sed -n 's/^failed: //p' "$scratch/beside.log")
+    count "${counts% *}" "${counts#* }" "${names:-beside}"
+    # again at the end, as in tests()
+    [ "${counts#* }" = 0 ] || python tools/excerpt.py "$scratch/beside.log" >>"$scratch/failed-tests"
 }
 
 tests() { # FOLDER
@@ -134,7 +138,8 @@ tests() { # FOLDER
 }
 
 run_scenario() { # NAME
-    { molecule test --scenario-name "$1" 2>&1 || echo failed >"$scratch/ended"; } | tee "$scratch/$1.log"
+    # wide, for it breaks the lines of what it runs
+    { COLUMNS=240 molecule test --scenario-name "$1" 2>&1 || echo failed >"$scratch/ended"; } | tee "$scratch/$1.log"
     [ -e "$scratch/ended" ] || return 0
     rm "$scratch/ended"
     # again at the end: what is before it may be long
@@ -177,10 +182,11 @@ for stage in $stages; do
     fi
     case $stage in
     lab) lab ;;
-    lint) if [ -n "$linting" ]; then linted; else lint; fi ;;
+    lint) lint ;;
+    beside) end_beside ;;
     unit | integration) tests "$stage" ;;
     molecule)
-        case "$stages " in *"molecule lint "*) lint_behind ;; esac
+        case "$stages " in *"molecule beside "*) begin_beside ;; esac
         scenarios molecule/*/molecule.yml
         ;;
     long)

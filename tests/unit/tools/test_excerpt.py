@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
 
@@ -39,18 +42,25 @@ FAILED test_takeover.py::test_flow - assert 2 == 0
 """
 
 
-def test_failed_task_is_told_under_its_name() -> None:
-    assert excerpt.excerpt(LOG.splitlines(keepends=True)) == [
+def drawn(line: str) -> str:
+    """A line as Molecule prints what its commands print."""
+    return f"  \x1b[2m\x1b[36m│\x1b[0m {line}"
+
+
+@pytest.mark.parametrize("form", [str, drawn])
+def test_failed_task_is_told_under_its_name(form: Callable[[str], str]) -> None:
+    assert excerpt.excerpt(map(form, LOG.splitlines(keepends=True))) == [
         "TASK [ftfw.pair.keepalived : Write the file] ***",
-        "fatal: [fw-2]: FAILED! => ",
+        "fatal: [fw-2]: FAILED! =>",
         "    msg: no space left",
         "    rc: 1",
         "ERROR    default ➜ converge: Executed: Failed",
     ]
 
 
-def test_failed_test_is_told() -> None:
-    assert excerpt.excerpt(TESTS.splitlines(keepends=True)) == [
+@pytest.mark.parametrize("form", [str, drawn])
+def test_failed_test_is_told(form: Callable[[str], str]) -> None:
+    assert excerpt.excerpt(map(form, TESTS.splitlines(keepends=True))) == [
         "E       assert 2 == 0",
         "FAILED test_takeover.py::test_flow - assert 2 == 0",
     ]
