@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.cover import find_covered
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SiteError
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import (
+    Addresses,
+    Condition,
+    PolicyEntry,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.spans import Decided
 from hypothesis import given
 from hypothesis import strategies as st
@@ -206,6 +213,29 @@ def test_a_port_forward_that_an_entry_accepts_is_not_told(changed: Change) -> No
     back: Entry = {"from": "outside", "to": "inside"}
     entries = ({**back, "services": ["http"]}, {**back, "services": "any", "action": "drop"})
     assert warnings(changed, *entries, site_port_forwards=[forward]) == []
+
+
+NARROW, OTHER = (Addresses(name, v4=((first, first),)) for name, first in (("narrow", 1), ("other", 2)))
+
+
+@pytest.mark.parametrize("name", Condition._fields)
+def test_an_entry_is_covered_by_one_that_asks_less(changed: Change, name: str) -> None:
+    """Of each part of a condition, whatever its values are: of two that differ none covers the other."""
+    site = load_site(changed({"all:site_policy": [{**OUT, **SSH}], "all:site_probes": None}))
+    plain = site.policy[0]
+    values = (NARROW, OTHER) if name in ("sources", "destinations") else ("one", "another")
+    any_, one, another = (
+        replace(plain, index=index, **{name: value}) for index, value in enumerate((None, *values))
+    )
+    same = replace(one, index=3)
+
+    def covered(*entries: PolicyEntry) -> list[int]:
+        return [found.entry.index for found in find_covered(replace(site, policy=entries))]
+
+    assert covered(any_, one) == [1]
+    assert covered(one, any_) == []
+    assert covered(one, another) == covered(another, one) == []
+    assert covered(one, another, same) == [3]
 
 
 @pytest.mark.parametrize(
