@@ -12,22 +12,11 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.firewalls import (
-    ConntrackdPart,
-    FirewallKernel,
-    KeepalivedPart,
-    Nftables,
-    PairPlace,
-    PairState,
-)
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import (
-    Guests,
-    HostNetwork,
-    LabServices,
-)
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.nodes import NodeNetwork
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTestsPart
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.verify import Verify
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.firewalls import FirewallParts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import HypervisorParts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.nodes import NodeParts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTestsParts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.verify import VerifyParts
 
 
 class HostPart(TypedDict):
@@ -41,33 +30,8 @@ class HostPart(TypedDict):
     """What the host is, of hypervisor, guest, firewall and endpoint."""
 
 
-class Parts(TypedDict, total=False):
+class Parts(NodeParts, FirewallParts, PolicyTestsParts, HypervisorParts, VerifyParts, total=False):
     """What sections of the inventory add. The text behind a part says who has it; others lack all of it."""
-
-    node_network: NodeNetwork
-    """nodes"""
-    pair: PairPlace
-    """firewalls"""
-    keepalived: KeepalivedPart
-    """firewalls"""
-    conntrackd: ConntrackdPart
-    """firewalls"""
-    pair_state: PairState
-    """firewalls"""
-    firewall_kernel: FirewallKernel
-    """firewalls"""
-    nftables: Nftables
-    """firewalls"""
-    policy_test: PolicyTestsPart | None
-    """firewalls, where the module is told policy_tests"""
-    host_network: HostNetwork
-    """hypervisors"""
-    guest: Guests
-    """hypervisors"""
-    lab_services: LabServices
-    """hypervisors with a grounded bridge that is not for management"""
-    verify: Verify
-    """hosts of a site that has a pair"""
 
 
 class HostView(HostPart, Parts):

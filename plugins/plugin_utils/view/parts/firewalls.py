@@ -154,3 +154,20 @@ class Nftables(TypedDict):
     """The kernel's modules for the helpers."""
     ruleset: str
     """The text of the table inet ftfw."""
+
+
+class FirewallParts(TypedDict, total=False):
+    """What sections give to firewalls."""
+
+    pair: PairPlace
+    """firewalls"""
+    keepalived: KeepalivedPart
+    """firewalls"""
+    conntrackd: ConntrackdPart
+    """firewalls"""
+    pair_state: PairState
+    """firewalls"""
+    firewall_kernel: FirewallKernel
+    """firewalls"""
+    nftables: Nftables
+    """firewalls"""

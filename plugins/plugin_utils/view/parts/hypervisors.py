@@ -123,3 +123,14 @@ class LabServices(TypedDict):
     """What its DHCP server gives to whom."""
     names: list[HostName]
     """What its DNS server knows."""
+
+
+class HypervisorParts(TypedDict, total=False):
+    """What sections give to hypervisors."""
+
+    host_network: HostNetwork
+    """hypervisors"""
+    guest: Guests
+    """hypervisors"""
+    lab_services: LabServices
+    """hypervisors with a grounded bridge that is not for management"""

@@ -42,3 +42,10 @@ class NodeNetwork(TypedDict):
     resolvers: list[str]
     """Addresses of name servers."""
     interfaces: list[NodeInterface]
+
+
+class NodeParts(TypedDict, total=False):
+    """What sections give to nodes."""
+
+    node_network: NodeNetwork
+    """nodes"""

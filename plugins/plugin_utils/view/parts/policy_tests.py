@@ -51,3 +51,10 @@ class PolicyTestsPart(TypedDict):
 
     interfaces: list[PolicyTestInterface]
     tests: list[PolicyTestPart]
+
+
+class PolicyTestsParts(TypedDict, total=False):
+    """What is asked of firewalls by packets."""
+
+    policy_test: PolicyTestsPart | None
+    """firewalls, where the module is told policy_tests"""

@@ -109,3 +109,10 @@ class Verify(VerifiedEnds):
     pair: VerifiedPair
     probes: ProbesPart | None
     """None without site_probes."""
+
+
+class VerifyParts(TypedDict, total=False):
+    """What is verified."""
+
+    verify: Verify
+    """hosts of a site that has a pair"""
