@@ -121,8 +121,10 @@ tests() { # FOLDER
     report=$PWD/build/test/$1.xml
     rm -f "$report"
     echo "+ pytest tests/$1"
-    # two at once: most of them wait for a daemon's timers. The path of a Unix socket is longer by the worker's name then
-    ANSIBLE_REMOTE_TMP="$scratch/remote" pytest "tests/$1" -rs --numprocesses=2 --dist=loadfile \
+    # several at once: integration tests mostly wait for a daemon's timers. The path of a Unix socket is longer by the worker's name then
+    workers=2
+    [ "$1" != integration ] || workers=3
+    ANSIBLE_REMOTE_TMP="$scratch/remote" pytest "tests/$1" -rs --numprocesses="$workers" --dist=loadfile \
         --basetemp="$scratch/t" --junit-xml="$report"
     code=$?
     python tools/count_tests.py "$report" >"$scratch/counts"
