@@ -34,5 +34,5 @@ class Parts(NodeParts, FirewallParts, PolicyTestsParts, HypervisorParts, VerifyP
     """What sections of the inventory add. The text behind a part says who has it; others lack all of it."""
 
 
-class HostView(HostPart, Parts):
+class HostView(HostPart, Parts):  # pylint: disable=duplicate-bases  # it takes each TypedDict for dict itself
     """The fact site_view."""
