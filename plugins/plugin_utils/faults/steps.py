@@ -30,6 +30,7 @@ LEAD_SECONDS = 1.0
 SPARE_SECONDS = 60
 """How much later than its time an undo comes by itself."""
 UNDO_UNIT = "ftfw-drill-undo"
+UNARMED = 'echo "the undo can\'t be armed, so nothing was done"; exit 90'
 WATCH = "/var/tmp/ftfw-drill-watch"  # noqa: S108 - on a node, written by root, and it has to outlast a reboot
 WATCH_UNIT = "ftfw-drill-watch"
 ADDRESSES = "ip -oneline address show | awk '{ print $4 }' | tr '\\n' ' '"
@@ -168,7 +169,7 @@ def steps(row: FaultRow, site: FaultSite, primary: str) -> list[dict[str, Any]]:
                 words = _words(part, site, node)
                 host = node.name if inside else _host(step, node)
                 wires = node.lab["wires"] if step.at == "wires" else None
-                empty = Script(host, wires, node.lab.get("directory", "/run"))
+                empty = Script(host, wires, node.lab.get("directory", ""))
                 script = made.setdefault((host, wires), empty)
                 script.inject.append(_fill(step.inject, words))
                 script.wait_down |= step.wait_down
@@ -201,14 +202,22 @@ def _script(script: Script, limit: int, first: bool) -> dict[str, Any]:
     """Arm, wait, tell the time, do it; and the other way round."""
     in_shell = script.host == CONTROLLER and not script.wires
     armed = "; ".join(script.armed)
-    file = f"{script.state}/{UNDO_UNIT}.pid"
+    # whoever runs a playbook need not be root
+    state = (
+        f"ftfw_state={shlex.quote(script.state)}"
+        if script.state
+        else 'ftfw_state=/run; test -w "$ftfw_state" || ftfw_state=${XDG_RUNTIME_DIR:-$HOME}'
+    )
+    file = f'"$ftfw_state"/{UNDO_UNIT}.pid'
     lead = f"sleep {LEAD_SECONDS:g}; " if first else ""
     arm, disarm = "", ""
     if armed and in_shell:
-        later = f"sleep {limit}; rm -f {shlex.quote(file)}; {armed}"
-        arm = f"setsid sh -c {shlex.quote(later)} >/dev/null 2>&1 </dev/null & echo $! >{shlex.quote(file)}; "
-        kept = shlex.quote(file)
-        disarm = f"; test ! -s {kept} || kill -- -$(cat {kept}); rm -f {kept}"
+        later = f"{state}; sleep {limit}; rm -f {file}; {armed}"
+        arm = (
+            f"{state}; setsid sh -c {shlex.quote(later)} >/dev/null 2>&1 </dev/null & "
+            f"echo $! >{file} || {{ kill $!; {UNARMED}; }}; "
+        )
+        disarm = f"; test ! -s {file} || kill -- -$(cat {file}); rm -f {file}"
     elif armed:
         # a file, since systemd would take a dollar sign for a variable of its own
         path = f"/run/{UNDO_UNIT}"
@@ -217,12 +226,13 @@ def _script(script: Script, limit: int, first: bool) -> dict[str, Any]:
             f"printf '%s\\n' {shlex.quote(armed)} >{path} && "
             f"systemd-run --quiet --collect --unit={UNDO_UNIT} --on-active={limit} "
             f"--timer-property=AccuracySec=100ms /bin/sh {path} "
-            '|| { echo "the undo can\'t be armed, so nothing was done"; exit 90; }; '
+            f"|| {{ {UNARMED}; }}; "
         )
         disarm = f"; systemctl stop {UNDO_UNIT}.timer 2>/dev/null"
     inject = f'{arm}{lead}echo "{MARK}fault $(date +%s.%N)"; {"; ".join(script.inject)}'
     act = "".join(f"; {one}" for one in script.undo)
-    undo = f'echo "{MARK}undo $(date +%s.%N)"{act}{disarm}; true'
+    known = f"{state}; " if armed and in_shell else ""
+    undo = f'{known}echo "{MARK}undo $(date +%s.%N)"{act}{disarm}; true'
     if script.wires:
         inject, undo = (
             f"podman exec {shlex.quote(script.wires)} /bin/sh -c {shlex.quote(text)}"
