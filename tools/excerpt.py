@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print the failed tasks and tests of a log of Molecule: all is torn down again before its end.
+"""Print the failed tasks and tests of a log, for all may be torn down again before its end; else that end.
 
 Usage: excerpt.py LOG
 """
@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-LINES = 60
+LINES = 40
 WIDTH = 400
 _OF_A_TASK = 30
+_END = 15
 _DRAWN = re.compile(r"\x1b\[[0-9;]*m")
 """Colours (ECMA-48, section 8.3.117)."""
 _BAR = re.compile(r"^ *│ ?")
@@ -24,11 +25,13 @@ _SAID = re.compile(r"(FAILED|ERROR|CRITICAL|E) ")
 
 
 def excerpt(log: Iterable[str]) -> list[str]:
-    """The last lines that tell of failures, each failed task under its name."""
+    """The last lines that tell of failures, each failed task under its name; of others the last lines."""
     told: list[str] = []
+    every: list[str] = []
     task, left = "", 0
     for raw in log:
         line = _BAR.sub("", _DRAWN.sub("", raw)).rstrip()
+        every = [*every[1 - _END :], line[:WIDTH]]
         if _TASK.match(line):
             task = line
         if _FAILED_TASK.match(line):
@@ -38,7 +41,7 @@ def excerpt(log: Iterable[str]) -> list[str]:
         left = left - 1 if left and line else 0
         if left or _SAID.match(line):
             told.append(line[:WIDTH])
-    return told[-LINES:]
+    return told[-LINES:] or every
 
 
 if __name__ == "__main__":

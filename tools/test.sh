@@ -39,7 +39,16 @@ check() { # NAME COMMAND...: counts as one
     name=$1
     shift
     echo "+ $*"
-    if "$@"; then count 1 0 "$name"; else count 0 1 "$name"; fi
+    rm -f "$scratch/passed"
+    # Python holds back what it prints into a pipe
+    { PYTHONUNBUFFERED=1 "$@" 2>&1 && : >"$scratch/passed"; } | tee "$scratch/said"
+    if [ -e "$scratch/passed" ]; then
+        count 1 0 "$name"
+    else
+        count 0 1 "$name"
+        # again at the end: what is before it may be long
+        python tools/excerpt.py "$scratch/said" >>"$scratch/failed-tests"
+    fi
 }
 
 # The scenario molecule/default goes on with this lab.
@@ -64,12 +73,9 @@ shell_scripts() {
     echo tools/prepare.sh
 }
 
-ended() { # PID LOG: waits for what runs in the background, and shows what it has said
-    wait "$1"
-    code=$?
-    sanity=
+ended() { # CODE LOG: how something has ended that ran in the background
     cat "$2"
-    return "$code"
+    return "$1"
 }
 
 # In a session of its own, so that its processes can be ended together. The kernel shares processors among sessions first, then among
@@ -92,14 +98,18 @@ lint() {
     check shellcheck shellcheck --external-sources $(shell_scripts | sort -u)
     check antsibull-docs env HOME="$PWD/build/test" antsibull-docs lint-collection-docs --plugin-docs .
     check antsibull-changelog antsibull-changelog lint
-    check sanity ended "$sanity" "$scratch/sanity.log"
+    wait "$sanity"
+    code=$?
+    sanity=''
+    check sanity ended "$code" "$scratch/sanity.log"
 }
 
 # Beside the scenarios, with what they leave of the processors: these wait for most of the time, and neither linters nor tests of
 # pure code have limits of time.
 begin_beside() {
+    mkdir "$scratch/beside"
     # without the word that there is a lab: it would remove that in the end
-    FTFW_TEST_BESIDE=yes apart env -u FTFW_LAB chrt --idle 0 "$0" lint unit >"$scratch/beside.log" 2>&1 &
+    FTFW_TEST_BESIDE="$scratch/beside" apart env -u FTFW_LAB chrt --idle 0 "$0" lint unit >"$scratch/beside.log" 2>&1 &
     behind=$!
 }
 
@@ -107,14 +117,11 @@ end_beside() {
     [ "$behind" ] || begin_beside
     wait "$behind"
     behind=''
-    # its own end is told with the others'
-    sed '/^failed:/d; /^[0-9]* passed, [0-9]* failed$/d' "$scratch/beside.log"
-    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$scratch/beside.log" | tail -n 1)
-    counts=${counts:-0 1}
-    names=$(sed -n 's/^failed: //p' "$scratch/beside.log")
+    cat "$scratch/beside.log"
+    read -r counts <"$scratch/beside/counts" || counts='0 1'
+    names=$(cat "$scratch/beside/failures" 2>/dev/null)
     count "${counts% *}" "${counts#* }" "${names:-beside}"
-    # again at the end, as in tests()
-    [ "${counts#* }" = 0 ] || python tools/excerpt.py "$scratch/beside.log" >>"$scratch/failed-tests"
+    cat "$scratch/beside/failed-tests" >>"$scratch/failed-tests" 2>/dev/null
 }
 
 tests() { # FOLDER
@@ -130,7 +137,7 @@ tests() { # FOLDER
     python tools/count_tests.py "$report" >"$scratch/counts"
     counts=$(head -n 1 "$scratch/counts")
     # again at the end: what is before it may be long
-    tail -n +2 "$scratch/counts" >>"$scratch/failed-tests"
+    tail -n +2 "$scratch/counts" | head -n 40 >>"$scratch/failed-tests"
     # an error outside of all tests, such as one while they are collected
     case $code:${counts#* } in
     0:0) ;;
@@ -139,21 +146,12 @@ tests() { # FOLDER
     count "${counts% *}" "${counts#* }" "tests/$1"
 }
 
-run_scenario() { # NAME
-    # wide, for it breaks the lines of what it runs
-    { COLUMNS=240 molecule test --scenario-name "$1" 2>&1 || echo failed >"$scratch/ended"; } | tee "$scratch/$1.log"
-    [ -e "$scratch/ended" ] || return 0
-    rm "$scratch/ended"
-    # again at the end: what is before it may be long
-    python tools/excerpt.py "$scratch/$1.log" >>"$scratch/failed-tests"
-    return 1
-}
-
 scenarios() { # FILE...
     for scenario; do
         scenario=$(basename "$(dirname "$scenario")")
         export MOLECULE_EPHEMERAL_DIRECTORY="$scratch/molecule-$scenario"
-        check "molecule/$scenario" run_scenario "$scenario"
+        # wide, for it breaks the lines of what it runs
+        check "molecule/$scenario" env COLUMNS=240 molecule test --scenario-name "$scenario"
         [ "$scenario" != default ] || remove_lab
     done
 }
@@ -201,7 +199,14 @@ for stage in $stages; do
     echo "$stage took $(($(date +%s) - begun)) s, $(($(cat "$scratch/after") - $(cat "$scratch/before"))) s of a processor"
 done
 remove_lab
-[ ! -s "$scratch/failed-tests" ] || head -n 120 "$scratch/failed-tests"
+# whoever began this run beside its own tells what came of it
+if [ "${FTFW_TEST_BESIDE-}" ]; then
+    echo "$passed $failed" >"$FTFW_TEST_BESIDE/counts"
+    echo "$failures" >"$FTFW_TEST_BESIDE/failures"
+    [ ! -e "$scratch/failed-tests" ] || cp "$scratch/failed-tests" "$FTFW_TEST_BESIDE/"
+    exit 0
+fi
+[ ! -s "$scratch/failed-tests" ] || cat "$scratch/failed-tests"
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

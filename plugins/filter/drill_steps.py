@@ -64,7 +64,7 @@ def drill_steps(
     row: Mapping[str, Any], facts: Mapping[str, Any], primary: str, sessions: int | str | None = None
 ) -> dict[str, Any]:
     where, wanted = site(facts), from_data(row)
-    why = missing(wanted, where)
+    why = missing(wanted, where, primary)
     probes = where.nodes[0].view["verify"]["probes"]
     count = int(sessions or probes["sessions"])
     return {

@@ -71,8 +71,11 @@ def fault_plan(
     where = site(facts)
     rows = [row for row in load(faults, defaults) if row.legs is None]
     row = replace(choose(rows, [name], "all")[0], seconds=float(seconds))
-    why = missing(row, where)
-    return {"steps": [] if why else steps(row, where, primary), "refused": f"{name}: {why}" if why else ""}
+    why = missing(row, where, primary)
+    return {
+        "steps": [] if why else steps(row, where, primary, lead=0),
+        "refused": f"{name}: {why}" if why else "",
+    }
 
 
 class FilterModule:

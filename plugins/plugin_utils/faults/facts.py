@@ -22,6 +22,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import (
     FaultSite,
     announced,
     stamp,
+    stamps,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import FaultRow
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PROFILES
@@ -118,8 +119,7 @@ def _stamps(told: list[Mapping[str, Any]], what: str, offsets: Mapping[str, floa
     return [
         at - offsets.get(one["item"]["host"], 0.0)
         for one in told
-        for at in [stamp(one.get("stdout", ""), what)]
-        if at is not None
+        for at in stamps(one.get("stdout", ""), what)
     ]
 
 
@@ -129,8 +129,7 @@ def _first(told: list[Mapping[str, Any]], what: str, offsets: Mapping[str, float
 
 def end_of(row: FaultRow, told: list[Mapping[str, Any]], offsets: Mapping[str, float]) -> float | None:
     """When a row was undone. Of faults that were made together all have to be over."""
-    stamps = _stamps(told, "undo", offsets)
-    return (max if row.parts else min)(stamps, default=None)
+    return (max if row.parts else min)(_stamps(told, "undo", offsets), default=None)
 
 
 def _holders(health: Mapping[str, Any]) -> str:

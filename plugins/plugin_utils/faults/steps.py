@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a fault becomes on a site: shell scripts, each for one host of the inventory. Pure code.
 
-Every undo is armed before the fault, on the host where the fault is made, as a timer of systemd
-(systemd-run(1)); on the controller, which need not have systemd, as a process of its own session.
+How they are made safe is in `scripts`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import scripts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import ADVERTISED
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.scripts import LEAD_SECONDS, MARK, Script
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
     ANY,
     BRACES,
@@ -25,16 +26,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
 )
 
 CONTROLLER = "localhost"
-LEAD_SECONDS = 1.0
-"""What the probe is seen to do before the first fault of a row."""
 SPARE_SECONDS = 60
 """How much later than its time an undo comes by itself."""
-UNDO_UNIT = "ftfw-drill-undo"
-UNARMED = 'echo "the undo can\'t be armed, so nothing was done"; exit 90'
 WATCH = "/var/tmp/ftfw-drill-watch"  # noqa: S108 - on a node, written by root, and it has to outlast a reboot
 WATCH_UNIT = "ftfw-drill-watch"
 ADDRESSES = "ip -oneline address show | awk '{ print $4 }' | tr '\\n' ' '"
-MARK = "@@ "
 TABLE = "ftfw_drill"
 QMP = """
 import json, socket, sys
@@ -119,11 +115,16 @@ def virtual_address_of(site: FaultSite, host: str) -> str:
     raise DrillError(f"{host}: no virtual address is on its network, so a probe from there can't be judged")
 
 
-def missing(row: FaultRow, site: FaultSite) -> str | None:
-    """What the site lacks for this row, as a sentence; None when it can be run."""
+def missing(row: FaultRow, site: FaultSite, primary: str | None = None) -> str | None:
+    """What the site lacks for this row, as a sentence; None when it can be run.
+
+    Without a primary, for any node may be it.
+    """
     if row.parts:
-        return next((why for part in row.parts for why in [missing(part, site)] if why), None)
-    kinds = {node.kind for node in site.nodes}
+        return next((why for part in row.parts for why in [missing(part, site, primary)] if why), None)
+    roles = row.roles() if primary is not None else ("both",)
+    meant = [node for node in site.nodes if any(node in site.choose(role, primary or "") for role in roles)]
+    kinds = {node.kind for node in meant}
     if "lab" in row.needs and not site.is_lab:
         return "only in a lab: it fills a disk"
     if "kernel" in row.needs and "container" in kinds:
@@ -136,50 +137,51 @@ def missing(row: FaultRow, site: FaultSite) -> str | None:
         if "machine" in lacking and "command" in row.via:
             return f"{why}: name its verify_kill_command and verify_start_command"
         return why
-    for node in site.nodes:
+    for node in meant:
         if node.hypervisor and node.hypervisor not in site.hosts:
             return f"{node.name}: its hypervisor {node.hypervisor} is not in the inventory"
     return None
 
 
-@dataclass
-class Script:
-    """What is done at one place: `armed` comes by itself when nobody does what `undo` has."""
-
-    host: str
-    wires: str | None
-    state: str
-    wait_down: bool = False
-    inject: list[str] = field(default_factory=list)
-    undo: list[str] = field(default_factory=list)
-    armed: list[str] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
-
-
-def steps(row: FaultRow, site: FaultSite, primary: str) -> list[dict[str, Any]]:
+def steps(row: FaultRow, site: FaultSite, primary: str, lead: float = LEAD_SECONDS) -> list[dict[str, Any]]:
     """Make scripts of a row: `host`, `inject`, `undo`, `targets` (the nodes meant), in their order.
 
-    Each place has one script, for it has one undo that is armed.
+    Each place has one script, for it has one undo that is armed. The first one waits for `lead` seconds.
     """
     made: dict[tuple[str, str | None], Script] = {}
     for part in row.parts or (row,):
-        for step in part.via.get(ANY) or part.via[site.choose("primary", primary)[0].kind]:
-            inside = step.at in NODES
-            for node in site.choose(step.at if inside else step.of, primary):
-                words = _words(part, site, node)
-                host = node.name if inside else _host(step, node)
-                wires = node.lab["wires"] if step.at == "wires" else None
-                empty = Script(host, wires, node.lab.get("directory", ""))
-                script = made.setdefault((host, wires), empty)
-                script.inject.append(_fill(step.inject, words))
-                script.wait_down |= step.wait_down
-                script.targets += [node.name] if node.name not in script.targets else []
-                if step.undo:
-                    undo = _fill(step.undo, words)
-                    script.armed.append(undo)
-                    script.undo += [undo] if part.undo_when == "always" else []
+        for step, node in _done(part, site, primary):
+            words = _words(part, site, node)
+            host = node.name if step.at in NODES else _host(step, node)
+            wires = node.lab["wires"] if step.at == "wires" else None
+            script = made.setdefault((host, wires), Script(host, wires, node.lab.get("directory", "")))
+            script.inject.append(_fill(step.inject, words))
+            script.wait_down |= step.wait_down
+            script.targets += [node.name] if node.name not in script.targets else []
+            if step.undo:
+                undo = _fill(step.undo, words)
+                script.armed.append(undo)
+                script.undo += [undo] if part.undo_when == "always" else []
     limit = round(row.seconds * max(1, row.repeat) + SPARE_SECONDS)
-    return [_script(one, limit, first=index == 0) for index, one in enumerate(made.values())]
+    return [
+        {
+            "host": one.host,
+            "targets": one.targets,
+            "inject": scripts.inject(one, one.host == CONTROLLER, limit, 0 if index else lead),
+            "undo": scripts.undo(one, one.host == CONTROLLER, limit),
+            "wait_down": one.wait_down,
+        }
+        for index, one in enumerate(made.values())
+    ]
+
+
+def _done(row: FaultRow, site: FaultSite, primary: str) -> Iterator[tuple[FaultStep, FaultNode]]:
+    """Each step with each node that it is for; a pair may have nodes of two kinds."""
+    for kind in (ANY, *dict.fromkeys(node.kind for node in site.nodes)):
+        for step in row.via.get(kind, ()):
+            for node in site.choose(step.at if step.at in NODES else step.of, primary):
+                if kind in (ANY, node.kind):
+                    yield step, node
 
 
 def inside(row: FaultRow) -> tuple[str, str]:
@@ -196,55 +198,6 @@ def inside(row: FaultRow) -> tuple[str, str]:
 
 def _host(step: FaultStep, node: FaultNode) -> str:
     return node.hypervisor or CONTROLLER if step.at == "hypervisor" else CONTROLLER
-
-
-def _script(script: Script, limit: int, first: bool) -> dict[str, Any]:
-    """Arm, wait, tell the time, do it; and the other way round."""
-    in_shell = script.host == CONTROLLER and not script.wires
-    armed = "; ".join(script.armed)
-    # whoever runs a playbook need not be root
-    state = (
-        f"ftfw_state={shlex.quote(script.state)}"
-        if script.state
-        else 'ftfw_state=/run; test -w "$ftfw_state" || ftfw_state=${XDG_RUNTIME_DIR:-$HOME}'
-    )
-    file = f'"$ftfw_state"/{UNDO_UNIT}.pid'
-    lead = f"sleep {LEAD_SECONDS:g}; " if first else ""
-    arm, disarm = "", ""
-    if armed and in_shell:
-        later = f"{state}; sleep {limit}; rm -f {file}; {armed}"
-        arm = (
-            f"{state}; setsid sh -c {shlex.quote(later)} >/dev/null 2>&1 </dev/null & "
-            f"echo $! >{file} || {{ kill $!; {UNARMED}; }}; "
-        )
-        disarm = f"; test ! -s {file} || kill -- -$(cat {file}); rm -f {file}"
-    elif armed:
-        # a file, since systemd would take a dollar sign for a variable of its own
-        path = f"/run/{UNDO_UNIT}"
-        arm = (
-            f"systemctl stop {UNDO_UNIT}.timer 2>/dev/null; "
-            f"printf '%s\\n' {shlex.quote(armed)} >{path} && "
-            f"systemd-run --quiet --collect --unit={UNDO_UNIT} --on-active={limit} "
-            f"--timer-property=AccuracySec=100ms /bin/sh {path} "
-            f"|| {{ {UNARMED}; }}; "
-        )
-        disarm = f"; systemctl stop {UNDO_UNIT}.timer 2>/dev/null"
-    inject = f'{arm}{lead}echo "{MARK}fault $(date +%s.%N)"; {"; ".join(script.inject)}'
-    act = "".join(f"; {one}" for one in script.undo)
-    known = f"{state}; " if armed and in_shell else ""
-    undo = f'{known}echo "{MARK}undo $(date +%s.%N)"{act}{disarm}; true'
-    if script.wires:
-        inject, undo = (
-            f"podman exec {shlex.quote(script.wires)} /bin/sh -c {shlex.quote(text)}"
-            for text in (inject, undo)
-        )
-    return {
-        "host": script.host,
-        "targets": script.targets,
-        "inject": inject,
-        "undo": undo,
-        "wait_down": script.wait_down,
-    }
 
 
 def prepare(site: FaultSite, seconds: float) -> str:
@@ -309,12 +262,14 @@ def collect() -> str:
 
 
 def stamp(text: str, what: str) -> float | None:
-    """The time after a mark in what a script has printed."""
-    for line in text.splitlines():
-        words = line.split()
-        if words[:2] == [MARK.strip(), what]:
-            return float(words[2])
-    return None
+    """The time after the first mark of this kind in what a script has printed."""
+    return next(iter(stamps(text, what)), None)
+
+
+def stamps(text: str, what: str) -> list[float]:
+    """The times after all marks of this kind."""
+    lines = (line.split() for line in text.splitlines())
+    return [float(words[2]) for words in lines if words[:2] == [MARK.strip(), what]]
 
 
 def _fill(text: str, words: Mapping[str, str]) -> str:

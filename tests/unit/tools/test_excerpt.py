@@ -72,3 +72,9 @@ def test_only_the_last_lines_are_told() -> None:
     assert len(told) == excerpt.LINES
     assert told[-2] == "ERROR    199"
     assert len(told[-1]) == excerpt.WIDTH
+
+
+def test_of_what_knows_no_such_words_the_end_is_told() -> None:
+    log = [f"src/a.py:{number}: error: Incompatible types\n" for number in range(40)]
+    assert excerpt.excerpt(log) == [line.rstrip() for line in log[-15:]]
+    assert excerpt.excerpt([]) == []

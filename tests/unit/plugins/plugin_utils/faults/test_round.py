@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.draw import together
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import end_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import Held
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import FaultSeen, judge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import FaultNode, FaultSite, stamp, steps
@@ -49,6 +49,19 @@ def run(folder: Path, script: str) -> list[str]:
         check=True,
     )
     return done.stdout.splitlines()
+
+
+def test_a_round_is_over_when_its_last_fault_is_being_undone(tmp_path: Path) -> None:
+    """A wire that is mended after a daemon was started, which takes its time, was still cut meanwhile."""
+    slow = FaultStep(at="primary", inject="true", undo="sleep 0.3")
+    row = together(
+        1, [FaultRow("daemon", "", {ANY: (slow,)}, expect=EXPECT, areas=("daemon",)), fault("wire")]
+    )
+    (step,) = steps(row, SITE, "fw-1")
+    said = "\n".join(run(tmp_path, step["undo"]))
+    begun, over = stamp(said, "undo"), end_of(row, [{"item": step, "stdout": said}], {})
+    assert begun and over and over - begun >= 0.3
+    assert end_of(fault("wire"), [{"item": step, "stdout": said}], {}) == begun
 
 
 def test_two_faults_of_a_node_are_made_and_undone_by_one_script(tmp_path: Path) -> None:
@@ -133,49 +146,3 @@ def test_where_no_node_was_well_flows_may_be_lost_and_nothing_else() -> None:
     seen = replace(WELL, client=probe(survivors=0, resets=20))
     assert all(check["ok"] for check in judge(row.expect, seen))
     assert not all(check["ok"] for check in judge(row.expect, replace(seen, held=LONG)))
-
-
-def on_controller(folder: Path, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of the controller here, for somebody who may not write into /run."""
-    return subprocess.run(
-        ["/bin/sh", "-c", script.replace("ftfw_state=/run;", f"ftfw_state={folder}/nowhere;")],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def power(folder: Path, **lab: str) -> dict[str, Any]:
-    nodes = tuple(
-        FaultNode(name, VIEW, kill=f"touch {folder}/off", start=f"rm {folder}/off", lab=lab)
-        for name in ("fw-1", "fw-2")
-    )
-    step = FaultStep(at="controller", inject="{kill}", undo="{start}")
-    row = FaultRow("power", "power", {"command": (step,)}, expect=EXPECT)
-    (made,) = steps(row, FaultSite(nodes, ("fw-1", "fw-2")), "fw-1")
-    return made
-
-
-def test_an_undo_is_armed_where_whoever_runs_the_playbook_may_write(tmp_path: Path) -> None:
-    made = power(tmp_path)
-    done = on_controller(tmp_path, made["inject"], XDG_RUNTIME_DIR=str(tmp_path))
-    kept = tmp_path / "ftfw-drill-undo.pid"
-    process = Path("/proc") / kept.read_text().strip()
-    assert done.returncode == 0 and (tmp_path / "off").exists(), done.stderr
-    assert b"sleep" in (process / "cmdline").read_bytes()
-    done = on_controller(tmp_path, made["undo"], XDG_RUNTIME_DIR=str(tmp_path))
-    assert not (tmp_path / "off").exists() and not kept.exists(), done.stderr
-    # the kernel may take a moment
-    end = time.monotonic() + 5
-    while process.exists() and "Z" not in (process / "stat").read_text().split()[2:3]:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def test_without_an_undo_that_is_armed_nothing_is_done(tmp_path: Path) -> None:
-    made = power(tmp_path, directory=str(tmp_path / "gone"), wires="")
-    done = on_controller(tmp_path, made["inject"])
-    assert done.returncode == 90
-    assert "the undo can't be armed, so nothing was done" in done.stdout
-    assert not (tmp_path / "off").exists()

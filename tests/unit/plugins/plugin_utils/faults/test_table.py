@@ -212,8 +212,8 @@ def test_of_faults_that_are_made_together_each_place_has_one_script(kind: str) -
         for step in (step for one in alone for step in one["steps"] if "wires" not in step["host"]):
             fault = step["inject"].partition('@@ fault $(date +%s.%N)"; ')[2].rstrip("'")
             assert fault and fault in made
-            undo = step["undo"].partition('date +%s.%N)"; ')[2].partition("; systemctl stop ftfw")[0]
-            assert undo.rstrip("'") in "".join(one["undo"] for one in plan["steps"])
+            undo = step["undo"].partition("ftfw_code=0; ")[2].partition('test "$ftfw_code" != 0')[0]
+            assert undo in "".join(one["undo"] for one in plan["steps"])
 
 
 @pytest.mark.parametrize(
