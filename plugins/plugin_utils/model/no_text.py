@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Cause, Problems
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import NO_TEXT
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import NO_NAME, NO_TEXT
 
 NAMED = ("site_networks", "site_pairs", "site_services", "site_addresses")
 """Variables whose keys are names that others use."""
@@ -24,13 +24,14 @@ def join_uses(hosts: Iterable[str], shared: Mapping[str, object], problems: Prob
     for line, problem in problems.found.items():
         if problem.wrong in _AT_A_USE:
             cause = causes.get(_identity(problem.value))
-        elif problem.wrong == NO_TEXT:
+        elif problem.wrong in (NO_TEXT, NO_NAME):
             # such as a virtual router, which is named by its network
             cause = by_key.get(str(problem.value))
         else:
             continue
         # True as a name is told where it stands, and as a text; a number there is one of its places
         own = problem.key == cause.key and isinstance(problem.value, str) if cause else True
+        own = own and problem.wrong != NO_NAME
         if problem.cause is None and not own:
             problems.found[line] = replace(problem, cause=cause)
 

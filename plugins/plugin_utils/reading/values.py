@@ -44,6 +44,7 @@ def present(values: Iterable[T | None]) -> tuple[T, ...]:
 
 
 NO_TEXT = "YAML takes this name for no text"
+NO_NAME = "is an empty name"
 QUOTE_IT = "write it in quotes, or choose another one"
 
 
@@ -84,6 +85,9 @@ class Value(NamedTuple):
             return {}
         at, before = self.at, f"{self.key}." if self.key else ""
         found = {str(key): at(f"{before}{key}", item) for key, item in self.raw.items()}
+        if "" in found:
+            at(before, "").wrong(NO_NAME, "write a name there", follows=False, hole=True)
+            found[""] = found[""]._replace(silent=True)
         for key in self.raw:
             if not (isinstance(key, (str, bool)) or key is None):
                 at(f"{before}{key}", key).wrong(NO_TEXT, QUOTE_IT, follows=False, hole=True)

@@ -12,7 +12,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.fragments import beg
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import Block
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.fragment_devices import with_devices
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import has_link_local
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import PairLink, pair_links
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import PairLink, ends, pair_links
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import ProbePath, find_paths
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
@@ -22,7 +22,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
     Site,
     VirtualRouter,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, of_family
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
 
 PROTOCOLS = frozenset({"tcp", "udp", "icmp", "other"})
@@ -52,10 +52,10 @@ class Firewall:
         return _interface(self.host, network).name
 
     def address(self, network: str, family: int) -> Address:
-        return of_family(_interface(self.host, network).addresses, family)[0]
+        return ends(self.site, self.pair, network, family)[self.host.name]
 
     def peer_address(self, network: str, family: int) -> Address:
-        return of_family(_interface(self.peer, network).addresses, family)[0]
+        return ends(self.site, self.pair, network, family)[self.peer.name]
 
     def on(self, networks: Iterable[str]) -> list[str]:
         """Its interfaces on these networks, in the node's own order."""

@@ -20,6 +20,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import (
     known_network,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.names import RESERVED_ALL, RESERVED_ANY
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import ends
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.prefixes import check_present
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
     FIRST_PRIORITY,
@@ -32,7 +33,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
     VirtualRouter,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.pair import pair_view
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, of_family
 
 
 def read_pairs(reading: Reading) -> tuple[Pair, ...]:
@@ -121,6 +122,7 @@ def check_pairs(checking: Checking) -> None:
     for pair in checking.site.pairs:
         _check_nodes(checking.site, pair, checking.problems)
         _check_priorities(checking.site, pair, checking.problems)
+        _warn_of_order(pair, checking.warnings)
         _check_sync(checking.site, pair, checking.problems)
         _check_routers(checking.site, pair, checking.addresses, checking.problems)
     _check_vrids(checking.site, checking.problems)
@@ -172,6 +174,19 @@ def _check_priorities(site: Site, pair: Pair, problems: Problems) -> None:
             )
 
 
+def _warn_of_order(pair: Pair, warnings: Problems) -> None:
+    if len(pair.nodes) == 2 and pair.priority(pair.nodes[0]) < pair.priority(pair.nodes[1]):
+        first, second = pair.nodes
+        warnings.add(
+            SITE,
+            f"site_pairs.{pair.name}.priorities",
+            dict(pair.priorities),
+            f"{second} is preferred, though {first} stands first: their priorities are "
+            f"{pair.priority(second)} and {pair.priority(first)}",
+            f"write {second} first, or give {first} the higher one",
+        )
+
+
 def _check_sync(site: Site, pair: Pair, problems: Problems) -> None:
     key = f"site_pairs.{pair.name}.sync"
     if not pair.sync:
@@ -192,6 +207,7 @@ def _check_sync(site: Site, pair: Pair, problems: Problems) -> None:
             problems.add(SITE, key, name, "is named twice", "name each link once")
         if network.prefixes:
             _check_interfaces(site, pair, network, (network.first_family,), problems)
+            _check_ends(site, pair, network, problems)
 
 
 def _check_interfaces(
@@ -221,6 +237,26 @@ def _check_interfaces(
                 f"no IPv{family} address on network {network.name}, which pair {pair.name} uses",
                 "declare it, also where DHCP hands it out",
             )
+
+
+def _check_ends(site: Site, pair: Pair, network: Network, problems: Problems) -> None:
+    """What each node sends to the other comes from an address that is on the other's own link.
+
+    Of a leg that is so: each node has an address in the prefix of each virtual address.
+    """
+    family = network.first_family
+    interfaces = [site.hosts[node].interface_on(network.name) for node in pair.nodes if node in site.hosts]
+    have = [of_family(one.addresses, family) for one in interfaces if one is not None]
+    sound = [addresses and all(map(network.prefix_of, addresses)) for addresses in have]
+    if len(sound) == 2 and all(sound) and not ends(site, pair, network.name, family):
+        told = "; ".join(f"{node}: {', '.join(map(str, one))}" for node, one in zip(pair.nodes, have))
+        problems.add(
+            SITE,
+            f"site_pairs.{pair.name}.nodes",
+            list(pair.nodes),
+            f"have no IPv{family} address of one prefix on network {network.name} ({told})",
+            "give both one in the same prefix, for they speak to each other by it",
+        )
 
 
 def _check_routers(site: Site, pair: Pair, addresses: Places, problems: Problems) -> None:

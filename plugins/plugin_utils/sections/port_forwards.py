@@ -140,6 +140,9 @@ def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Pr
     taken = site.virtual_and_firewall_addresses
     if address in taken:
         problems.add(SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair")
+    if network not in site.networks:
+        # its name is wrong, which is told of all that use it
+        return
     prefix = check_on_link(site, site.networks[network], SITE, f"{key}.host", address, problems)
     pair = site.forward_pair(forward)
     if pair is not None and prefix is not None:

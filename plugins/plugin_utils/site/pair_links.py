@@ -36,23 +36,40 @@ class PairLink:
     """Third parties: who else is on that network, as far as the site says. Of a leg only."""
 
 
+def ends(site: Site, pair: Pair, network: str, family: int) -> dict[str, Address]:
+    """The address that each node of a pair has on a network, of one prefix: what it speaks to the other by.
+
+    Of several prefixes it is that of the first node's first address, if the other node has one in it, too.
+    Empty where they have none in common: each would take what the other sends for sent from elsewhere.
+    """
+    own = {node: site.hosts[node].interface_on(network) for node in pair.nodes if node in site.hosts}
+    have = {node: of_family(one.addresses, family) for node, one in own.items() if one is not None}
+    if len(have) != len(pair.nodes):
+        return {}
+    first, *others = pair.nodes
+    for address in have[first]:
+        prefix = site.networks[network].prefix_of(address)
+        same = [next((a for a in have[node] if prefix is not None and a in prefix), None) for node in others]
+        if all(one is not None for one in same):
+            return {first: address, **{node: one for node, one in zip(others, same) if one is not None}}
+    return {}
+
+
 def pair_links(site: Site, pair: Pair, host: Host, peer: Host) -> list[PairLink]:
     """Find the legs in the order of the virtual routers, then the replication links; each network once.
 
-    A link has one family, the first of which both nodes have an address. One without is left out.
+    A link has one family, the first of which both nodes have addresses of one prefix.
     """
     legs = dict.fromkeys(router.network for router in pair.routers)
     links = []
     for network in dict.fromkeys([*legs, *pair.sync]):
-        own, other = host.interface_on(network), peer.interface_on(network)
-        if own is None or other is None:
-            continue
+        own = host.interface_on(network)
         for family in FAMILIES:
-            local, remote = of_family(own.addresses, family), of_family(other.addresses, family)
-            if local and remote:
+            known = ends(site, pair, network, family)
+            if own is not None and known:
                 leg = network in legs
                 targets = _third_parties(site, pair, network, family) if leg else ()
-                links.append(PairLink(network, own.name, local[0], remote[0], leg, targets))
+                links.append(PairLink(network, own.name, known[host.name], known[peer.name], leg, targets))
                 break
     return links
 

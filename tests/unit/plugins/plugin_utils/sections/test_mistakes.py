@@ -90,7 +90,8 @@ def renamed(value: Any, old: str, new: object) -> Any:
         ),
         pytest.param(
             "",
-            f"all: site_networks.: (empty): a name is empty, and stands so in {USED}; write a name there",
+            "all: site_networks.: (empty): a name is empty, and stands so in all: site_networks., "
+            f"all: site_pairs.ftfw.virtual_routers., {USED}; write a name there",
             id="nothing",
         ),
         pytest.param(
