@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems, render
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import check_on_link
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways, is_on_link
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Interface, Network, Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
     FAMILIES,
@@ -50,13 +50,16 @@ def _check_gateway(
             host.name, key, shown, "a network for replication is not routed", "leave the gateway out"
         )
     elif interface.gateway_virtual:
-        _check_virtual(site, host, key, network, problems)
+        _check_virtual(site, host, interface, network, problems)
     else:
         for gateway in interface.gateways:
             _check_router(site, host, interface, network, gateway, problems, warnings)
 
 
-def _check_virtual(site: Site, host: Host, key: str, network: Network, problems: Problems) -> None:
+def _check_virtual(
+    site: Site, host: Host, interface: Interface, network: Network, problems: Problems
+) -> None:
+    key = f"node_interfaces.{interface.name}.gateway"
     pairs = site.index.pairs_on.get(network.name, [])
     if not pairs:
         wrong, right = (
@@ -69,7 +72,14 @@ def _check_virtual(site: Site, host: Host, key: str, network: Network, problems:
         names = " and ".join(pair.name for pair in pairs)
         wrong, right = f"pairs {names} both have one on {network.name}", "write the gateway's address"
     else:
-        return
+        away = [one for one in gateways(site, interface) if not is_on_link(site, interface, one)]
+        # a node that has an address of no prefix is told so
+        if not away or not all(map(network.prefix_of, interface.addresses)):
+            return
+        wrong = (
+            f"is {away[0]}, and the node has no address in {network.prefix_of(away[0])}, and so no way there"
+        )
+        right = "give it one, or the pair a virtual address in a prefix of the node's"
     problems.add(host.name, key, "virtual", wrong, right)
 
 

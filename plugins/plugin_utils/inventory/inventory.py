@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible.errors import AnsibleError
 from ansible.template import Templar
@@ -178,19 +178,20 @@ class Inventory:
 
     def _found(self) -> Iterator[Found]:
         """Each variable once, with its hosts, but for what plays have set while they ran."""
-        hosts: dict[str, list[str]] = {}
+        # by the key as it is written: YAML may have made a number of it
+        hosts: dict[object, list[str]] = {}
         for name in self.hostvars:
             facts = self._facts(str(name))
             for key in self.raw(str(name)):
                 if str(key) not in self.extra and str(key) not in facts:
-                    hosts.setdefault(str(key), []).append(str(name))
+                    hosts.setdefault(key, []).append(str(name))
         for key, value in self.extra.items():
             yield Found(str(key), (EXTRA,), plain(value))
-        for key, names in hosts.items():
-            first = self.raw(names[0])[key]
-            others = (self.raw(name)[key] for name in names[1:])
+        for written, names in hosts.items():
+            first = _as_written(self.raw(names[0]))[written]
+            others = (_as_written(self.raw(name))[written] for name in names[1:])
             same = all(other is first or other == first for other in others)
-            yield Found(key, tuple(names), plain(first) if same else None)
+            yield Found(str(written), tuple(names), plain(first) if same else None)
 
     def _facts(self, host: str) -> Mapping[str, object]:
         manager = getattr(self.hostvars, "_variable_manager", None)
@@ -220,6 +221,11 @@ class Inventory:
                     self._reader(host, label, problems).tell(one.name, raw, error)
         for names, value in literal.values():
             yield EXTRA if one.hosts == (EXTRA,) else Found("", tuple(names)).label(len(self.hostvars)), value
+
+
+def _as_written(variables: Mapping[str, object]) -> Mapping[object, object]:
+    """Names of variables are texts, but for those of which YAML has made something else."""
+    return cast("Mapping[object, object]", variables)
 
 
 @dataclass(frozen=True)

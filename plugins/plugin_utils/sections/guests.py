@@ -12,6 +12,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Par
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import hypervisors as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
 
+LEAST_ROOT_MIB = 512
+"""Of a guest's disk, what is not for swap."""
 _OPTIONS = ("hypervisor", "memory_mib", "cpus", "disk_mib", "swap_mib")
 
 
@@ -42,6 +44,11 @@ def check_guest(checking: Checking, host: Host) -> None:
     site, problems = checking.site, checking.problems
     if host.guest is None or not host.guest.hypervisor:
         return
+    most = host.guest.disk_mib - LEAST_ROOT_MIB
+    if host.guest.swap_mib > most:
+        wrong = f"leaves too little of disk_mib, {host.guest.disk_mib}, for the system"
+        right = f"use up to {most}, or a larger disk"
+        problems.add(host.name, "guest.swap_mib", host.guest.swap_mib, wrong, right)
     if host.name in site.hosts and not host.interfaces and not problems.about(host.name, "node_interfaces"):
         wrong = "a guest without an interface"
         problems.add(host.name, "node_interfaces", None, wrong, "declare its interfaces", hole=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By which addresses the nodes of a pair speak to each other, where a network has several prefixes."""
+"""Sites as strangers have written them: several prefixes on a network, empty names, and other mistakes."""
 
 from __future__ import annotations
 
@@ -143,3 +143,46 @@ def test_an_empty_name(changed: Change, place: str, value: object, key: str) -> 
     with pytest.raises(SiteError) as raised:
         load_site(hostvars)
     assert raised.value.problems.lines() == [f"{key}: (empty): is an empty name; write a name there"]
+
+
+def test_a_virtual_gateway_is_one_of_the_nodes_own_prefix(changed: Change) -> None:
+    virtual = ["192.168.2.100", "192.168.7.100", "2001:db8:2::100", "2001:db8:7::100"]
+    changes = inside(BOTH[0], ["192.168.7.2", "192.168.2.2", "2001:db8:7::2", "2001:db8:2::2"])
+    changes["all:site_pairs.ftfw.virtual_routers.inside.addresses"] = virtual
+    changes["client:node_interfaces.eth0.addresses"] = ["192.168.7.3", "2001:db8:7::3"]
+    (interface,) = (
+        one
+        for one in host_view(load_site(changed(changes)), "client")["node_network"]["interfaces"]
+        if one["network"] == "inside"
+    )
+    assert interface["gateways"] == ["192.168.7.100", "2001:db8:7::100"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "virtual", "prefix"),
+    [
+        pytest.param(["192.168.7.3"], "192.168.2.100", "192.168.2.0/24", id="IPv4"),
+        pytest.param(["192.168.2.3", "2001:db8:7::3"], "2001:db8:2::100", "2001:db8:2::/64", id="IPv6"),
+    ],
+)
+def test_a_virtual_gateway_without_a_way(
+    changed: Change, addresses: list[str], virtual: str, prefix: str
+) -> None:
+    changes = inside(BOTH[0], ["192.168.7.2", "192.168.2.2", "2001:db8:7::2", "2001:db8:2::2"])
+    changes |= {"client:node_interfaces.eth0.addresses": addresses, "all:site_probes": None}
+    with pytest.raises(SiteError) as raised:
+        load_site(changed(changes))
+    assert raised.value.problems.lines() == [
+        f"client: node_interfaces.eth0.gateway: virtual: is {virtual}, and the node has no address in "
+        f"{prefix}, and so no way there; give it one, or the pair a virtual address in a prefix of the node's"
+    ]
+
+
+def test_a_disk_that_is_all_swap(changed: Change) -> None:
+    with pytest.raises(SiteError) as raised:
+        load_site(changed({"fw-1:guest.swap_mib": 1537}))
+    assert raised.value.problems.lines() == [
+        "fw-1: guest.swap_mib: 1537: leaves too little of disk_mib, 2048, for the system; "
+        "use up to 1536, or a larger disk"
+    ]
+    load_site(changed({"fw-1:guest.swap_mib": 1536}))
