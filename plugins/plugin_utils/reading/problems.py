@@ -16,6 +16,10 @@ SITE = "all"
 """The host named for a site-wide variable: the inventory's group that holds it."""
 
 
+_LONGEST = 400
+"""What is shown of a value, in characters."""
+
+
 def render(value: object) -> str:
     """Show a value on one line, in YAML's flow style as an inventory would write it."""
     if isinstance(value, dict):
@@ -29,6 +33,9 @@ def render(value: object) -> str:
     if isinstance(value, IPv6Address) and value.ipv4_mapped is not None:
         # as somebody would write it; from Python 3.13 on str() does
         return f"::ffff:{value.ipv4_mapped}"
+    if isinstance(value, str) and value != value.strip():
+        # what can't be seen is what is wrong with it
+        return repr(value)
     return " ".join(str(value).split()) or repr(value)
 
 
@@ -86,7 +93,10 @@ class Problem:
 
     def __str__(self) -> str:
         # a mapping's keys are the user's text, too, and may have line breaks
-        return " ".join(f"{self.host}: {self.key}: {render(self.value)}: {self.wrong}; {self.right}".split())
+        value = render(self.value)
+        if len(value) > _LONGEST:
+            value = f"{value[:_LONGEST]}… ({len(value)} characters)"
+        return " ".join(f"{self.host}: {self.key}: {value}: {self.wrong}; {self.right}".split())
 
 
 @dataclass

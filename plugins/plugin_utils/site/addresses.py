@@ -19,6 +19,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import
     Range,
     merge,
     parse_prefix,
+    written,
 )
 
 ReadFile = Callable[[str], str]
@@ -29,6 +30,7 @@ Members = Mapping[int, Sequence[Range]]
 
 _LITERAL = re.compile(r"[0-9.]+(/.*)?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(/.*)?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+_LAST_4 = 2**32 - 1
 _DEPTH = 50
 _SHOWN = 10
 """So many bad lines of a file are told one by one."""
@@ -145,6 +147,9 @@ class AddressBook:
         except PrefixError as error:
             value.wrong(error.wrong, error.right)
             return None
+        if wrong := _of_no_packet(family, one):
+            value.wrong(*wrong)
+            return None
         return _addresses(text, False, {family: [one]})[0]
 
     def _host(self, name: str, value: Value) -> Addresses | None:
@@ -175,6 +180,17 @@ class AddressBook:
             )
             return {}
         return _lines(text, path, value)
+
+
+def _of_no_packet(family: int, one: Range) -> tuple[str, str] | None:
+    """What is wrong with an address that no packet of a flow has, and what was probably meant."""
+    first, last = one
+    if first == last == 0:
+        return "is the unspecified address, which no packet has", "leave it out for any"
+    if family == 6 and first >> 32 == 0xFFFF == last >> 32 and last - first < _LAST_4:
+        meant = written((first & _LAST_4, last & _LAST_4), 4)
+        return "is an IPv4-mapped address, which no packet has (RFC 4291, section 2.5.5.2)", f"write {meant}"
+    return None
 
 
 def _lines(text: str, path: str, value: Value) -> Members:

@@ -186,3 +186,80 @@ def test_a_disk_that_is_all_swap(changed: Change) -> None:
         "use up to 1536, or a larger disk"
     ]
     load_site(changed({"fw-1:guest.swap_mib": 1536}))
+
+
+OUT = {"from": "inside", "to": "outside", "services": ["ssh"]}
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        pytest.param(
+            "0.0.0.0",  # noqa: S104 - nothing listens there
+            "is the unspecified address, which no packet has; leave it out for any",
+            id="any",
+        ),
+        pytest.param(
+            "::", "is the unspecified address, which no packet has; leave it out for any", id="any-IPv6"
+        ),
+        pytest.param(
+            "::ffff:192.168.2.5",
+            "is an IPv4-mapped address, which no packet has (RFC 4291, section 2.5.5.2); write 192.168.2.5",
+            id="mapped",
+        ),
+        pytest.param(
+            "::ffff:c0a8:200/120",
+            "is an IPv4-mapped address, which no packet has (RFC 4291, section 2.5.5.2); "
+            "write 192.168.2.0/24",
+            id="mapped-prefix",
+        ),
+    ],
+)
+@pytest.mark.parametrize("key", ["sources", "destinations"])
+def test_addresses_that_no_packet_has(changed: Change, key: str, source: str, told: str) -> None:
+    with pytest.raises(SiteError) as raised:
+        load_site(changed({"all:site_policy": [{**OUT, key: [source]}]}))
+    assert raised.value.problems.lines() == [f"all: site_policy[0].{key}[0]: {source}: {told}"]
+
+
+@pytest.mark.parametrize("prefix", ["::ffff:0:0/96", "0.0.0.0/0", "0.0.0.0/8", "::/0"])
+def test_lists_of_what_is_never_routed_may_have_them(changed: Change, prefix: str) -> None:
+    """Such as RFC 6890 has them; and any address is any."""
+    sources = [prefix, "10.0.0.0/8"]
+    load_site(changed({"all:site_policy": [{**OUT, "action": "drop", "sources": sources}, OUT]}))
+
+
+@pytest.mark.parametrize("text", ["192.168.2.100 ", " 192.168.2.100", "192.168.2.100\n"])
+def test_blanks_around_a_value_are_seen(changed: Change, text: str) -> None:
+    with pytest.raises(SiteError) as raised:
+        load_site(changed({"all:site_pairs.ftfw.virtual_routers.inside.addresses": [text]}))
+    (line,) = raised.value.problems.lines()
+    assert f"addresses[0]: {text!r}: is not an IP address" in line
+
+
+def test_a_long_value_is_cut(changed: Change) -> None:
+    many = [f"10.{number >> 8}.{number & 255}.1" for number in range(5000)]
+    # the firewalls of the lab have no way there
+    warnings = load_site(changed({"all:site_policy": [{**OUT, "sources": many}]})).warnings
+    assert len(warnings) == 1 and len(warnings[0]) < 700
+    assert "… (" in warnings[0] and " characters): the firewalls have no way there" in warnings[0]
+
+
+@pytest.mark.parametrize(("gateway", "told"), [("virtual", False), (None, True)])
+def test_a_port_forward_to_a_node_without_a_way_back(
+    changed: Change, gateway: str | None, told: bool
+) -> None:
+    forward = {"to": "outside", "address": "192.168.0.100", "service": "http", "host": "client"}
+    changes: dict[str, object] = {"all:site_port_forwards": [forward], "all:site_probes": None}
+    hostvars = changed(changes)
+    for interface in hostvars["client"]["node_interfaces"].values():
+        interface.pop("gateway", None)
+        if gateway and interface["network"] == "inside":
+            interface["gateway"] = gateway
+    found = [line for line in load_site(hostvars).warnings if "gateway of IPv4" in line]
+    assert bool(found) == told
+    if told:
+        assert found == [
+            "all: site_port_forwards[0].host: client: has no gateway of IPv4, so that no answer of its comes "
+            "back; give it gateway: virtual, or see to the route yourself"
+        ]
