@@ -10,15 +10,21 @@ from ipaddress import ip_address
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Section
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.prefixes import absent_from, have
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Interface, Pair, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
+    FAMILIES,
+    Address,
+    of_family,
+)
 
 _SSH = re.compile(r"\b(22|ssh)\b")
 
 
 def _warn(site: Site, warnings: Problems) -> None:
     warn_of_prefixes(site, warnings)
+    warn_of_families(site, warnings)
     warn_of_reach(site, warnings)
 
 
@@ -36,6 +42,50 @@ def warn_of_prefixes(site: Site, warnings: Problems) -> None:
                         f"{have(absent)} no address in it, so that nothing is forwarded there",
                         f"give {'it' if len(absent) == 1 else 'them'} one, or leave the prefix out",
                     )
+
+
+def warn_of_families(site: Site, warnings: Problems) -> None:
+    """Tell of a network that one family leaves by the pair and the other one does not."""
+    for pair in site.pairs:
+        for name in dict.fromkeys(router.network for router in pair.routers):
+            network, virtual = site.networks[name], pair.virtual_addresses(name)
+            for family in FAMILIES:
+                prefixes = network.prefixes_of_family(family)
+                others = site.index.virtual.get(name, ())
+                if not all(absent_from(site, pair, name, one) for one in prefixes) and (
+                    virtual and not of_family((*virtual, *others), family)
+                ):
+                    warnings.add(
+                        SITE,
+                        f"site_networks.{name}.prefixes",
+                        prefixes[0],
+                        f"pair {pair.name} has no virtual address of IPv{family} on it, so that a takeover "
+                        "leaves its hosts without a gateway there",
+                        f"give a virtual router one of IPv{family}, or leave the prefix out",
+                    )
+            _warn_of_gateways(site, pair, name, warnings)
+
+
+def _warn_of_gateways(site: Site, pair: Pair, name: str, warnings: Problems) -> None:
+    """A way out of one family alone: what is sent out in the other one has nowhere to go."""
+    node = site.hosts[pair.nodes[0]]
+    interface = node.interface_on(name)
+    found = {gateway.version for gateway in gateways(site, interface)} if interface else set()
+    own = {address.version for address in interface.addresses} if interface else set()
+    for family in own - found if found else ():
+        let_in = any(
+            destination == name and site.networks[source].prefixes_of_family(family)
+            for source, destination in site.ways_let_in
+        )
+        if interface is not None and let_in:
+            warnings.add(
+                node.name,
+                f"node_interfaces.{interface.name}.gateway",
+                ", ".join(map(str, gateways(site, interface))),
+                f"none of IPv{family}, so that what the policy lets out in IPv{family} by network {name} "
+                "gets no further than its own hosts",
+                f"add a gateway of IPv{family}, or leave that family out",
+            )
 
 
 def warn_of_reach(site: Site, warnings: Problems) -> None:

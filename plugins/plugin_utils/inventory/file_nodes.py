@@ -1,7 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at an inventory's files as they are written: groups that Ansible skips, numbers that YAML reads "
-"otherwise."""
+"""Looks at an inventory's files as they are written: what Ansible skips, and YAML reads otherwise."""
 
 from __future__ import annotations
 
@@ -20,9 +19,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 
 _PARTS = ("children", "hosts", "vars")
 """What a group of an inventory may have; Ansible skips the rest with a warning."""
+_TAGS = ("!", "!vault", "!vault-encrypted", "!unsafe")
+"""Ansible's own, and that of a text in no quotes which is to stay one (YAML 1.1, section 3.2.1.2)."""
 _INT = "tag:yaml.org,2002:int"
 # YAML 1.1: a leading zero makes a number of base 8
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
+# … and colons one of base 60: a range of ports, a time of day, a MAC address without letters
+_BASE_60 = re.compile(r"[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+")
 
 
 def check_groups_of(document: Any, path: Path, problems: Problems) -> None:
@@ -74,7 +77,7 @@ def _check_host_names(hosts: Any, path: Path, problems: Problems) -> None:
 
 
 def check_numbers(node: Any, path: Path, problems: Problems, ours: bool = False) -> None:
-    """Find numbers of base 8 in our variables: what is read is another number than what is seen.
+    """Find numbers of base 8 or 60 in our variables: what is read is another number than what is seen.
 
     A file of variables has them at its top, an inventory in vars or beside a host; others' variables may
     have modes of files, which are such numbers.
@@ -86,14 +89,8 @@ def _check_numbers(node: Any, path: Path, problems: Problems, ours: bool, seen: 
     if node is None or id(node) in seen:
         return
     seen.add(id(node))
-    if isinstance(node, yaml.ScalarNode) and ours and node.tag == _INT and _OCTAL.fullmatch(node.value):
-        problems.add(
-            INVENTORY,
-            f"{shown(path)} line {node.start_mark.line + 1}",
-            node.value,
-            f"YAML reads this as {int(node.value.replace('_', ''), 8)}, for it begins with 0",
-            "leave the 0 out, or write it in quotes where it is a name",
-        )
+    if isinstance(node, yaml.ScalarNode) and ours and node.tag == _INT:
+        _check_number(node, path, problems)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _check_numbers(item, path, problems, ours, seen)
@@ -101,3 +98,46 @@ def _check_numbers(node: Any, path: Path, problems: Problems, ours: bool, seen: 
         for key, value in node.value:
             _check_numbers(key, path, problems, ours, seen)
             _check_numbers(value, path, problems, ours or key.value in MODEL, seen)
+
+
+def _check_number(node: Any, path: Path, problems: Problems) -> None:
+    place = f"{shown(path)} line {node.start_mark.line + 1}"
+    if _OCTAL.fullmatch(node.value):
+        number = int(node.value.replace("_", ""), 8)
+        wrong = f"YAML reads this as {number}, for it begins with 0"
+        problems.add(
+            INVENTORY, place, node.value, wrong, "leave the 0 out, or write it in quotes where it is a name"
+        )
+    elif _BASE_60.fullmatch(node.value):
+        number = 0
+        for part in node.value.replace("_", "").lstrip("+-").split(":"):
+            number = 60 * number + int(part)
+        right = "write it in quotes; a range of ports has a dash, such as 20-21"
+        problems.add(INVENTORY, place, node.value, f"YAML reads this as {number}, of base 60", right)
+
+
+def check_is_mapping(document: Any, path: Path, problems: Problems) -> None:
+    """Find a file of variables that has a list or a text in their place."""
+    empty = isinstance(document, yaml.ScalarNode) and document.value in ("", "null", "~")
+    if document is not None and not empty and not isinstance(document, yaml.MappingNode):
+        place = f"{shown(path)} line {document.start_mark.line + 1}"
+        right = 'write each variable on a line of its own as "NAME: VALUE", without a dash'
+        problems.add(INVENTORY, place, "(file)", "is no mapping of variables", right)
+
+
+def check_tags(document: Any, path: Path, problems: Problems) -> None:
+    """Find tags that neither YAML nor Ansible has a meaning for."""
+    todo, seen = [document], set()
+    while todo:
+        node = todo.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if not node.tag.startswith("tag:yaml.org,2002:") and node.tag not in _TAGS:
+            place = f"{shown(path)} line {node.start_mark.line + 1}"
+            right = "write the value in quotes, if it is a text that begins so"
+            problems.add(INVENTORY, place, node.tag, "is a tag that Ansible does not know", right)
+        if isinstance(node, yaml.SequenceNode):
+            todo.extend(reversed(node.value))
+        elif isinstance(node, yaml.MappingNode):
+            todo.extend(part for pair in reversed(node.value) for part in reversed(pair))

@@ -14,7 +14,9 @@ from typing import Any
 import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.file_nodes import (
     check_groups_of,
+    check_is_mapping,
     check_numbers,
+    check_tags,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import (
     INVENTORY,
@@ -91,8 +93,12 @@ def unsound_files(sources: Sequence[Path], playbooks: Path, ignored: Ignored) ->
     problems = Problems()
     inventories = [path for source in sources for path in inventory_files(source, ignored)]
     written = [path for path in inventories if path.suffix in _YAML]
-    for path in dict.fromkeys([*written, *_all_variables(sources, playbooks, ())]):
-        _documents(path, problems)
+    variables = list(_all_variables(sources, playbooks, ()))
+    for path in dict.fromkeys([*written, *variables]):
+        for document in _documents(path, problems):
+            check_tags(document, path, problems)
+            if path in variables:
+                check_is_mapping(document, path, problems)
     return problems.lines()
 
 

@@ -18,6 +18,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.across.machines import (
     CONNECTION_OPTIONS,
     CONNECTION_VARIABLES,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.across.third_parties import VARIABLE as _TARGETS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import MODEL, meant, with_files
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.variables import (
     EXTRA,
@@ -39,7 +40,6 @@ from jinja2 import TemplateSyntaxError
 ROOT = Path(__file__).parents[3]
 """Of the collection."""
 _TESTER = "policy_test_host"
-_TARGETS = "pair_state_path_targets"
 # what it asks for may not be there yet, and may be made by asking
 _WORD = re.compile(r"\w+")
 _ASKS = re.compile(r"\b(lookup|query|q)\s*\(")
@@ -97,6 +97,9 @@ class Inventory:
                 if key in MODEL or ((about := meant(key)) and about not in variables):
                     label = SITE if key.startswith("site_") else host
                     values[host][key] = self._value(host, label, key, problems)
+                elif key == _TARGETS:
+                    with suppress(AnsibleError):
+                        values[host][key] = plain(variables[key])
                 elif connections and key in CONNECTION_VARIABLES:
                     with suppress(AnsibleError):
                         values[host][key] = self._way(host, key, problems)

@@ -55,7 +55,9 @@ def _host(name: str, variables: Mapping[str, object], problems: Problems) -> Hos
     def value(key: str) -> Value:
         value = Value(name, key, None, problems)
         misspelt = [] if key in variables else _meant_for(key, variables)
-        return value._replace(raw=misspelt[0], silent=True) if misspelt else value.at(key, variables.get(key))
+        if misspelt:
+            return value._replace(raw=misspelt[0], silent=True)
+        return _told_if_empty(value.at(key, variables.get(key)), key in variables)
 
     reading = HostReading(name, variables, value)
     return Host(**{field: read(reading) for one in SECTIONS for field, read in one.reads_host.items()})
@@ -69,6 +71,8 @@ def _meant_for(key: str, variables: Mapping[str, object]) -> list[object]:
 def _shared_variables(hostvars: HostVars, problems: Problems) -> dict[str, Value]:
     """Take each site-wide variable from the first host that has it; the others must say the same."""
     shared = {}
+    # what others need of these is told where it is lacking
+    lacking = {section.variables[0] for section in SECTIONS if section.lacking}
     unread = [
         (meant(name), value)
         for variables in hostvars.values()
@@ -92,5 +96,15 @@ def _shared_variables(hostvars: HostVars, problems: Problems) -> dict[str, Value
                     f"differs from what {first[0]} has",
                     "a site-wide variable is written once, for the group all",
                 )
-        shared[key] = Value(SITE, key, None, problems).at(key, first[1])
+        shared[key] = _told_if_empty(
+            Value(SITE, key, None, problems).at(key, first[1]), bool(holders) and key not in lacking
+        )
     return shared
+
+
+def _told_if_empty(value: Value, there: bool) -> Value:
+    """A variable that is there and says nothing may be a list whose lines were lost."""
+    if there and value.raw is None and not value.silent:
+        value.wrong("is empty", "write a value, or leave the variable out")
+        return value._replace(silent=True)
+    return value

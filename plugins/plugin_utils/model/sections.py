@@ -14,6 +14,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.across import (
     groups,
     machines,
     reach,
+    third_parties,
     unreplicated,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import closest
@@ -49,6 +50,7 @@ ORDER: tuple[Section | OfHosts, ...] = (
     gateways.SECTION,
     resolvers.SECTION,
     machines.SECTION,
+    third_parties.SECTION,
     policy.SECTION,
     unreplicated.SECTION,
     policy_tests.SECTION,

@@ -23,6 +23,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Network, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import (
+    HELPERS,
     ICMP_REQUESTS,
     Service,
     helper_families,
@@ -58,6 +59,7 @@ def check_policy(site: Site, problems: Problems, warnings: Problems) -> None:
     for entry in site.policy:
         if _check_names(site, entry, problems) and _check_ways(site, entry, problems):
             _check_families(site, entry, problems)
+            _check_helpers(site, entry, problems)
         for key, addresses in (("sources", entry.sources), ("destinations", entry.destinations)):
             if addresses is not None and not addresses.families():
                 warnings.add(
@@ -77,6 +79,23 @@ def check_policy(site: Site, problems: Problems, warnings: Problems) -> None:
             f"{earlier.place} says {earlier.action} about the same",
             "leave one of them out",
         )
+
+
+def _check_helpers(site: Site, entry: PolicyEntry, problems: Problems) -> None:
+    """A flow has one helper: of two services of an entry that share a port, the last one's."""
+    services = [site.services[name] for name in entry.services if not entry.any_service and entry.accepts]
+    first: dict[tuple[str, int], Service] = {}
+    for service in (one for one in services if one.helper):
+        protocol = HELPERS[service.helper or ""]
+        ranges = service.tcp if protocol == "tcp" else service.udp
+        for port in (port for low, high in ranges for port in range(low, high + 1)):
+            other = first.setdefault((protocol, port), service)
+            if other.helper != service.helper:
+                theirs = f"and {other.name} {other.helper}"
+                wrong = f"gives {protocol} port {port} the helper {service.helper}, {theirs}"
+                right = "leave one of them out, or write an entry for each with its destinations"
+                problems.add(SITE, f"{entry.place}.services", service.name, wrong, right)
+                break
 
 
 def warn_of_policy(site: Site, warnings: Problems) -> None:

@@ -84,11 +84,28 @@ def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:
     if forward.sources.families() and not ranges:
         wrong = f"has no address of IPv{address.version}, which {address} is of"
         problems.add(SITE, key, label, wrong, "name addresses of that family")
+    elif ranges and (elsewhere := _networks_of(site, forward, ranges, address.version)):
+        wrong = f"are all on network {elsewhere}, and only what comes in by {forward.network} is forwarded"
+        right = f"name senders beyond {forward.network}, or add hairpin: true where it is the host's network"
+        problems.add(SITE, key, label, wrong, right)
     elif ranges and forward.hairpin and target is not None:
         prefixes = site.networks[target[0]].prefixes_of_family(address.version)
         if not any(meet(ranges, [(int(one[0]), int(one[-1]))]) for one in prefixes):
             wrong = f"has nobody of network {target[0]}, for whom hairpin is"
             problems.add(SITE, key, label, wrong, "name some, or leave hairpin out")
+
+
+def _networks_of(site: Site, forward: PortForward, ranges: Sequence[Range], family: int) -> str:
+    """The networks, other than those that a port forward looks at, that have all of some addresses."""
+    target = site.forward_target(forward)
+    looked_at = {forward.network, *((target[0],) if target and forward.hairpin else ())}
+    on_link = {
+        name: sorted((int(one[0]), int(one[-1])) for one in network.prefixes_of_family(family))
+        for name, network in site.networks.items()
+        if name not in looked_at
+    }
+    found = {next((name for name, of in on_link.items() if covers(of, [one])), None) for one in ranges}
+    return "" if None in found else " and ".join(sorted(str(name) for name in found))
 
 
 def warn_of_virtual(site: Site, warnings: Problems) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import read_moment
@@ -72,8 +72,34 @@ class PolicyTests:
 
 def read_policy_tests(value: Value, site: Site) -> PolicyTests:
     """Read the tests; every mistake is noted, and the test left out."""
-    read = (_test(index, item, site) for index, item in enumerate(value.items()))
-    return PolicyTests(tuple(test for test in read if test is not None))
+    items = value.items()
+    read = (_test(index, item, site) for index, item in enumerate(items))
+    tests = tuple(test for test in read if test is not None)
+    _check_apart([test for test in tests if isinstance(test, PolicyTest)], items)
+    return PolicyTests(tests)
+
+
+def _check_apart(tests: Iterable[PolicyTest], items: Sequence[Value]) -> None:
+    """Two fates of one packet: one of the tests can never pass."""
+    first: dict[tuple[object, ...], tuple[PolicyTest, str]] = {}
+    for test in tests:
+        for verdict in (word for word in test.expected if word in VERDICTS):
+            for family in test.families:
+                packet = (
+                    test.source,
+                    test.destination,
+                    test.service,
+                    test.sender,
+                    test.receiver,
+                    family,
+                    test.at,
+                )
+                other, fate = first.setdefault(packet, (test, verdict))
+                if fate != verdict:
+                    wrong = f"{VARIABLE}[{other.index}] expects {fate} of the same packet"
+                    right = "leave one of them out, or say where they differ"
+                    items[test.index].child("expected", verdict).wrong(wrong, right, follows=True)
+                    break
 
 
 def written_tests(site: Site) -> tuple[PolicyTest | Otherwise, ...]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 MOST = 2**31 - 1
 """The kernel's settings and the daemons' numbers are of 32 bits, and none of ours is negative."""
+FEWEST_FLOWS = 1024
+"""Below that a site's own chatter fills the table, and nothing new passes."""
 _ADVERT = (0.01, 255)
 """Hundredths of a second with version 3 of VRRP (RFC 9568, section 5.2.7), whole seconds with version 2."""
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "conntrackd_ack_window_size": (1, MOST),
-    "conntrackd_conntrack_max": (1, MOST),
+    "conntrackd_conntrack_max": (FEWEST_FLOWS, MOST),
     "conntrackd_hash_limit": (1, MOST),
     "conntrackd_hash_size": (1, MOST),
     "conntrackd_netlink_buffer": (1, MOST),
@@ -25,7 +27,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "drill_sessions": (1, MOST),
     "drill_warning_seconds": (0, MOST),
     "firewall_kernel_conntrack_buckets": (1, MOST),
-    "firewall_kernel_conntrack_max": (1, MOST),
+    "firewall_kernel_conntrack_max": (FEWEST_FLOWS, MOST),
     "firewall_kernel_rp_filter": (0, 2),
     "guest_shutdown_seconds": (1, MOST),
     "guest_translation_mib": (1, MOST),
@@ -52,7 +54,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "pair_state_settle": (0, MOST),
     "pair_state_step_timeout": (1, MOST),
     "policy_test_timeout": (1, MOST),
-    "site_conntrack_max": (1, MOST),
+    "site_conntrack_max": (FEWEST_FLOWS, MOST),
     "verify_boot_seconds": (1, MOST),
     "verify_web_sessions": (1, MOST),
     "verify_window": (0.1, MOST),

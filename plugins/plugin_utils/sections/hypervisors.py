@@ -50,6 +50,8 @@ def _check_bridge(site: Site, host: Host, bridge: Bridge, problems: Problems) ->
         return
     for uplink in dict.fromkeys(one for one in bridge.uplinks if bridge.uplinks.count(one) > 1):
         problems.add(host.name, f"{key}.uplinks", uplink, "is named twice", "name each card once")
+    for address in dict.fromkeys(one for one in bridge.addresses if bridge.addresses.count(one) > 1):
+        problems.add(host.name, f"{key}.addresses", address, "is named twice", "name each address once")
     sync = site.sync_networks.get(network.name)
     # a management network carries none, which is told of the pair
     if sync and bridge.addresses and not network.management:

@@ -95,6 +95,9 @@ def _check_interface(site: Site, host: Host, interface: Interface, problems: Pro
     network = known_network(site, host.name, f"{key}.network", interface.network, problems)
     if network is None:
         return
+    if interface.dhcp and interface.network in site.sync_networks:
+        wrong = f"network {interface.network} carries replication, and nobody leases addresses there"
+        problems.add(host.name, f"{key}.dhcp", True, wrong, "leave dhcp out")
     for address in interface.addresses:
         check_on_link(site, network, host.name, f"{key}.addresses", address, problems)
 

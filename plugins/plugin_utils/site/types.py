@@ -252,6 +252,8 @@ class Host:
     guest: Guest | None = None
     interfaces: tuple[Interface, ...] = ()
     resolvers: tuple[Address, ...] = ()
+    path_targets: tuple[tuple[str, tuple[Address, ...]], ...] = ()
+    """By the name of an interface: third parties that path tracking asks."""
     reached_at: str = ""
     """Where Ansible connects to by ssh; empty where it uses another way, or none is said."""
     reached_by: tuple[str, ...] | None = ()

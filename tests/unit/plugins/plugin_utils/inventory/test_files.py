@@ -17,6 +17,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.inventory.files import (
     check_sources,
     check_variable_places,
     inventory_files,
+    unsound_files,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.sections import named_files
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import Problems
@@ -133,6 +134,7 @@ LIST_FOR_MAPPING = (
 NAMES = LIST_FOR_MAPPING.format("NAME:")
 HOST = "YAML takes this host's name for no text; write it in quotes"
 OCTAL = "for it begins with 0; leave the 0 out, or write it in quotes where it is a name"
+BASE_60 = "of base 60; write it in quotes; a range of ports has a dash, such as 20-21"
 ODD = {
     "var": ("all: {hosts: {fw-1: }, var: {a: 1}}", f"1: var: {SKIPPED} vars?"),
     "child": ("all: {child: {x: {}}}", f"1: child: {SKIPPED} children?"),
@@ -153,6 +155,14 @@ ODD = {
     "a card in base 8": (
         "all: {hosts: {a: {node_interfaces: {010: {}}}}}",
         f"1: 010: YAML reads this as 8, {OCTAL}",
+    ),
+    "ports with a colon": (
+        "all:\n vars:\n  site_services: {a: {tcp: [20:21]}}",
+        f"3: 20:21: YAML reads this as 1221, {BASE_60}",
+    ),
+    "a MAC address without letters": (
+        "all: {hosts: {a: {node_interfaces: {eth0: {mac: 52:54:00:12:34:56}}}}}",
+        f"1: 52:54:00:12:34:56: YAML reads this as 41135085296, {BASE_60}",
     ),
 }
 
@@ -211,6 +221,36 @@ def test_what_cannot_be_read_is_one_line(site: Path) -> None:
     )
     assert lines[2].startswith("inventory: site/host_vars/fw-1.yml line 2: (file): is no sound YAML: ")
     assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        pytest.param(
+            "- site_name: x\n",
+            [
+                "line 1: (file): is no mapping of variables; write each variable on a line of its own as "
+                '"NAME: VALUE", without a dash'
+            ],
+            id="a-list",
+        ),
+        pytest.param(
+            "a: 1\nb: [!no x, !no y]\n",
+            [
+                "line 2: !no: is a tag that Ansible does not know; write the value in quotes, if it is a "
+                "text that begins so"
+            ],
+            id="a-tag",
+        ),
+        pytest.param("a: !unsafe x\nb: !vault y\nc: ! z\nd: !!str 5\n", [], id="tags-that-there-are"),
+        pytest.param("# nothing\n", [], id="empty"),
+        pytest.param("---\n~\n", [], id="null"),
+    ],
+)
+def test_what_ansible_cannot_take_is_named_with_its_line(site: Path, text: str, lines: list[str]) -> None:
+    write(site / "host_vars" / "fw-1.yml", text)
+    found = unsound_files([site], site.parent / "books", IGNORED)
+    assert found == [f"inventory: site/host_vars/fw-1.yml {line}" for line in lines]
 
 
 def test_sources_that_are_not_there(site: Path) -> None:

@@ -59,6 +59,7 @@ RIGHT: dict[str, dict[str, object]] = {
     "a gateway on both": gateways("192.168.0.254", "192.168.0.254"),
     "a gateway of each family on both": {
         **DUAL_OUTSIDE,
+        "all:site_pairs.ftfw.virtual_routers.outside.addresses": ["192.168.0.100", "2001:db8::100"],
         **gateways(["192.168.0.254", "2001:db8::fe"], ["2001:db8::fe", "192.168.0.254"]),
     },
     "a host's gateway is the pair": {"client:node_interfaces.eth0.gateway": "192.168.2.100"},

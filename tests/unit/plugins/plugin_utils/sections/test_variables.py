@@ -91,7 +91,7 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a number below zero": (
         {"site_conntrack_max": -1},
-        "site_conntrack_max: -1: is out of range; write a whole number of 1 to 2147483647",
+        "site_conntrack_max: -1: is out of range; write a whole number of 1024 to 2147483647",
     ),
     "a number of more than 31 bits": (
         {"conntrackd_hash_limit": "2147483648"},
