@@ -57,6 +57,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.journal import (
 )
 
 PAUSE_SECONDS = 0.3
+SAVE_SECONDS = 1.0
+"""Seconds until a state file is written that could not be."""
 
 
 def run_steps(
@@ -121,6 +123,8 @@ class StateProgram:
         self.known = State()
         # what waits for its time: a transition's steps, and the next refresh (monotonic clock)
         self.waiting: tuple[float, tuple[Step, ...]] | None = None
+        self.unsaved: float | None = None
+        """When to try again to write the state file, if it could not be written."""
         self.refresh_at = time.monotonic() + self.policy.refresh
 
     def limit(self, step: Step) -> float:
@@ -176,12 +180,19 @@ class StateProgram:
     def save(self) -> None:
         """Replace the state file at once, so that a reader never sees half of it.
 
-        Where it can't be written (a full file system), the transition is carried out all the same.
+        Where it can't be written (a full file system), the transition is carried out all the same, and the
+        file is written as soon as that can be done.
         """
         try:
             write(self.state_file, json.dumps(self.known.to_json(), indent=1) + "\n")
         except OSError as error:
-            log(ERROR, f"cannot write {self.state_file}: {error}")
+            if self.unsaved is None:
+                log(ERROR, f"cannot write {self.state_file}: {error}")
+            self.unsaved = time.monotonic() + SAVE_SECONDS
+        else:
+            if self.unsaved is not None:
+                log(NOTICE, f"{self.state_file} can be written again")
+            self.unsaved = None
         notify_systemd(f"STATUS={self.known.state}{', incomplete' if self.known.pending else ''}")
 
     def handle(self, lines: list[str]) -> None:
@@ -261,6 +272,8 @@ class StateProgram:
     def turn(self, descriptor: int) -> None:
         """Do what is next: a line of the FIFO, steps that were laid aside, or the refresh."""
         due = [self.waiting[0]] if self.waiting else []
+        if self.unsaved is not None:
+            due.append(self.unsaved)
         if self.policy.refresh:
             due.append(self.refresh_at)
         limit = max(0.0, min(due) - time.monotonic()) if due else None
@@ -273,6 +286,8 @@ class StateProgram:
             steps = self.waiting[1]
             self.waiting = None
             self.carry_out(steps)
+        elif self.unsaved is not None and self.unsaved <= time.monotonic():
+            self.save()
         elif self.policy.refresh and self.refresh_at <= time.monotonic():
             self.refresh()
 

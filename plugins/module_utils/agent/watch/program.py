@@ -136,8 +136,15 @@ class WatchProgram:
         text = json.dumps(state) + "\n"
         if text == self.saved:
             return
+        try:
+            write(self.state_file, text)
+        except OSError as error:
+            # a full file system: at the next look it is tried again
+            if self.due("the state file"):
+                self.result("the state file", error.strerror or str(error))
+            return
         self.saved = text
-        write(self.state_file, text)
+        self.result("the state file", None)
 
     def due(self, what: str) -> bool:
         """Whether it may be tried now: what has failed waits a while."""
