@@ -22,6 +22,7 @@ ON_NODES = (
     "conntrackd",
     "keepalived",
     "nft",
+    "balance",
     "packets",
     "mutants",
     "policy_check",

@@ -14,6 +14,12 @@ from collections.abc import Callable, Sequence
 Main = Callable[[Sequence[str]], None]
 
 
+def _balance() -> Main:
+    from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.program import main
+
+    return main
+
+
 def _guard() -> Main:
     from ansible_collections.ftfw.pair.plugins.module_utils.agent.guard.program import main
 
@@ -51,6 +57,7 @@ def _watch() -> Main:
 
 
 VERBS: dict[str, Callable[[], Main]] = {
+    "balance": _balance,
     "guard": _guard,
     "health": _health,
     "path": _path,

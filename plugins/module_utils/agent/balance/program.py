@@ -1,0 +1,297 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep a node's balancers: ask their servers, and let those answer that are well.
+
+Each server has a thread that asks it. One loop takes in what they have found, and writes who answers into the
+maps of the ruleset. It looks after these as well: whoever loads the ruleset again may bring back what it
+began with. Nothing here has to run for a flow to go on.
+
+A loop that hangs tells systemd nothing any more, and is started anew.
+"""
+
+# pylint: disable=ansible-bad-function
+# (a program of its own on nodes, and no module)
+
+from __future__ import annotations
+
+import json
+import queue
+import smtplib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import ask
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
+    BalancersConfig,
+    CheckConfig,
+    ServerConfig,
+    read_config,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.mail import message, send
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
+    cover,
+    flush_map,
+    read_map,
+    read_set,
+    replace_map,
+    replace_set,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import (
+    SORRY,
+    BalancerState,
+    Happening,
+    Verdict,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import generation
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY
+from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import (
+    ENVIRONMENT,
+    AskError,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import ask as ask_program
+from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, write
+from ansible_collections.ftfw.pair.plugins.module_utils.system.journal import (
+    ERROR,
+    NOTICE,
+    WARNING,
+    log,
+    notify_systemd,
+)
+
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at the maps."""
+NFT = "/usr/sbin/nft"
+FoundVerdict = tuple[str, str, Verdict]
+"""A balancer, a server, and what its check has found."""
+
+
+class Asker(threading.Thread):
+    """Asks one server again and again. It tells a failure when it was one several times."""
+
+    def __init__(
+        self, balancer: str, server: ServerConfig, check: CheckConfig, found: queue.Queue[FoundVerdict]
+    ) -> None:
+        super().__init__(daemon=True, name=f"{balancer}: {server.name}")
+        self.balancer, self.server, self.check, self.found = balancer, server, check, found
+
+    def run(self) -> None:
+        failed = 0
+        while True:
+            verdict = ask(self.server, self.check)
+            failed = 0 if verdict.ok else failed + 1
+            again = 0 < failed <= self.check.retry
+            if not again:
+                self.found.put((self.balancer, self.server.name, verdict))
+            time.sleep(self.check.delay_before_retry if again else self.check.delay_loop)
+
+
+class BalanceProgram:
+    """The I/O around it."""
+
+    def __init__(self, config: BalancersConfig, folder: Path, drained: Path) -> None:
+        self.config, self.drained = config, drained
+        self.state_file = folder / "state.json"
+        now = time.time()
+        self.states = {one.name: BalancerState.begin(one, now) for one in config.balancers}
+        self.found: queue.Queue[FoundVerdict] = queue.Queue()
+        self.mails: queue.Queue[tuple[BalancerState, Happening]] = queue.Queue()
+        self.said = ""
+        """What went wrong with the maps, if anything."""
+        self.unsaved = False
+        """Whether the state file could not be written."""
+        self.drain_text: str | None = None
+        self.seen: tuple[int, list[list[str]]] | None = None
+        """The generation of the kernel's rules, and the members, when the maps were as they should be."""
+
+    def run(self) -> None:
+        for state in self.states.values():
+            if state.config.check is not None:
+                for server in state.config.servers:
+                    Asker(state.config.name, server, state.config.check, self.found).start()
+        threading.Thread(target=self.send_mails, daemon=True).start()
+        notify_systemd("READY=1")
+        while True:
+            self.take_in(LOOK_SECONDS)
+            self.read_drained()
+            self.keep_maps()
+            self.save()
+            notify_systemd("WATCHDOG=1")
+
+    def take_in(self, seconds: float) -> None:
+        """Wait for what a check has found, and take all that is there."""
+        try:
+            found = [self.found.get(timeout=seconds)]
+        except queue.Empty:
+            return
+        while True:
+            for balancer, server, verdict in found:
+                state = self.states[balancer]
+                self.tell(state, state.note(server, verdict, time.time()))
+            try:
+                found = [self.found.get_nowait()]
+            except queue.Empty:
+                return
+
+    def read_drained(self) -> None:
+        """What was taken out on purpose: a file of balancer → servers, which outlives a reboot."""
+        text = content(self.drained) or "{}"
+        if text == self.drain_text:
+            return
+        self.drain_text = text
+        try:
+            said: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            log(ERROR, f"{self.drained}: {error}")
+            return
+        for name, state in self.states.items():
+            before = {server for server, one in state.servers.items() if one.drained}
+            self.tell(state, state.drain(frozenset(said.get(name, ())), time.time()))
+            after = {server for server, one in state.servers.items() if one.drained}
+            for server in sorted(before ^ after):
+                log(NOTICE, f"{name}: {server} is {'taken out' if server in after else 'let in again'}")
+
+    def tell(self, state: BalancerState, happenings: Sequence[Happening]) -> None:
+        for one in happenings:
+            who = f"{state.config.name}: {one.server or 'quorum'}"
+            log(NOTICE if one.up else WARNING, f"{who}: {one.text}")
+            if state.config.mail is not None:
+                self.mails.put((state, one))
+
+    def keep_maps(self) -> None:
+        """Write what differs, in one transaction. Where nobody has changed anything, nothing is asked."""
+        try:
+            seen = generation(), [[*state.members(), *sorted(state.gone())] for state in self.states.values()]
+            if seen[0] and seen == self.seen:
+                return
+            text = "".join(map(self.changes, self.states.values()))
+            error = _load(text) if text else None
+            # what was written is looked at once more
+            self.seen = None if text else seen
+        except (AskError, OSError, ValueError, KeyError) as failed:
+            error, self.seen = str(failed), None
+        if (error or "") != self.said:
+            log(ERROR if error else NOTICE, f"the ruleset's maps: {error or 'are written again'}")
+            self.said = error or ""
+
+    def changes(self, state: BalancerState) -> str:
+        config = state.config
+        addresses = {one.name: one.address for one in config.servers} | {SORRY: config.sorry or ""}
+        there = read_map(self.listed("map", config.map))
+        wanted = cover([addresses[name] for name in state.members()], len(there))
+        gone = frozenset(addresses[name] for name in state.gone())
+        text = ""
+        if there != wanted:
+            text += replace_map(self.config.table, config.map, wanted)
+            if config.last:
+                # who is remembered there may be one who must not get anything new
+                text += flush_map(self.config.table, config.last)
+        if read_set(self.listed("set", config.gone)) != gone:
+            text += replace_set(self.config.table, config.gone, gone)
+        return text
+
+    def listed(self, kind: str, name: str) -> str:
+        return ask_program([NFT, "--json", "list", kind, FAMILY, self.config.table, name])
+
+    def save(self) -> None:
+        text = json.dumps(
+            {"version": 1, "problem": self.said, "balancers": list(map(_told, self.states.values()))}
+        )
+        if text == (content(self.state_file) or "").strip():
+            return
+        try:
+            write(self.state_file, text + "\n")
+        except OSError as error:
+            # a full file system: at the next look it is tried again
+            if not self.unsaved:
+                log(ERROR, f"{self.state_file}: {error.strerror or error}")
+            self.unsaved = True
+        else:
+            self.unsaved = False
+
+    def send_mails(self) -> None:
+        """A thread does this: a mail server may take its time."""
+        while True:
+            state, happening = self.mails.get()
+            config = state.config
+            if config.mail is None or not _is_here(config.address):
+                # the node that has the virtual address tells it
+                continue
+            server = next((one for one in config.servers if one.name == happening.server), None)
+            try:
+                send(message(self.config.host, config, happening, server), config.mail)
+            except (OSError, smtplib.SMTPException) as error:
+                log(ERROR, f"{config.name}: no mail by {config.mail.by}: {error}")
+
+
+def _told(state: BalancerState) -> dict[str, Any]:
+    return {
+        "name": state.config.name,
+        "address": state.config.address,
+        "quorum": state.quorum,
+        "since": round(state.since),
+        "needed": state.config.quorum,
+        "alive": state.alive,
+        "sorry": state.config.sorry if state.members()[:1] == [SORRY] else None,
+        "servers": [
+            {
+                "name": one.name,
+                "address": one.address,
+                "weight": state.servers[one.name].weight,
+                "up": state.servers[one.name].up,
+                "drained": state.servers[one.name].drained,
+                "reason": state.servers[one.name].reason,
+                "since": round(state.servers[one.name].since),
+            }
+            for one in state.config.servers
+        ],
+    }
+
+
+def _load(text: str) -> str | None:
+    """Give nft a transaction; why it was refused, or None."""
+    try:
+        done = subprocess.run(
+            [NFT, "--file", "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+            env=ENVIRONMENT,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["nft refuses it"])[0]
+
+
+def _is_here(address: str) -> bool:
+    """Whether this node has an address now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def main(words: Sequence[str]) -> None:
+    parser = arguments.parser("balance", "Ask the servers of balancers, and let those answer that are well.")
+    parser.add_argument("--config", type=Path, default=Path("/etc/ftfw/balancers.json"))
+    parser.add_argument("--check", action="store_true", help="check the configuration, and do nothing else")
+    parser.add_argument("--folder", type=Path, default=Path("/run/pair-balance"), help="for what it tells")
+    parser.add_argument("--drained", type=Path, default=Path("/var/lib/ftfw/drained.json"))
+    chosen = parser.parse_args(words)
+    try:
+        config = read_config(chosen.config)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{chosen.config}: {f'no {error}' if isinstance(error, KeyError) else error}")
+    if not chosen.check:
+        BalanceProgram(config, chosen.folder, chosen.drained).run()

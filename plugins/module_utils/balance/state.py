@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of a balancer when its servers fail, come back, or are taken out. Pure.
+
+The words are keepalived's: quorum and hysteresis as in keepalived.conf(5), "Virtual server(s)".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import BalancerConfig
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import share
+
+SORRY = "sorry"
+"""In the place of a server's name: the sorry server."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check has found. A check may say which weight the server gets."""
+
+    ok: bool
+    reason: str
+    weight: int | None = None
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that somebody wants to know of: a server, or (None) the whole balancer, is up or down."""
+
+    server: str | None
+    up: bool
+    text: str
+
+
+@dataclass
+class ServerState:
+    """A server as it was last seen."""
+
+    weight: int
+    up: bool
+    checked: bool = False
+    drained: bool = False
+    reason: str = "not checked yet"
+    since: float = 0
+
+    @property
+    def counts(self) -> int:
+        """Its weight, as far as new flows go there."""
+        return self.weight if self.up and not self.drained else 0
+
+
+@dataclass
+class BalancerState:
+    """A balancer and its servers. `now` is a time of the wall clock, in seconds."""
+
+    config: BalancerConfig
+    servers: dict[str, ServerState] = field(default_factory=dict)
+    quorum: bool = True
+    since: float = 0
+
+    @classmethod
+    def begin(cls, config: BalancerConfig, now: float) -> BalancerState:
+        up = not (config.alpha and config.check)
+        state = cls(config, since=now)
+        for one in config.servers:
+            reason = "not checked yet" if config.check else "is not checked"
+            state.servers[one.name] = ServerState(one.weight, up, reason=reason, since=now)
+        state.quorum = state.alive >= config.quorum
+        return state
+
+    @property
+    def alive(self) -> int:
+        """The weight of all servers that get new flows."""
+        return sum(one.counts for one in self.servers.values())
+
+    def note(self, name: str, verdict: Verdict, now: float) -> list[Happening]:
+        """Take in what a check has found."""
+        server, told = self.servers[name], []
+        if verdict.ok != server.up:
+            server.up, server.since = verdict.ok, now
+            told.append(Happening(name, verdict.ok, _about_server(verdict)))
+        server.checked, server.reason = True, verdict.reason
+        if verdict.weight is not None:
+            server.weight = verdict.weight
+        return told + self._weigh(now)
+
+    def drain(self, names: frozenset[str], now: float) -> list[Happening]:
+        """Take servers out, and let others in again: what is open stays open."""
+        for name, server in self.servers.items():
+            server.drained = name in names
+        return self._weigh(now)
+
+    def _weigh(self, now: float) -> list[Happening]:
+        quorum, slack, alive = self.config.quorum, self.config.hysteresis, self.alive
+        if self.quorum and (alive == 0 or alive < quorum - slack):
+            self.quorum, self.since = False, now
+            return [Happening(None, False, f"Lost quorum {quorum}-{slack}={quorum - slack} > {alive}")]
+        if not self.quorum and alive >= quorum + slack:
+            self.quorum, self.since = True, now
+            return [Happening(None, True, f"Gained quorum {quorum}+{slack}={quorum + slack} <= {alive}")]
+        return []
+
+    def members(self) -> list[str]:
+        """Who is in each slot: a server's name, or SORRY. Empty where nobody answers."""
+        sorry = self.config.sorry is not None
+        if sorry and not self.quorum:
+            return [SORRY] * self.config.slots
+        weights = {name: one.counts for name, one in self.servers.items()}
+        return share(self.config.scheduler, weights, self.config.slots)
+
+    def gone(self) -> frozenset[str]:
+        """Servers whose open flows are ended: they would hang."""
+        if self.config.inhibit_on_failure:
+            return frozenset()
+        return frozenset(name for name, one in self.servers.items() if one.checked and not one.up)
+
+
+def _about_server(verdict: Verdict) -> str:
+    return "CHECK succeed on service" if verdict.ok else f"CHECK failed on service : {verdict.reason}"

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A balancer through the failures of its servers, as a table: what happens, and who answers then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import ServerConfig
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import (
+    SORRY,
+    BalancerState,
+    Happening,
+    Verdict,
+)
+from ansible_collections.ftfw.pair.tests.unit.plugins.module_utils.balance.balancers import balancer
+
+WELL, FAILED = Verdict(True, "is well"), Verdict(False, "HTTP request failed")
+DOWN_1 = Happening("srv-1", False, "CHECK failed on service : HTTP request failed")
+UP_1 = Happening("srv-1", True, "CHECK succeed on service")
+DOWN_2, UP_2 = (Happening("srv-2", one.up, one.text) for one in (DOWN_1, UP_1))
+
+
+def begun(**changes: Any) -> BalancerState:
+    return BalancerState.begin(balancer(**changes), 0)
+
+
+def test_the_manuals_chapter() -> None:
+    """Two servers, a quorum of two, and a sorry server; the mails are those of its figures."""
+    state = begun(quorum=2, sorry="192.0.2.9")
+    assert state.members() == ["srv-1", "srv-2"]
+    lost = Happening(None, False, "Lost quorum 2-0=2 > 1")
+    assert state.note("srv-1", FAILED, 1) == [DOWN_1, lost]
+    assert (state.members(), state.gone()) == ([SORRY, SORRY], frozenset({"srv-1"}))
+    assert state.note("srv-1", WELL, 2) == [UP_1, Happening(None, True, "Gained quorum 2+0=2 <= 2")]
+    assert (state.members(), state.gone()) == (["srv-1", "srv-2"], frozenset())
+
+
+def test_what_is_told_once_is_not_told_again() -> None:
+    state = begun()
+    assert state.note("srv-1", WELL, 1) == []
+    assert state.note("srv-1", FAILED, 2) == [DOWN_1]
+    assert state.note("srv-1", FAILED, 3) == []
+    assert state.servers["srv-1"].since == 2
+
+
+def test_without_a_sorry_server_the_others_go_on() -> None:
+    state = begun(quorum=2)
+    assert [one.server for one in state.note("srv-1", FAILED, 1)] == ["srv-1", None]
+    assert state.members() == ["srv-2", "srv-2"]
+    state.note("srv-2", FAILED, 2)
+    assert state.members() == []
+
+
+def test_hysteresis() -> None:
+    """keepalived.conf(5): lost below quorum - hysteresis, gained from quorum + hysteresis on."""
+    servers = tuple(ServerConfig(f"srv-{n}", f"192.0.2.{n}", 1) for n in range(4))
+    state = begun(quorum=3, hysteresis=1, servers=servers, slots=12, sorry="192.0.2.9")
+    seen = []
+    for name, verdict in [
+        *((f"srv-{n}", FAILED) for n in (0, 1, 2)),
+        *((f"srv-{n}", WELL) for n in (0, 1, 2)),
+    ]:
+        state.note(name, verdict, 1)
+        seen.append((state.alive, state.quorum))
+    assert seen == [(3, True), (2, True), (1, False), (2, False), (3, False), (4, True)]
+
+
+def test_a_server_counts_after_its_first_check_with_alpha() -> None:
+    state = begun(alpha=True, sorry="192.0.2.9")
+    assert (state.members(), state.quorum) == ([SORRY, SORRY], False)
+    # and nothing is reset that a check has not found dead
+    assert state.gone() == frozenset()
+    assert state.note("srv-2", WELL, 1) == [UP_2, Happening(None, True, "Gained quorum 1+0=1 <= 1")]
+    assert state.members() == ["srv-2", "srv-2"]
+
+
+def test_without_checks_all_are_well() -> None:
+    assert begun(alpha=True, check=None).members() == ["srv-1", "srv-2"]
+
+
+def test_a_drained_server_gets_nothing_new_and_loses_nothing() -> None:
+    state = begun()
+    assert state.drain(frozenset({"srv-1"}), 1) == []
+    assert (state.members(), state.gone()) == (["srv-2", "srv-2"], frozenset())
+    state.drain(frozenset(), 2)
+    assert state.members() == ["srv-1", "srv-2"]
+
+
+def test_open_flows_stay_with_a_server_that_fails_where_the_site_says_so() -> None:
+    state = begun(inhibit_on_failure=True)
+    state.note("srv-1", FAILED, 1)
+    assert (state.members(), state.gone()) == (["srv-2", "srv-2"], frozenset())
+
+
+def test_a_check_may_say_the_weight() -> None:
+    state = begun(slots=6)
+    state.note("srv-1", Verdict(True, "is well", 2), 1)
+    assert state.members().count("srv-1") == 4
+    state.note("srv-1", Verdict(True, "is well", 0), 2)
+    assert (state.members(), state.gone()) == (["srv-2"] * 6, frozenset())
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_all_gone_is_told_once(up: bool) -> None:
+    state = begun()
+    told = [*state.note("srv-1", FAILED, 1), *state.note("srv-2", FAILED, 2)]
+    assert told == [DOWN_1, DOWN_2, Happening(None, False, "Lost quorum 1-0=1 > 0")]
+    if up:
+        assert state.note("srv-2", WELL, 3) == [UP_2, Happening(None, True, "Gained quorum 1+0=1 <= 1")]
