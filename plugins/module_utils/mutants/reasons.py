@@ -47,6 +47,12 @@ REASONS: tuple[Reason, ...] = (
         "it decides what conntrackd is told, and nothing about a packet",
     ),
     Reason(
+        "forward",
+        ".*",
+        ".* update @balancer_.*_last .*",
+        "it remembers who has answered, for a later flow, and decides nothing about a packet",
+    ),
+    Reason(
         "offload_shut",
         ".*",
         ".*",

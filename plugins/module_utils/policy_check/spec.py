@@ -72,11 +72,14 @@ def expectation_errors(words: Sequence[str]) -> list[str]:
 
 
 def is_expectation(word: str) -> bool:
-    """Whether it is a verdict, `snat to ADDRESS`, `dnat to ADDRESS`, `helper NAME`, or of a few others."""
-    kind, to, address = word.partition(" to ")
+    """Whether it is a verdict, `snat to ADDRESS`, `dnat to ADDRESS`, `helper NAME`, or of a few others.
+
+    In the place of an address there may be several, such as `dnat to 192.0.2.1 or 192.0.2.2`.
+    """
+    kind, to, addresses = word.partition(" to ")
     if to and kind in ("snat", "dnat"):
         try:
-            return bool(ip_address(address))
+            return all(map(ip_address, addresses.split(" or ")))
         except ValueError:
             return False
     return word in VERDICTS or word in _WORDS or bool(_HELPER.fullmatch(word))

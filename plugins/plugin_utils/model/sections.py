@@ -20,6 +20,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.across import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import closest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections import (
     addresses,
+    balancers,
     filter_bridges,
     fragments,
     guests,
@@ -55,6 +56,7 @@ ORDER: tuple[Section | OfHosts, ...] = (
     unreplicated.SECTION,
     policy_tests.SECTION,
     port_forwards.SECTION,
+    balancers.SECTION,
     source_nat.SECTION,
     reverse_path.SECTION,
     filter_bridges.SECTION,

@@ -39,7 +39,7 @@ _COMMON = re.compile(
     r"(guest|lab|nftables|conntrackd|keepalived|hypervisor|node|policy|status|verify|native|pair|nft)_"
 )
 # Of playbooks' own variables. In an inventory they may be anybody's; behind -e they are meant for ours.
-_BY_HAND = re.compile(r"(bench|clean|failover|remove|render|ruleset|switchover)_")
+_BY_HAND = re.compile(r"(balancer|bench|clean|failover|remove|render|ruleset|switchover)_")
 _NEAR, _VERY_NEAR = 0.7, 0.9
 _SHOWN = 60
 

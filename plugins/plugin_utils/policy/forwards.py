@@ -9,11 +9,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import check_on_link
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, PolicyEntry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.prefixes import check_present
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PortForward, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, Address
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
+    FAMILIES,
+    Address,
+    of_family,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import Range, covers, meet
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
 
@@ -22,24 +29,38 @@ class TakenPorts:
     """Who takes each port of a virtual address: one port forward, or several for different senders."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[Address, str, int], list[PortForward]] = {}
+        self._seen: dict[tuple[Address, str, int], list[tuple[PortForward, str]]] = {}
 
-    def claim(self, forward: PortForward, service: Service, address: Address, problems: Problems) -> None:
-        """Note a port forward's ports. One port of a protocol that is taken is enough to be told."""
+    @classmethod
+    def of_forwards(cls, site: Site) -> TakenPorts:
+        """Those that a site's port forwards take; what is wrong with them is told elsewhere."""
+        taken = cls()
+        for forward in site.port_forwards:
+            service, address = site.services.get(forward.service), site.forward_address(forward)
+            if service is not None and address is not None:
+                taken.claim(forward, service, address, Problems())
+        return taken
+
+    def claim(
+        self, forward: PortForward, service: Service, address: Address, problems: Problems, place: str = ""
+    ) -> None:
+        """Note a port forward's ports, or those of what has its own place in the inventory.
+
+        One port of a protocol that is taken is enough to be told.
+        """
+        place = place or f"site_port_forwards[{forward.index}]"
         for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
             for port in (port for first, last in ranges for port in range(first, last + 1)):
                 before = self._seen.setdefault((address, protocol, port), [])
-                others = (one for one in before if one is not forward)
-                other = next((one for one in others if _share(one, forward, address.version)), None)
+                others = ((one, whose) for one, whose in before if one is not forward)
+                other = next((whose for one, whose in others if _share(one, forward, address.version)), None)
                 if other is not None:
-                    key = f"site_port_forwards[{forward.index}].service"
-                    wrong = (
-                        f"site_port_forwards[{other.index}] already takes {protocol} port {port} of {address}"
-                    )
+                    key = f"{place}.service"
+                    wrong = f"{other} already takes {protocol} port {port} of {address}"
                     right = "forward a port to one host, or give each sources that the others do not have"
                     problems.add(SITE, key, forward.service, wrong, right)
                     break
-                before.append(forward)
+                before.append((forward, place))
 
 
 def _share(one: PortForward, other: PortForward, family: int) -> bool:
@@ -72,6 +93,88 @@ class Numbers:
         """Whether a list has some of them and no others."""
         ranges = [(f, one) for f in FAMILIES for one in addresses.of_family(f)]
         return bool(ranges) and all(self._within(f, one) == one[1] - one[0] + 1 for f, one in ranges)
+
+
+def check_forward_address(
+    site: Site, key: str, forward: PortForward, problems: Problems, network_key: str = "to"
+) -> bool:
+    """See that there is one virtual address to ask at. `key` is the place of what forwards."""
+    virtual = site.index.virtual.get(forward.network, [])
+    shown = ", ".join(map(str, virtual)) or "none"
+    if forward.address is not None and forward.address not in virtual:
+        problems.add(
+            SITE,
+            f"{key}.address",
+            forward.address,
+            f"is no virtual address on network {forward.network}",
+            f"those are: {shown}",
+        )
+        return False
+    if forward.address is None and len(virtual) != 1:
+        wrong = "has several virtual addresses" if virtual else "has no virtual address"
+        right = f"choose one with address: {shown}" if virtual else "declare a virtual router on it"
+        problems.add(SITE, f"{key}.{network_key}", forward.network, wrong, right)
+        return False
+    return True
+
+
+def check_forward_host(
+    site: Site, key: str, forward: PortForward, problems: Problems, host_key: str = ".host"
+) -> None:
+    """See that the host is behind the pair, and that both nodes have a way to it."""
+    if not forward.host:
+        return
+    if isinstance(forward.host, str) and forward.host not in site.hosts:
+        problems.add(
+            SITE,
+            f"{key}{host_key}",
+            forward.host,
+            "is no address, and no host of the inventory",
+            nearest(forward.host, site.hosts),
+        )
+        return
+    target = site.forward_target(forward)
+    if target is None:
+        pair, address = site.forward_pair(forward), site.forward_address(forward)
+        if address and not isinstance(forward.host, str) and forward.host.version != address.version:
+            wrong = f"is an address of IPv{forward.host.version}, and {address} one of IPv{address.version}"
+            problems.add(SITE, f"{key}{host_key}", forward.host, wrong, "write two of one family")
+            return
+        family = address.version if address else 4
+        names = [
+            router.network
+            for router in (pair.routers if pair else ())
+            if router.network != forward.network and of_family(router.addresses, family)
+        ]
+        problems.add(
+            SITE,
+            f"{key}{host_key}",
+            forward.host,
+            f"has no IPv{family} address on another network of the pair",
+            f"name a host on {' or '.join(names) or 'one'}",
+        )
+        return
+    network, address = target
+    taken = site.virtual_and_firewall_addresses
+    if address in taken:
+        problems.add(
+            SITE, f"{key}{host_key}", forward.host, f"is {taken[address]}", "name a host behind the pair"
+        )
+    if network not in site.networks:
+        # its name is wrong, which is told of all that use it
+        return
+    prefix = check_on_link(site, site.networks[network], SITE, f"{key}{host_key}", address, problems)
+    pair = site.forward_pair(forward)
+    if pair is not None and prefix is not None:
+        check_present(site, pair, site.networks[network], f"{key}{host_key}", address, prefix, problems)
+    if forward.hairpin and pair and not of_family(pair.virtual_addresses(network), address.version):
+        problems.add(
+            SITE,
+            f"{key}.hairpin",
+            True,
+            f"answers go back by network {network}, which has no virtual address of IPv{address.version}",
+            "give a virtual router there one",
+        )
 
 
 def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:
@@ -200,9 +303,14 @@ def _leads(site: Site, entry: PolicyEntry) -> bool:
     """Whether a port forward, or maybe a fragment, leads from an entry's destinations along its way."""
     if any(fragment.place == "nat_prerouting" for fragment in site.fragments):
         return True
-    for forward in site.port_forwards:
-        address, target = site.forward_address(forward), site.forward_target(forward)
-        if address is not None and target is not None and (forward.network, target[0]) in entry.ways():
+    found = [
+        (site.forward_address(forward), (forward.network, target[0]))
+        for forward in site.port_forwards
+        if (target := site.forward_target(forward)) is not None
+    ]
+    found += [(one.virtual, way) for pair in site.pairs for one in balanced(site, pair) for way in one.ways()]
+    for address, way in found:
+        if address is not None and way in entry.ways():
             of = entry.destinations.of_family(address.version) if entry.destinations else ()
             if covers(of, [(int(address), int(address))]):
                 return True

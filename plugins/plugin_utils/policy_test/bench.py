@@ -201,16 +201,18 @@ class Bench(Wires):
 
     @cached_property
     def forwarded(self) -> frozenset[tuple[Address, str, int]]:
-        """What port forwards take: virtual address, protocol and port."""
+        """What port forwards and balancers take: virtual address, protocol and port."""
         site = self.firewall.site
-        return frozenset(
-            (address, protocol, port)
+        forwards = [
+            (address, site.services[forward.service])
             for forward in site.port_forwards
             if (address := site.forward_address(forward)) is not None
-            for protocol, ranges in (
-                ("tcp", site.services[forward.service].tcp),
-                ("udp", site.services[forward.service].udp),
-            )
+        ]
+        balancers = [(one.virtual, one.service) for one in self.firewall.balanced]
+        return frozenset(
+            (address, protocol, port)
+            for address, service in (*forwards, *balancers)
+            for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp))
             for first, last in ranges
             for port in range(first, last + 1)
         )

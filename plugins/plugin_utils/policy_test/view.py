@@ -12,6 +12,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import PacketCase
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.decisions import USUAL
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived import forward_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_balancers import balancer_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_forwards import port_forward_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_own import gate_cases, own_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_probe import probe_cases
@@ -90,7 +91,7 @@ def derived_cases(bench: Bench) -> list[PacketCase]:
     found: dict[str, PacketCase] = {}
     closed_gate = bench.firewall.pair.replication == "external"
     clock = {"at": str(USUAL)} if any(entry.window for entry in bench.firewall.entries) else {}
-    forwarded = (*forward_cases(bench), *port_forward_cases(bench))
+    forwarded = (*forward_cases(bench), *port_forward_cases(bench), *balancer_cases(bench))
     cases = (*forwarded, *time_cases(bench), *own_cases(bench), *probe_cases(bench))
     for one in ({**clock, **case} for case in cases):
         key = repr({key: value for key, value in one.items() if key != "name"})

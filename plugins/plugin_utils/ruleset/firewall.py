@@ -10,6 +10,7 @@ from functools import cached_property
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.fragments import begin, end
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import Block
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced, balanced
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.fragment_devices import with_devices
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import has_link_local
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import PairLink, ends, pair_links
@@ -135,7 +136,16 @@ class Firewall:
             service = self.site.services[forward.service]
             kinds = frozenset(name for name, of in (("tcp", service.tcp), ("udp", service.udp)) if of)
             found.setdefault((forward.network, target[0]), []).append(Leading(address, target[1], kinds))
+        for one in self.balanced:
+            for each in one.answering:
+                way = one.balancer.network, each.network
+                found.setdefault(way, []).append(Leading(one.virtual, each.address, one.protocols))
         return found
+
+    @cached_property
+    def balanced(self) -> tuple[Balanced, ...]:
+        """The pair's balancers."""
+        return tuple(balanced(self.site, self.pair))
 
     def ways_of(self, entry: PolicyEntry) -> list[Way]:
         return [way for way in entry.ways() if way in self.ways]

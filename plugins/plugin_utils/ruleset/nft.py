@@ -95,6 +95,10 @@ class Set:
     type: str
     elements: tuple[str, ...] = ()
     """What is in it when it is loaded."""
+    keyword: str = "type"
+    """`typeof` where the type is that of an expression."""
+    size: int | None = None
+    """How many elements fit, where rules add them; such a one has none in the text."""
     run_time = True
 
     @property

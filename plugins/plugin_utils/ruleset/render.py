@@ -201,8 +201,9 @@ def _set(one: Set) -> list[str]:
     return [
         f"# {one.comment}",
         f"{one.kind} {one.name} {{",
-        f"{INDENT}type {one.type}",
+        f"{INDENT}{one.keyword} {one.type}",
         f"{INDENT}flags timeout",
+        *([f"{INDENT}size {one.size}"] if one.size else []),
         *([f"{INDENT}elements = {{ {', '.join(one.elements)} }}"] if one.elements else []),
         "}",
     ]

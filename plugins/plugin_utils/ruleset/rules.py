@@ -12,6 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import TABLE
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import (
+    balancer_memory,
+    balancer_nat,
+    balancer_resets,
+    balancer_sets,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.entries import (
     dispatch,
     entry_chains,
@@ -116,6 +122,7 @@ def compile_policy(firewall: Firewall) -> Table:
         gate_sets(firewall)
         + offload_sets(firewall)
         + probe_sets(firewall)
+        + balancer_sets(firewall)
         + sets
         + forward_sets(firewall, sets),
         entry_counters(firewall) + offload_counters(firewall) + probe_counters(firewall),
@@ -159,7 +166,9 @@ def _before_routing(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Chai
             "prerouting",
             "dstnat",
             "accept",
-            firewall.fragments("nat_prerouting") + _destination_nat(firewall, forwards),
+            firewall.fragments("nat_prerouting")
+            + _destination_nat(firewall, forwards)
+            + balancer_nat(firewall),
         ),
         Chain(
             "prerouting",
@@ -306,18 +315,22 @@ def _forward(
         replace(block, offloads=True)
         for block in blocks(("what takes the short way from now on", offload_rules(firewall)))
     )
-    known = blocks(
-        ("both directions of what was let in", ["ct state established accept"]),
-        (
-            "what a helper expects",
-            [f'ct state related ct helper "{name}" accept' for name in sorted(expecting)],
-        ),
-        (
-            "errors about known flows",
-            [f"ct state related {ICMP[f]} type {ERRORS[f]} accept" for f in families],
-        ),
-        # before the entries, which may drop or refuse it
-        ("the probe, while it runs", probe_forward(firewall)),
+    known = (
+        balancer_resets(firewall)
+        + balancer_memory(firewall)
+        + blocks(
+            ("both directions of what was let in", ["ct state established accept"]),
+            (
+                "what a helper expects",
+                [f'ct state related ct helper "{name}" accept' for name in sorted(expecting)],
+            ),
+            (
+                "errors about known flows",
+                [f"ct state related {ICMP[f]} type {ERRORS[f]} accept" for f in families],
+            ),
+            # before the entries, which may drop or refuse it
+            ("the probe, while it runs", probe_forward(firewall)),
+        )
     )
     after = blocks(
         ("site_policy, by the networks of a packet", dispatch(firewall, entries)),
@@ -352,9 +365,10 @@ def _source_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, .
                 shown.add((source, destination))
         ways.append((f"{source} shows itself to {destination} as the pair", rules))
     true = ["ct status dnat accept"] if shown & _forwarded_ways(firewall, forwards) else []
+    whom = "a balancer leads to" if not forwards and firewall.balanced else "a port forward leads to"
     return blocks(
         ("of a port forward seen from its own network the answers come by way of the pair", hairpins),
-        ("whom a port forward leads to sees the true source", true),
+        (f"whom {whom} sees the true source", true),
         *ways,
     )
 
@@ -363,6 +377,7 @@ def _forwarded_ways(firewall: Firewall, forwards: list[Forwarded]) -> set[Way]:
     """From and to which networks destination NAT leads, that of a probe as well."""
     networks = {interface.name: interface.network for interface in firewall.host.interfaces}
     found = {(networks[one.incoming], networks[one.outgoing]) for one in forwards}
+    found |= {way for one in firewall.balanced for way in one.ways()}
     return found | ({(firewall.probe.outside, firewall.probe.inside)} if firewall.probe else set())
 
 

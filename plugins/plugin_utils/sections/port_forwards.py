@@ -12,18 +12,18 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.checks import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
     TakenPorts,
+    check_forward_address,
+    check_forward_host,
     check_sources,
     warn_of_virtual,
     warn_of_ways,
     warn_of_whole,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems, nearest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Reading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.addresses import AddressBook
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.checks import check_on_link
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.prefixes import check_present
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PortForward, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
 
@@ -75,87 +75,13 @@ def check_port_forwards(checking: Checking) -> None:
                 "name one with tcp or udp ports",
             )
         network = check_data_network(site, f"{key}.to", forward.network, problems)
-        if network is None or not _check_forward_address(site, key, forward, problems):
+        if network is None or not check_forward_address(site, key, forward, problems):
             continue
-        _check_forward_host(site, key, forward, problems)
+        check_forward_host(site, key, forward, problems)
         check_sources(site, forward, problems)
         address = site.forward_address(forward)
         if service is not None and address is not None:
             taken.claim(forward, service, address, problems)
-
-
-def _check_forward_address(site: Site, key: str, forward: PortForward, problems: Problems) -> bool:
-    virtual = site.index.virtual.get(forward.network, [])
-    shown = ", ".join(map(str, virtual)) or "none"
-    if forward.address is not None and forward.address not in virtual:
-        problems.add(
-            SITE,
-            f"{key}.address",
-            forward.address,
-            f"is no virtual address on network {forward.network}",
-            f"those are: {shown}",
-        )
-        return False
-    if forward.address is None and len(virtual) != 1:
-        wrong = "has several virtual addresses" if virtual else "has no virtual address"
-        right = f"choose one with address: {shown}" if virtual else "declare a virtual router on it"
-        problems.add(SITE, f"{key}.to", forward.network, wrong, right)
-        return False
-    return True
-
-
-def _check_forward_host(site: Site, key: str, forward: PortForward, problems: Problems) -> None:
-    if not forward.host:
-        return
-    if isinstance(forward.host, str) and forward.host not in site.hosts:
-        problems.add(
-            SITE,
-            f"{key}.host",
-            forward.host,
-            "is no address, and no host of the inventory",
-            nearest(forward.host, site.hosts),
-        )
-        return
-    target = site.forward_target(forward)
-    if target is None:
-        pair, address = site.forward_pair(forward), site.forward_address(forward)
-        if address and not isinstance(forward.host, str) and forward.host.version != address.version:
-            wrong = f"is an address of IPv{forward.host.version}, and {address} one of IPv{address.version}"
-            problems.add(SITE, f"{key}.host", forward.host, wrong, "write two of one family")
-            return
-        family = address.version if address else 4
-        names = [
-            router.network
-            for router in (pair.routers if pair else ())
-            if router.network != forward.network and of_family(router.addresses, family)
-        ]
-        problems.add(
-            SITE,
-            f"{key}.host",
-            forward.host,
-            f"has no IPv{family} address on another network of the pair",
-            f"name a host on {' or '.join(names) or 'one'}",
-        )
-        return
-    network, address = target
-    taken = site.virtual_and_firewall_addresses
-    if address in taken:
-        problems.add(SITE, f"{key}.host", forward.host, f"is {taken[address]}", "name a host behind the pair")
-    if network not in site.networks:
-        # its name is wrong, which is told of all that use it
-        return
-    prefix = check_on_link(site, site.networks[network], SITE, f"{key}.host", address, problems)
-    pair = site.forward_pair(forward)
-    if pair is not None and prefix is not None:
-        check_present(site, pair, site.networks[network], f"{key}.host", address, prefix, problems)
-    if forward.hairpin and pair and not of_family(pair.virtual_addresses(network), address.version):
-        problems.add(
-            SITE,
-            f"{key}.hairpin",
-            True,
-            f"answers go back by network {network}, which has no virtual address of IPv{address.version}",
-            "give a virtual router there one",
-        )
 
 
 def _warn(site: Site, warnings: Problems) -> None:

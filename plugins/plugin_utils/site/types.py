@@ -10,6 +10,7 @@ from functools import cached_property
 from ipaddress import ip_interface
 from typing import TypeVar
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.index import Index
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
@@ -286,6 +287,7 @@ class Site:
     probes: Probes | None = None
     addresses: Mapping[str, Addresses] = field(default_factory=dict)
     """What site_addresses names."""
+    balancers: tuple[Balancer, ...] = ()
     fragments: tuple[Fragment, ...] = ()
     reverse_path: str = "strict"
     """One of REVERSE_PATHS: which senders of an interface are believed."""

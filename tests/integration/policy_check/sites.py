@@ -224,6 +224,23 @@ FOR_SOME = [
 HAIRPIN_FOR_SOME = FOR_OTHERS + [
     {**each, "hairpin": True, "sources": ["elsewhere", "servers"]} for each in DUAL_FORWARDS
 ]
+BALANCED = {"network": "outside", "servers": ["client", {"host": "192.168.2.5", "weight": 2}]}
+BALANCED_6 = {**BALANCED, "servers": ["2001:db8:2::3", "2001:db8:2::5"], "address": VIRTUAL[1]}
+BALANCERS: dict[str, Any] = {
+    "web": {**BALANCED, "address": VIRTUAL[0], "service": "http", "quorum": 2, "sorry": "192.168.2.9"},
+    "web-6": {**BALANCED_6, "service": "http", "sorry": "2001:db8:2::9"},
+    "names": {**BALANCED, "address": VIRTUAL[0], "service": "dns", "scheduler": "mh"},
+    "names-6": {**BALANCED_6, "service": "dns", "scheduler": "sh"},
+    "time": {**BALANCED, "address": VIRTUAL[0], "service": "ntp", "scheduler": "fo"},
+    "time-6": {**BALANCED_6, "service": "ntp"},
+    "shut": {**BALANCED, "address": VIRTUAL[0], "service": "ssh"},
+}
+FOR_BALANCERS: list[dict[str, Any]] = [
+    {**BACK, "services": ["dns"], "sources": ["servers"], "destinations": list(VIRTUAL), "action": "reject"},
+    {**BACK, "services": ["http"], "destinations": list(VIRTUAL), "log": True, "counter": True},
+    {**BACK, "services": ["smtp", "http", "dns", "ntp"]},
+    {**OUT, "services": ["ntp"]},
+]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,
@@ -275,6 +292,9 @@ SITES: dict[str, Callable[[], HostVars]] = {
     ),
     "port forwards for some": lambda: dual_served(site_addresses=ADDRESSES, site_port_forwards=FOR_SOME),
     "hairpin for some": lambda: dual_served(site_addresses=ADDRESSES, site_port_forwards=HAIRPIN_FOR_SOME),
+    "balancers": lambda: dual_served(
+        site_addresses=ADDRESSES, site_policy=FOR_BALANCERS, site_balancers=BALANCERS, site_port_forwards=[]
+    ),
     "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
 }
 

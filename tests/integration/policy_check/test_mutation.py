@@ -12,6 +12,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check import muta
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.mutation import mutate
 from ansible_collections.ftfw.pair.tests.integration.policy_check.sites import (
     BACK,
+    BALANCERS,
     BARE,
     FORWARDS,
     NIGHTS,
@@ -105,3 +106,12 @@ def test_no_change_of_neighbour_discovery_goes_unnoticed(monkeypatch: pytest.Mon
     hostvars = dual_with(site_policy=[{**OUT, "services": ["ssh"]}], site_port_forwards=[], site_probes=None)
     mutation = mutated(hostvars, monkeypatch, "input", "nd-neighbor")
     assert mutation["noticed"] > 5
+
+
+def test_no_change_of_a_balancer_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostvars = SITES["balancers"]()
+    for variables in hostvars.values():
+        # what no entry lets in is dropped, however it is led
+        variables["site_balancers"] = {key: one for key, one in BALANCERS.items() if key != "shut"}
+    mutation = mutated(hostvars, monkeypatch, "nat_prerouting|forward", "@balancer_")
+    assert mutation["noticed"] > 20

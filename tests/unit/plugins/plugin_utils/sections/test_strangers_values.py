@@ -113,7 +113,7 @@ def test_what_is_like_it_and_sound(changed: Change, changes: dict[str, object]) 
 )
 def test_a_variable_without_a_value(changed: Change, variable: str) -> None:
     """A list whose lines were lost: without a word the firewalls would let nothing through."""
-    host, _, name = variable.partition(":")
+    host, _colon, name = variable.partition(":")
     hostvars = changed({})
     for node in ("fw-1", "fw-2", "omarine", "client") if host == "all" else [host]:
         hostvars[node][name] = None

@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of balancers: who answers while all servers are well, and what becomes of flows when none is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.jhash import client_hash
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
+    gone_set,
+    last_map,
+    replace_map,
+    replace_set,
+    slots_map,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, TABLE
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
+    Options,
+    PacketCase,
+    case,
+    ports_of,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers, slots_of
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Answering, Balanced
+
+_PORT = 40000
+"""Of a client that comes again."""
+_EACH = 4
+"""Servers of which each is tried by itself; of more, the first ones and the last one."""
+
+
+def balancer_cases(bench: Bench) -> Iterator[PacketCase]:
+    for one in bench.firewall.balanced:
+        for protocol, port in ports_of(one.service):
+            yield from _port(bench, one, {"protocol": protocol, "port": port})
+
+
+def _port(bench: Bench, one: Balanced, more: Options) -> Iterator[PacketCase]:
+    """Each server by itself, all together, nobody, and what is beside the port."""
+    source, virtual = one.balancer.network, one.virtual
+    sender = bench.host(source, virtual.version)
+    protocol, port = more["protocol"], more["port"]
+    name = f"site_balancers.{one.name}, {protocol}/{port}"
+    each = one.answering if len(one.answering) <= _EACH else (*one.answering[: _EACH - 1], one.answering[-1])
+    for server in each:
+        yield from _answered(bench, one, f"{name}: {server.host}", server, more)
+    yield from _itself(bench, one, name, one.answering[0], more)
+    together = _verdict(
+        bench, one, [server for server in one.servers if server.server and server.server.weight], more
+    )
+    if together is not None:
+        yield case(f"{name}: any of them", source, None, sender, virtual, *together, **more)
+    if protocol == "tcp" and remembers(one) and len(one.answering) > 1:
+        yield from _came_again(bench, one, name, more)
+    nobody = _only(one, None)
+    yield case(f"{name}: while nobody answers", source, None, sender, virtual, "drop", **more, setup=nobody)
+    near = bench.not_forwarded(virtual, protocol, port)
+    yield case(
+        f"{name}: not {protocol}/{near}", source, None, sender, virtual, "drop", protocol=protocol, port=near
+    )
+    for other in bench.data:
+        if other != source and virtual.version in bench.families(other, source):
+            stranger = bench.host(other, virtual.version)
+            yield case(f"{name}: not from {other}", other, None, stranger, virtual, "drop", **more)
+
+
+def _answered(
+    bench: Bench, one: Balanced, name: str, server: Answering, more: Options
+) -> Iterator[PacketCase]:
+    """A server that is the only one, then the same while it has failed."""
+    source, virtual = one.balancer.network, one.virtual
+    sender = bench.host(source, virtual.version)
+    found = bench.judge((source, server.network), sender, server.address, more, virtual)
+    only = _only(one, server)
+    if not found.accepts:
+        yield case(name, source, None, sender, virtual, found.action, **more, setup=only)
+        return
+    words = ("accept", f"dnat to {server.address}", "no snat")
+    yield case(name, source, server.network, sender, virtual, *words, **more, setup=only)
+    label = f"{name}, which has failed"
+    yield case(label, source, None, sender, virtual, "reject", **more, setup=[*only, *_failed(one, server)])
+    for other in bench.firewall.balanced:
+        if other is not one and any(each.address == server.address for each in other.answering):
+            label = f"{name}, which has failed for {other.name}"
+            setup = [*only, *_failed(other, server)]
+            yield case(label, source, server.network, sender, virtual, *words, **more, setup=setup)
+
+
+def _came_again(bench: Bench, one: Balanced, name: str, more: Options) -> Iterator[PacketCase]:
+    """A client that comes again from the same port gets the same server, whoever's turn it is."""
+    source, sender = one.balancer.network, bench.host(one.balancer.network, one.virtual.version)
+    turn, before = one.answering[:2]
+    found = bench.judge((source, before.network), sender, before.address, more, one.virtual)
+    if found.accepts:
+        known = f"{{ {client_hash(str(sender), _PORT)} : {before.address} }}"
+        setup = [*_only(one, turn), f"add element {FAMILY} {TABLE} {last_map(one.name)} {known}"]
+        ends = source, before.network, sender, one.virtual
+        for port, server in ((_PORT, before), (_PORT + 2, turn)):
+            words = ("accept", f"dnat to {server.address}")
+            label = f"{name}: {server.host} from port {port}"
+            yield case(label, *ends, *words, **more, source_port=port, setup=setup)
+        if bench.judge((source, turn.network), sender, turn.address, more).accepts:
+            label, around = f"{name}: {turn.host} itself from port {_PORT}", (source, turn.network, sender)
+            words = ("accept", "no dnat")
+            yield case(label, *around, turn.address, *words, **more, source_port=_PORT, setup=setup)
+
+
+def _itself(bench: Bench, one: Balanced, name: str, server: Answering, more: Options) -> Iterator[PacketCase]:
+    """What goes around the virtual address is the entries' matter alone."""
+    source, sender = one.balancer.network, bench.host(one.balancer.network, one.virtual.version)
+    for receiver, where in (
+        (server.address, str(server.address)),
+        (bench.stranger(server.network, one.virtual.version), "another host"),
+    ):
+        found = bench.judge((source, server.network), sender, receiver, more)
+        label = f"{name}: {where} itself"
+        setup = _failed(one, server)
+        if found.accepts:
+            words = ("accept", "no dnat")
+            yield case(label, source, server.network, sender, receiver, *words, **more, setup=setup)
+        else:
+            yield case(label, source, None, sender, receiver, found.action, **more, setup=setup)
+
+
+def _verdict(bench: Bench, one: Balanced, servers: list[Answering], more: Options) -> tuple[str, ...] | None:
+    """What is expected where any of some servers may answer; None where it depends on which."""
+    source, sender = one.balancer.network, bench.host(one.balancer.network, one.virtual.version)
+    found = {
+        bench.judge((source, each.network), sender, each.address, more, one.virtual).action
+        for each in servers
+    }
+    if len(found) != 1:
+        return None
+    (action,) = found
+    whom = " or ".join(sorted({str(each.address) for each in servers}))
+    return (action, f"dnat to {whom}") if action == "accept" else (action,)
+
+
+def _only(one: Balanced, server: Answering | None) -> list[str]:
+    """What fills all slots with one server, or empties them."""
+    addresses = [str(server.address)] * slots_of(one) if server else []
+    return replace_map(TABLE, slots_map(one.name), addresses).splitlines()
+
+
+def _failed(one: Balanced, server: Answering) -> list[str]:
+    """What tells a balancer's rules that a server has failed."""
+    return replace_set(TABLE, gone_set(one.name), [str(server.address)]).splitlines()

@@ -1,0 +1,157 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Balancers in the table: a map of slots for each, from which new flows are sent on.
+
+The elements of maps and sets come and go at run time (pair-balance): the rules never change for a server that
+fails. What a map is loaded with lets all servers answer. What may pass is the entries' matter.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.jhash import MODULUS, SEED
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
+    elements,
+    gone_set,
+    last_map,
+    slots_map,
+)
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import (
+    BY_SOURCE,
+    IN_TURN,
+    share,
+    slots_for,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import ports_by_protocol
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import IP, Block, Set, blocks, ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced
+
+_REMEMBERED = 262144
+"""Flows that have ended, of each balancer: 1,700 a second. Of more than that some are forgotten."""
+_LAST_SECONDS = 150
+"""Each node keeps a flow that has ended for 120 s (nf_conntrack_tcp_timeout_time_wait)."""
+_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
+
+
+def slots_of(one: Balanced) -> int:
+    return slots_for(one.balancer.scheduler, [each.server.weight for each in one.servers if each.server])
+
+
+def first_members(one: Balanced) -> list[str]:
+    """The address in each slot while all servers are well."""
+    weights = {str(each.address): each.server.weight for each in one.servers if each.server}
+    return share(one.balancer.scheduler, weights, slots_of(one))
+
+
+def balancer_sets(firewall: Firewall) -> tuple[Set, ...]:
+    found: list[Set] = []
+    for one in firewall.balanced:
+        family = one.virtual.version
+        found.append(
+            Set(
+                slots_map(one.name),
+                f"site_balancers.{one.name}: who answers, by the number of the slot",
+                f"numgen inc mod {slots_of(one)} : {IP[family]} daddr",
+                tuple(elements(first_members(one))),
+                keyword="typeof",
+            )
+        )
+        comment = f"site_balancers.{one.name}: servers that have failed"
+        found.append(Set(gone_set(one.name), comment, _TYPE[family]))
+        if remembers(one):
+            comment = f"site_balancers.{one.name}: who has answered whom last, while a port may come again"
+            # by a hash: nft 1.0.6 mixes up registers where a key and what it leads to are that long
+            kind = f"numgen inc mod {MODULUS} : {IP[family]} daddr"
+            found.append(Set(last_map(one.name), comment, kind, keyword="typeof", size=_REMEMBERED))
+    return tuple(found)
+
+
+def remembers(one: Balanced) -> bool:
+    """Whether a client that comes again from the same port could get another server than a moment before.
+
+    The peer still has the flow that has ended, and conntrackd changes its state, not its server: after a
+    takeover the new flow would go astray.
+    """
+    return one.balancer.scheduler in IN_TURN and bool(one.service.tcp)
+
+
+def balancer_nat(firewall: Firewall) -> tuple[Block, ...]:
+    """New flows to a virtual address go to whoever has the next slot, or that of the sender."""
+    return blocks(
+        *(
+            (
+                f"site_balancers.{one.name}: {one.service.name} on {one.virtual}",
+                [
+                    f'iifname "{firewall.device(one.balancer.network)}" {IP[one.virtual.version]} '
+                    f"daddr {one.virtual} {protocol} dport {ports(ranges)} "
+                    f"dnat {IP[one.virtual.version]} to {whom}"
+                    for protocol, ranges in ports_by_protocol([one.service])
+                    for whom in _whom(one, protocol)
+                ],
+            )
+            for one in firewall.balanced
+        )
+    )
+
+
+def _whom(one: Balanced, protocol: str) -> list[str]:
+    """Who gets a flow: he who had the one before from the same port, or whose turn it is."""
+    found = [f"{_slot(one)} map @{slots_map(one.name)}"]
+    if protocol == "tcp" and remembers(one):
+        found.insert(0, f"{_client('sport', IP[one.virtual.version], 'saddr')} map @{last_map(one.name)}")
+    return found
+
+
+def _client(port: str, ip: str, address: str) -> str:
+    """A client's port and address as one number."""
+    return f"jhash tcp {port} . {ip} {address} mod {MODULUS} seed {SEED:#x}"
+
+
+def _slot(one: Balanced) -> str:
+    if one.balancer.scheduler in BY_SOURCE:
+        # both nodes have the same seed, so that a client finds its server by either
+        return f"jhash {IP[one.virtual.version]} saddr mod {slots_of(one)} seed 0x1"
+    return f"numgen inc mod {slots_of(one)}"
+
+
+def balancer_resets(firewall: Firewall) -> tuple[Block, ...]:
+    """What is open to a server that has failed is refused at once: a client would wait for it in vain."""
+    return blocks(
+        *(
+            (f"site_balancers.{one.name}: flows to a server that has failed", _resets(one))
+            for one in firewall.balanced
+        )
+    )
+
+
+def _resets(one: Balanced) -> list[str]:
+    ip = IP[one.virtual.version]
+    flow = f"ct original {ip} daddr {one.virtual} {ip} daddr @{gone_set(one.name)}"
+    return [
+        f"{flow} {protocol} dport {ports(ranges)} reject{' with tcp reset' if protocol == 'tcp' else ''}"
+        for protocol, ranges in ports_by_protocol([one.service])
+    ]
+
+
+def balancer_memory(firewall: Firewall) -> tuple[Block, ...]:
+    """Who has answered a flow that ends, known by the client's address and port."""
+    return blocks(
+        *(
+            (f"site_balancers.{one.name}: who has answered a flow that ends", _memory(one))
+            for one in firewall.balanced
+            if remembers(one)
+        )
+    )
+
+
+def _memory(one: Balanced) -> list[str]:
+    ip, tcp = IP[one.virtual.version], ports(one.service.tcp)
+    flow = f"ct original {ip} daddr {one.virtual} tcp flags & (fin | rst) != 0"
+    return [
+        f"ct direction {direction} tcp {port} {tcp} {flow} update @{last_map(one.name)} "
+        f"{{ {_client(other, ip, address)} timeout {_LAST_SECONDS}s : {ip} {server} }}"
+        for direction, port, address, other, server in (
+            ("original", "dport", "saddr", "sport", "daddr"),
+            ("reply", "sport", "daddr", "dport", "saddr"),
+        )
+    ]

@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a site says of its balancers: one service at one virtual address, and the servers that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
+
+
+@dataclass(frozen=True)
+class Server:
+    """A host, or an address, that answers; flows come to it as its weight says."""
+
+    host: str | Address
+    weight: int = 1
+
+
+@dataclass(frozen=True)
+class ServerCheck:
+    """How servers are asked whether they are well; times in seconds. `options` are those of its kind."""
+
+    kind: str
+    options: Mapping[str, object] = field(default_factory=dict, hash=False)
+    delay_loop: float = 5
+    connect_timeout: float = 3
+    retry: int = 1
+    delay_before_retry: float = 1
+
+
+@dataclass(frozen=True)
+class MailOfBalancer:
+    to: tuple[str, ...]
+    by: Address
+    port: int = 25
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A service at a virtual address of a pair, and who answers it."""
+
+    name: str
+    network: str
+    address: Address | None
+    service: str
+    servers: tuple[Server, ...]
+    scheduler: str = "rr"
+    quorum: int = 1
+    hysteresis: int = 0
+    sorry: str | Address | None = None
+    alpha: bool = False
+    inhibit_on_failure: bool = False
+    check: ServerCheck | None = None
+    mail: MailOfBalancer | None = None
+
+    @property
+    def key(self) -> str:
+        return f"site_balancers.{self.name}"
+
+    def hosts(self) -> tuple[str | Address, ...]:
+        """All who may answer, the sorry server last."""
+        servers = tuple(one.host for one in self.servers)
+        return servers if self.sorry is None else (*servers, self.sorry)

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a firewall gets of its balancers: the configuration of pair-balance."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import gone_set, last_map, slots_map
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers, slots_of
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.balancers import (
+    BalancerCheck,
+    BalancerCheckOptions,
+    BalancerMail,
+    BalancerPart,
+)
+
+
+def balancers_part(_site: Site, firewall: Firewall) -> list[BalancerPart]:
+    return [_part(one) for one in firewall.balanced]
+
+
+def _part(one: Balanced) -> BalancerPart:
+    balancer = one.balancer
+    protocol, ranges = ("tcp", one.service.tcp) if one.service.tcp else ("udp", one.service.udp)
+    port = ranges[0][0]
+    return {
+        "name": one.name,
+        "address": str(one.virtual),
+        "protocol": protocol,
+        "port": port,
+        "map": slots_map(one.name),
+        "gone": gone_set(one.name),
+        "last": last_map(one.name) if remembers(one) else None,
+        "slots": slots_of(one),
+        "scheduler": balancer.scheduler,
+        "quorum": balancer.quorum,
+        "hysteresis": balancer.hysteresis,
+        "sorry": str(one.sorry.address) if one.sorry else None,
+        "alpha": balancer.alpha,
+        "inhibit_on_failure": balancer.inhibit_on_failure,
+        "check": _check(balancer, port),
+        "mail": _mail(balancer),
+        "servers": [
+            {"name": str(each.host), "address": str(each.address), "weight": each.server.weight}
+            for each in one.servers
+            if each.server
+        ],
+    }
+
+
+def _check(balancer: Balancer, port: int) -> BalancerCheck | None:
+    check = balancer.check
+    if check is None:
+        return None
+    options = {"port": port, **_DEFAULTS.get(check.kind, {}), **check.options}
+    return {
+        "kind": check.kind,
+        "options": cast(BalancerCheckOptions, options),
+        "delay_loop": check.delay_loop,
+        "connect_timeout": check.connect_timeout,
+        "retry": check.retry,
+        "delay_before_retry": check.delay_before_retry,
+    }
+
+
+_DEFAULTS: dict[str, dict[str, object]] = {
+    "http": {"path": "/"},
+    "https": {"path": "/"},
+    "smtp": {"helo_name": "localhost"},
+}
+"""Of a check that is written as its kind alone."""
+
+
+def _mail(balancer: Balancer) -> BalancerMail | None:
+    mail = balancer.mail
+    return None if mail is None else {"to": list(mail.to), "by": str(mail.by), "port": mail.port}

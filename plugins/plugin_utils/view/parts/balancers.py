@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Balancers as pair-balance reads them. Times are in seconds."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class BalancerCheckOptions(TypedDict, total=False):
+    """What a kind of check asks for; each has some of these."""
+
+    port: int
+    path: str
+    status_code: list[str]
+    """Numbers, or ranges such as 200-299; none is for 200-299."""
+    digest: str
+    """MD5 of the page, 32 digits of base 16."""
+    regex: str
+    virtualhost: str
+    sni: str
+    helo_name: str
+    command: list[str]
+    """A program and its arguments, with {address} for the server's address."""
+    misc_dynamic: bool
+
+
+class BalancerCheck(TypedDict):
+    """How servers are asked whether they are well."""
+
+    kind: str
+    """http, https, tcp, smtp or program."""
+    options: BalancerCheckOptions
+    """Those of the kind."""
+    delay_loop: float
+    connect_timeout: float
+    retry: int
+    delay_before_retry: float
+
+
+class BalancerMail(TypedDict):
+    """Who is told."""
+
+    to: list[str]
+    by: str
+    """The mail server's address."""
+    port: int
+
+
+class BalancerServer(TypedDict):
+    """Who answers."""
+
+    name: str
+    address: str
+    weight: int
+
+
+class BalancerPart(TypedDict):
+    """One service at one virtual address."""
+
+    name: str
+    address: str
+    """The virtual address that it is asked for at."""
+    protocol: str
+    """tcp or udp."""
+    port: int
+    """The service's first one."""
+    map: str
+    """The map of the ruleset that says who answers."""
+    gone: str
+    """The set of the ruleset that has servers which have failed."""
+    last: str | None
+    """The map of the ruleset that has who has answered a client's port; null where a hash says it."""
+    slots: int
+    """How many elements the map has."""
+    scheduler: str
+    quorum: int
+    hysteresis: int
+    sorry: str | None
+    """Who answers when the quorum is lost."""
+    alpha: bool
+    inhibit_on_failure: bool
+    check: BalancerCheck | None
+    mail: BalancerMail | None
+    servers: list[BalancerServer]

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manual's chapter on load balancing, by the program and the rules of a firewall: both families."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.ftfw.pair.tests.integration.balance.net import CLIENT, Net, net, site, until
+
+FAMILIES = [4, 6]
+
+
+def suffix(family: int) -> str:
+    """Servers of IPv6 have names of their own."""
+    return "" if family == 4 else "-6"
+
+
+@pytest.fixture
+def lab(agent: Path, tmp_path: Path) -> Iterator[Net]:
+    with net(tmp_path, agent, site()) as made:
+        yield made
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_manuals_chapter(lab: Net, family: int) -> None:
+    """Requests alternate; with one server stopped the sorry page comes; started again, both are back."""
+    more = suffix(family)
+    pair = [f"srv-1{more}", f"srv-2{more}"]
+    with lab.balancing():
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
+        seen = lab.ask(family, 6)
+        assert seen in (pair * 3, pair[::-1] * 3)
+        lab.servers.say(f"stop srv-1{more}")
+        until(lambda: lab.told(family)["sorry"])
+        assert set(lab.ask(family, 4)) == {f"sorry{more}"}
+        assert lab.told(family)["servers"][0]["reason"] == "Connection refused"
+        lab.servers.say(f"start srv-1{more}")
+        until(lambda: not lab.told(family)["sorry"])
+        assert set(lab.ask(family, 4)) == set(pair)
+    said = (lab.folder / "log").read_text()
+    assert f"web-{family}: quorum: Lost quorum 2-0=2 > 1" in said
+    assert f"web-{family}: quorum: Gained quorum 2+0=2 <= 2" in said
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_open_to_a_server_that_dies_is_reset(lab: Net, family: int) -> None:
+    """And what is open to the other one goes on, under the sorry server as well."""
+    more = suffix(family)
+    address = {4: "192.168.2.4/24", 6: "2001:db8:2::4/64"}[family]
+    with lab.balancing(), lab.talk(family) as one, lab.talk(family) as other:
+        talks = {one().split()[0]: one, other().split()[0]: other}
+        assert set(talks) == {f"srv-1{more}", f"srv-2{more}"}
+        # it is gone without a word
+        subprocess.run(
+            ["ip", "-n", lab.names["inside"], "address", "delete", address, "dev", "eth0"], check=True
+        )
+        until(lambda: lab.up(family) == [False, True])
+        until(lambda: lab.told(family)["sorry"])
+        assert talks[f"srv-1{more}"]() == "ConnectionResetError"
+        assert talks[f"srv-2{more}"]().startswith(f"srv-2{more}")
+        assert set(lab.ask(family, 2)) == {f"sorry{more}"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_server_that_is_taken_out_loses_nothing(agent: Path, tmp_path: Path, family: int) -> None:
+    more = suffix(family)
+    hostvars = site(quorum=1)
+    with net(tmp_path, agent, hostvars) as lab, lab.balancing():
+        first = lab.told(family)["servers"][0]["name"]
+        with lab.talk(family) as one, lab.talk(family) as other:
+            talks = {one().split()[0]: one, other().split()[0]: other}
+            lab.drain({f"web-{family}": [first]})
+            until(lambda: lab.told(family)["servers"][0]["drained"])
+            until(lambda: set(lab.ask(family, 4)) == {f"srv-2{more}"}, 3)
+            for name, say in talks.items():
+                assert say().startswith(name)
+            lab.drain({})
+            until(lambda: set(lab.ask(family, 4)) == {f"srv-1{more}", f"srv-2{more}"})
+            for name, say in talks.items():
+                assert say().startswith(name)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_port_that_comes_again_gets_the_same_server(lab: Net, family: int) -> None:
+    """The peer has the flow before, and would keep its server; but nobody is sent to one that has failed."""
+    more = suffix(family)
+    with lab.balancing():
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
+        first = lab.ask(family, 1, 40001)
+        assert first[0] in (f"srv-1{more}", f"srv-2{more}")
+        # whose turn it is goes on
+        assert len(set(lab.ask(family, 2))) == 2
+        assert lab.ask(family, 4, 40001) == first * 4
+        lab.servers.say(f"stop {first[0]}")
+        until(lambda: lab.told(family)["sorry"])
+        assert lab.ask(family, 1, 40001) == [f"sorry{more}"]
+
+
+def emptied(lab: Net) -> None:
+    lab.run("fw", "nft", "flush map inet ftfw balancer_web-4; flush map inet ftfw balancer_web-6")
+
+
+def filled(lab: Net) -> None:
+    """As a text that is loaded again has it: all are well."""
+    lab.load("table inet ftfw\ndelete table inet ftfw\n")
+
+
+def sorry(lab: Net, family: int) -> bool:
+    return bool(lab.told(family)["sorry"])
+
+
+def answers_sorry(lab: Net, family: int) -> bool:
+    return set(lab.ask(family, 2)) == {f"sorry{suffix(family)}"}
+
+
+@pytest.mark.parametrize("change", [emptied, filled])
+def test_maps_that_somebody_has_changed_are_mended(lab: Net, change: Callable[[Net], None]) -> None:
+    with lab.balancing():
+        for family in FAMILIES:
+            lab.servers.say(f"stop srv-2{suffix(family)}")
+        for family in FAMILIES:
+            until(functools.partial(sorry, lab, family))
+        change(lab)
+        for family in FAMILIES:
+            until(functools.partial(answers_sorry, lab, family), 5)
+
+
+def test_without_the_program_flows_go_on(lab: Net) -> None:
+    """It was killed: who has answered last goes on to do so."""
+    with lab.balancing() as program, lab.talk(4) as say:
+        name = say()
+        program.kill()
+        program.wait()
+        assert say() == name
+        assert set(lab.ask(4, 4)) == {"srv-1", "srv-2"}
+
+
+def test_a_map_that_is_not_there_is_told(lab: Net) -> None:
+    lab.run("fw", "nft", "delete table inet ftfw")
+    with lab.balancing():
+        until(lambda: "the ruleset's maps" in (lab.folder / "log").read_text())
+        filled(lab)
+        until(lambda: "are written again" in (lab.folder / "log").read_text())
+
+
+def test_mails_have_keepaliveds_words(agent: Path, tmp_path: Path) -> None:
+    """The manual shows them: DOWN, UP, and the quorum that is gained."""
+    told = {"to": ["tuyen"], "by": CLIENT[4]}
+    with net(tmp_path, agent, site(mail=told)) as lab, lab.mailbox() as mails, lab.balancing():
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(4)["servers"]))
+        lab.servers.say("stop srv-1")
+        until(lambda: len(mails()) == 2)
+        lab.servers.say("start srv-1")
+        until(lambda: len(mails()) == 4)
+    virtual = "[192.168.0.100]:tcp:80"
+    server = f"[fw-1] Realserver [192.168.2.4]:tcp:80 of virtual server {virtual} -"
+    wanted = [
+        (f"{server} DOWN", "=> CHECK failed on service : Connection refused <="),
+        (f"[fw-1] Virtualserver {virtual} - DOWN", "=> Lost quorum 2-0=2 > 1 <="),
+        (f"{server} UP", "=> CHECK succeed on service <="),
+        (f"[fw-1] Virtualserver {virtual} - UP", "=> Gained quorum 2+0=2 <= 2 <="),
+    ]
+    for mail, (subject, body) in zip(mails(), wanted):
+        unfolded = mail.replace("\n ", " ")
+        assert f"Subject: {subject}\n" in unfolded, mail
+        assert body in mail and "To: tuyen" in mail and "From: root@fw-1" in mail
