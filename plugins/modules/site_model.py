@@ -205,6 +205,12 @@ ansible_facts:
             management: [iifname "mgmt0" ip saddr 10.255.0.254 tcp dport 22 accept]
             modules: [nf_conntrack_ftp]
             ruleset: '# The policy of lab on fw-1, firewall of pair ftfw'
+        balancers:
+          description: One service at one virtual address.
+          returned: on firewalls
+          type: dict
+          elements: dict
+          sample: []
         policy_test:
           description: Options of the module policy_check.
           returned: on firewalls, where the module is told policy_tests

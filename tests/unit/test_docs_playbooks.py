@@ -41,7 +41,7 @@ def findings() -> set[str]:
     daemons = (
         "keepalived",
         "conntrackd",
-        *(f"pair-{name}" for name in ("state", "guard", "watch", "path", "preempt")),
+        *(f"pair-{name}" for name in ("state", "guard", "watch", "path", "preempt", "balance")),
     )
     texts: set[str] = set()
     for path in HEALTH.glob("*.py"):

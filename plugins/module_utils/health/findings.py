@@ -51,6 +51,7 @@ def find(facts: Facts, samples: Sequence[Mapping[str, int]] = ()) -> list[Findin
         *_table(facts),
         *_flows(facts),
         *_ruleset(facts),
+        *_balancers(facts),
         *_units(facts),
     ]
 
@@ -161,6 +162,25 @@ def _ruleset(facts: Facts) -> Iterator[Finding]:
         yield Finding("ruleset-unknown", WARNING, words)
     elif not ruleset["same"]:
         yield Finding("ruleset-changed", ERROR, "the kernel's table inet ftfw is not the ruleset file's")
+
+
+def _balancers(facts: Facts) -> Iterator[Finding]:
+    balancers = facts["balancers"]
+    for words in dict.fromkeys(one["problem"] for one in balancers if one["problem"]):
+        yield Finding("balancer-maps", ERROR, f"who answers can't be written into the ruleset: {words}")
+    for one in balancers:
+        if not one["quorum"]:
+            yield Finding("balancer-quorum", ERROR, f"balancer {one['name']} {_lacking(one)}")
+        for server in (each for each in one["servers"] if not each["up"]):
+            words = f"{server['name']} is down: {server['reason']}"
+            yield Finding("balancer-server", WARNING, f"balancer {one['name']}: {words}")
+
+
+def _lacking(balancer: Facts) -> str:
+    if not balancer["alive"] and not balancer["sorry"]:
+        return "has no server left"
+    instead = f"{balancer['sorry']} answers" if balancer["sorry"] else "whoever is left answers"
+    return f"has lost its quorum: {balancer['alive']} of {balancer['needed']}; {instead}"
 
 
 def _units(facts: Facts) -> Iterator[Finding]:

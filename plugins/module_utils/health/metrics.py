@@ -54,7 +54,13 @@ def _flag(value: bool | None) -> float | None:
 
 
 def _metrics(facts: Mapping[str, Any], findings: Sequence[Finding]) -> Iterable[Metric]:
-    return (*_standing(facts), *_tables(facts), *_replication(facts), *_last_check(facts, findings))
+    return (
+        *_standing(facts),
+        *_tables(facts),
+        *_replication(facts),
+        *_balancers(facts),
+        *_last_check(facts, findings),
+    )
 
 
 def _standing(facts: Mapping[str, Any]) -> Iterable[Metric]:
@@ -160,6 +166,42 @@ def _replication(facts: Mapping[str, Any]) -> Iterable[Metric]:
             "counter",
             "Bytes of the replication link.",
             [({"direction": way}, link.get(f"bytes_{way}")) for way in ways],
+        ),
+    )
+
+
+def _balancers(facts: Mapping[str, Any]) -> Iterable[Metric]:
+    """What pair-balance says of balancers and servers."""
+    balancers = facts["balancers"]
+    servers = [
+        ({"balancer": one["name"], "server": each["name"]}, each)
+        for one in balancers
+        for each in one["servers"]
+    ]
+    return (
+        Metric(
+            "ftfw_balancer_quorum",
+            "gauge",
+            "Whether a balancer has its quorum.",
+            [({"balancer": one["name"]}, _flag(one["quorum"])) for one in balancers],
+        ),
+        Metric(
+            "ftfw_balancer_alive_weight",
+            "gauge",
+            "The weight of a balancer's servers that get new flows.",
+            [({"balancer": one["name"]}, float(one["alive"])) for one in balancers],
+        ),
+        Metric(
+            "ftfw_balancer_server_up",
+            "gauge",
+            "Whether the last check has found a server well.",
+            [(labels, _flag(each["up"])) for labels, each in servers],
+        ),
+        Metric(
+            "ftfw_balancer_server_drained",
+            "gauge",
+            "Whether a server was taken out.",
+            [(labels, _flag(each["drained"])) for labels, each in servers],
         ),
     )
 

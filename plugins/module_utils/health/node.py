@@ -35,8 +35,17 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import (
 from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, number
 from ansible_collections.ftfw.pair.plugins.module_utils.system.version import version
 
-DAEMONS = ("keepalived", "conntrackd", "pair-state", "pair-guard", "pair-watch", "pair-path", "pair-preempt")
-OPTIONAL = frozenset(("pair-path", "pair-preempt"))
+DAEMONS = (
+    "keepalived",
+    "conntrackd",
+    "pair-state",
+    "pair-guard",
+    "pair-watch",
+    "pair-path",
+    "pair-preempt",
+    "pair-balance",
+)
+OPTIONAL = frozenset(("pair-path", "pair-preempt", "pair-balance"))
 """Where the site leaves them out, or the other node has them, their units are not there."""
 SECTIONS: dict[str, Callable[[str, str], Any]] = {
     "general": stats.parse_general,
@@ -76,6 +85,7 @@ class HealthConfig:
     names_file: str = "/run/ftfw/cards"
     watch_file: str = "/run/pair-watch/state.json"
     state_file: str = "/run/pair-state/state.json"
+    balance_file: str = "/run/pair-balance/state.json"
     conntrackd: str = "/etc/conntrackd/conntrackd.conf"
     memory: str = "/run/pair-health"
 
@@ -111,6 +121,7 @@ class NodeFacts:
             ],
             "names": (content(Path(self.config.names_file)) or "").splitlines(),
             **{what: parse.parse_watch(watched, what) for what in ("cards", "duplicates")},
+            "balancers": self.balancers() if "pair-balance" in units else [],
             "conntrackd": conntrackd,
             "conntrackd_error": error,
             "last_error": last_error(),
@@ -209,6 +220,10 @@ class NodeFacts:
         except AskError:
             told = ""
         return parse.parse_units(DAEMONS, told, OPTIONAL)
+
+    def balancers(self) -> list[dict[str, Any]]:
+        """What pair-balance says of them; an earlier site may have left its file."""
+        return parse.parse_balancers(content(Path(self.config.balance_file)))
 
     def rules(self) -> Rules:
         return Rules(Path(self.config.ruleset), Path(self.config.memory), self.config.names)

@@ -16,6 +16,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.digest import 
 from ansible_collections.ftfw.pair.plugins.module_utils.health.findings import ERROR, WARNING
 
 CLOCK_SECONDS = 1.0
+BALANCER_SECONDS = 30
+"""So long both nodes have to think otherwise of a server."""
 STALLED = "replication-stalled"
 UNREACHABLE = "node-unreachable"
 MOMENTARY = frozenset(("flows-unknown", "units-unknown", "unit-failed"))
@@ -87,7 +89,8 @@ def primary_of(held: Mapping[str, Sequence[str]], virtual_addresses: Sequence[st
 def find(pair: SeenPair) -> list[PairFinding]:
     """All findings: first who is primary, then each node's own, then what the nodes differ in."""
     last = pair.last()
-    return [*_roles(last), *_own(last), *_flows(pair), *_versions(last), *_clocks(last), *_rulesets(last)]
+    compared = (*_versions(last), *_clocks(last), *_rulesets(last), *_balancers(last))
+    return [*_roles(last), *_own(last), *_flows(pair), *compared]
 
 
 def find_together(pair: SeenPair) -> list[PairFinding]:
@@ -286,3 +289,30 @@ def _rulesets(pair: SeenPair) -> Iterator[PairFinding]:
             ERROR,
             f"the ruleset files of {' and '.join(found)} are not of the same policy",
         )
+
+
+def _balancers(pair: SeenPair) -> Iterator[PairFinding]:
+    """Servers of which the nodes think otherwise, and not only until the next check."""
+    known = [node for node in pair.nodes if node.health and node.health.get("balancers")]
+    if len(known) != 2:
+        return
+    one, other = (_lasting(node) for node in known)
+    for server in sorted(one.keys() & other.keys()):
+        if one[server] != other[server]:
+            well, not_so = known if one[server] else known[::-1]
+            yield PairFinding(
+                "balancers-differ",
+                WARNING,
+                f"balancer {server[0]}: {well.name} finds {server[1]} well, and {not_so.name} does not",
+            )
+
+
+def _lasting(node: SeenNode) -> dict[tuple[str, str], bool]:
+    """Whether servers are up, as far as it has been so for a while."""
+    health = node.health or {}
+    return {
+        (balancer["name"], server["name"]): bool(server["up"])
+        for balancer in health["balancers"]
+        for server in balancer["servers"]
+        if health["clock"]["wall"] - server["since"] > BALANCER_SECONDS
+    }

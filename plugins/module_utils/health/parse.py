@@ -197,6 +197,15 @@ def parse_watch(text: str | None, what: str) -> list[str]:
     return [sentence for sentence in said if isinstance(sentence, str)] if isinstance(said, list) else []
 
 
+def parse_balancers(text: str | None) -> list[dict[str, Any]]:
+    """What pair-balance says, each balancer with the `problem` of the maps; none where nothing is said."""
+    try:
+        said = json.loads(text or "{}")
+        return [{**one, "problem": said["problem"]} for one in said.get("balancers", ())]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
 def digest(text: str) -> str:
     """What two texts are compared by."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -65,6 +65,7 @@ def _lines(found: Sequence[tuple[SeenPair, Sequence[PairFinding]]]) -> list[str]
         lines += [f"{finding.severity.upper():7}  {pair.name}: {finding.sentence}" for finding in findings]
         lines += [] if findings else [f"OK       {pair.name}: no findings"]
         lines += [f"NOTE     {pair.name}: {words}" for words in _under_way(pair)]
+        lines += [f"BALANCER {pair.name}: {words}" for words in _balancers(pair)]
     return lines
 
 
@@ -77,6 +78,23 @@ def _under_way(pair: SeenPair) -> list[str]:
             words = f"began at {_iso(vrrp['since']) or '?'}, is under way, and over in {left:.0f} s at most"
             told.append(f"{node.name}: {change} {words}")
     return told
+
+
+def _balancers(pair: SeenPair) -> list[str]:
+    """Who answers, by the node that has the virtual address."""
+    told = []
+    for node in pair.nodes:
+        for one in (node.health or {}).get("balancers") or ():
+            if node.look and one["address"] in node.look["virtual_addresses"]:
+                servers = ", ".join(_server(each) for each in one["servers"])
+                instead = f"; {one['sorry']} answers" if one["sorry"] else ""
+                told.append(f"{one['name']} at {one['address']}: {servers}{instead}")
+    return told
+
+
+def _server(server: Mapping[str, Any]) -> str:
+    state = "taken out" if server["drained"] else "well" if server["up"] else f"down, {server['reason']}"
+    return f"{server['name']} (weight {server['weight']}) {state} since {_iso(server['since'])}"
 
 
 def _document(pair: SeenPair, findings: Sequence[PairFinding]) -> dict[str, Any]:
@@ -101,6 +119,7 @@ def _node(node: SeenNode) -> dict[str, Any]:
         "table_maximum": (health.get("entries") or {}).get("maximum"),
         "replication": health.get("replication"),
         "links": health.get("links"),
+        "balancers": health.get("balancers"),
         "conntrackd_counters": health.get("conntrackd"),
         "last_error": {**error, "time": _iso(error["time"])} if error else None,
         "failed_units": health.get("failed_units"),

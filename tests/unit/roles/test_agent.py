@@ -33,7 +33,7 @@ def test_whatever_runs_the_program_for_long_starts_again_with_it() -> None:
     patterns = [each for name in INSTALL["notify"] for each in restarted(HANDLERS[name])]
     running = {
         path.name.removesuffix(".j2")
-        for path in (ROLE / "templates").glob("*.service.j2")
+        for path in ROLE.parent.glob("*/templates/*.service.j2")
         if re.search(r"^ExecStart=/usr/local/sbin/pair-", text := path.read_text(), re.MULTILINE)
         and "Restart=always" in text
     }

@@ -26,6 +26,7 @@ WELL: dict[str, Any] = {
     "names": [],
     "cards": [],
     "duplicates": [],
+    "balancers": [],
     "conntrackd": {
         "network": {"link": {"packets_sent": 9, "packets_received": 8, "bytes_sent": 7, "bytes_received": 6}}
     },
@@ -44,6 +45,23 @@ WELL: dict[str, Any] = {
     },
     "clock": {"wall": 1795268060.25, "monotonic": 100.0},
 }
+
+
+SERVER = {"weight": 1, "up": True, "drained": False, "reason": "is well", "since": 1795268000}
+WEB: dict[str, Any] = {
+    "name": "web",
+    "address": "192.168.0.100",
+    "quorum": True,
+    "needed": 2,
+    "alive": 2,
+    "sorry": None,
+    "problem": "",
+    "since": 1795268000,
+    "servers": [
+        {**SERVER, "name": name, "address": f"192.168.2.{n}"} for n, name in ((4, "srv-1"), (5, "srv-2"))
+    ],
+}
+DOWN = {**WEB["servers"][0], "up": False, "reason": "Connection refused"}
 
 
 def facts(**changed: Any) -> dict[str, Any]:
@@ -219,3 +237,44 @@ def test_metrics_of_an_ill_node_leave_out_what_is_not_known() -> None:
     assert "ftfw_failed_units" not in text
     assert "ftfw_health_findings" not in text
     assert "None" not in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, []),
+        (
+            {"servers": [DOWN, WEB["servers"][1]], "alive": 1},
+            ["warning balancer-server: balancer web: srv-1 is down: Connection refused"],
+        ),
+        (
+            {"quorum": False, "alive": 1, "sorry": "192.168.2.9"},
+            ["error balancer-quorum: balancer web has lost its quorum: 1 of 2; 192.168.2.9 answers"],
+        ),
+        (
+            {"quorum": False, "alive": 1},
+            ["error balancer-quorum: balancer web has lost its quorum: 1 of 2; whoever is left answers"],
+        ),
+        ({"quorum": False, "alive": 0}, ["error balancer-quorum: balancer web has no server left"]),
+        (
+            {"problem": "nft refuses it"},
+            ["error balancer-maps: who answers can't be written into the ruleset: nft refuses it"],
+        ),
+    ],
+)
+def test_what_ails_a_balancer(changed: dict[str, Any], expected: list[str]) -> None:
+    found = findings.find(facts(balancers=[{**WEB, **changed}]))
+    assert [f"{one.severity} {one.id}: {one.message}" for one in found] == expected
+
+
+def test_metrics_of_balancers() -> None:
+    text = metrics.render(facts(balancers=[{**WEB, "servers": [DOWN]}]), [])
+    own = 'pair="ftfw",node="fw-1",balancer="web"'
+    for line in (
+        f"ftfw_balancer_quorum{{{own}}} 1",
+        f"ftfw_balancer_alive_weight{{{own}}} 2",
+        f'ftfw_balancer_server_up{{{own},server="srv-1"}} 0',
+        f'ftfw_balancer_server_drained{{{own},server="srv-1"}} 0',
+    ):
+        assert line in text.splitlines()
+    assert "ftfw_balancer" not in metrics.render(facts(), [])

@@ -250,3 +250,18 @@ def test_stopped(stats: list[str], expected: bool) -> None:
 )
 def test_what_the_watch_says(text: str | None, expected: list[str]) -> None:
     assert parse.parse_watch(text, "duplicates") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, []),
+        ("", []),
+        ("[1", []),
+        ("[1]", []),
+        ('{"balancers": [{"name": "web"}]}', []),
+        ('{"problem": "x", "balancers": [{"name": "web"}]}', [{"name": "web", "problem": "x"}]),
+    ],
+)
+def test_what_the_balancers_say(text: str | None, expected: list[dict[str, Any]]) -> None:
+    assert parse.parse_balancers(text) == expected

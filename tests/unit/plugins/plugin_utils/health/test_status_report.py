@@ -33,6 +33,8 @@ def look(**changed: Any) -> dict[str, Any]:
         "names": [],
         "cards": [],
         "duplicates": [],
+        "balancers": [],
+        "clock": {"wall": 1795268100.0},
         "conntrackd": {"general": {"external": {"kind": "cache"}}},
         "last_error": None,
         "failed_units": [],
@@ -67,6 +69,14 @@ def primary(**changed: Any) -> dict[str, Any]:
 def view(name: str, pair: str = "ftfw") -> dict[str, Any]:
     addresses = [{"interface": "eth1", "address": f"{address}/32"} for address in VIRTUAL]
     return {"name": name, "site": "lab", "pair": {"name": pair}, "pair_state": {"addresses": addresses}}
+
+
+def web(up: bool, since: float = 1795268000) -> list[dict[str, Any]]:
+    """A balancer with one server."""
+    server = {"name": "srv-1", "weight": 1, "up": up, "drained": False, "reason": "refused", "since": since}
+    return [
+        {"name": "web", "address": VIRTUAL[1], "sorry": None if up else "192.168.2.9", "servers": [server]}
+    ]
 
 
 VIEWS = [view("fw-1"), view("fw-2")]
@@ -167,6 +177,19 @@ def found(one: dict[str, Any], other: dict[str, Any], *again: dict[str, Any]) ->
             look(clock_offset=[1.2, 9.0]),
             ["the clocks of fw-1 and fw-2 differ by 1.1 s at least"],
             id="clock-skew",
+        ),
+        pytest.param(primary(balancers=web(True)), look(balancers=web(True)), [], id="balancers"),
+        pytest.param(
+            primary(balancers=web(True)),
+            look(balancers=web(False)),
+            ["balancer web: fw-1 finds srv-1 well, and fw-2 does not"],
+            id="balancers-differ",
+        ),
+        pytest.param(
+            primary(balancers=web(True)),
+            look(balancers=web(False, 1795268090)),
+            [],
+            id="balancers-differ-for-a-moment",
         ),
         pytest.param(primary(), look(clock_offset=[0.9, 9.0]), [], id="perhaps-clock-skew"),
         pytest.param(primary(), look(clock_offset=None), [], id="clock-unknown"),
@@ -358,3 +381,20 @@ def test_every_key_of_the_document_is_documented() -> None:
     table = text.partition("| key | meaning |")[2].partition("\n\n")[0]
     told = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
     assert told == {*document, *document["nodes"][0]}
+
+
+def test_who_answers_is_told_of_the_primary() -> None:
+    told = pair_health(VIEWS, [primary(balancers=web(True)), look(balancers=web(True))])
+    assert told["lines"][-1] == (
+        f"BALANCER ftfw: web at {VIRTUAL[1]}: srv-1 (weight 1) well since 2026-11-21T13:33:20Z"
+    )
+    told = pair_health(VIEWS, [primary(balancers=web(False)), look(balancers=web(False))])
+    assert told["lines"][-1].endswith("down, refused since 2026-11-21T13:33:20Z; 192.168.2.9 answers")
+    assert told["document"]["nodes"][0]["balancers"][0]["servers"][0]["up"] is False
+
+
+def test_a_node_of_a_former_version_knows_of_no_balancers() -> None:
+    one, other = primary(), look()
+    for each in (one, other):
+        del each["health"]["balancers"]
+    assert pair_health(VIEWS, [one, other])["problems"] == []

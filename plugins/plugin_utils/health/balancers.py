@@ -1,0 +1,103 @@
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Servers of balancers that are taken out and let in again, and who answers, as a table. Pure code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import nearest
+
+COLUMNS = ["node", "balancer", "server", "address", "weight", "state", "since", "reason"]
+Balancers = Sequence[Mapping[str, Any]]
+
+
+class DrainError(Exception):
+    """What can't be taken out or let in; its text says why, and what would be right."""
+
+
+def changed(
+    known: Mapping[str, str], of: Mapping[str, Balancers], out: Sequence[str], back: Sequence[str]
+) -> dict[str, str]:
+    """Change each node's file of servers that are out: balancer → names. A name is BALANCER/SERVER.
+
+    What the site no longer has leaves the file.
+    """
+    servers = {node: _servers(balancers) for node, balancers in of.items()}
+    every = set().union(*servers.values())
+    for name in (*out, *back):
+        if name not in every:
+            raise DrainError(f"{name}: no balancer has this server; {nearest(name, every)}")
+        if name in out and name in back:
+            raise DrainError(f"{name}: is to be taken out and let in again; name it once")
+    return {
+        node: _written(((_read(known.get(node, "")) & own) | (set(out) & own)) - set(back))
+        for node, own in servers.items()
+    }
+
+
+def _servers(balancers: Balancers) -> set[str]:
+    return {f"{one['name']}/{each['name']}" for one in balancers for each in one["servers"]}
+
+
+def _read(text: str) -> set[str]:
+    try:
+        return {f"{one}/{each}" for one, names in json.loads(text or "{}").items() for each in names}
+    except (ValueError, AttributeError, TypeError):
+        # somebody has written something else there
+        return set()
+
+
+def _written(names: set[str]) -> str:
+    found: dict[str, list[str]] = {}
+    for balancer, _slash, server in (name.partition("/") for name in sorted(names)):
+        found.setdefault(balancer, []).append(server)
+    return json.dumps(found) + "\n"
+
+
+def agrees(state: str, wanted: str) -> bool:
+    """Whether the program has taken in which servers are out."""
+    try:
+        said = json.loads(state)["balancers"]
+        out = {(one["name"], each["name"]) for one in said for each in one["servers"] if each["drained"]}
+    except (ValueError, KeyError, TypeError):
+        return False
+    return out == {(one, each) for one, names in json.loads(wanted).items() for each in names}
+
+
+def rows(node: str, state: str) -> list[dict[str, str]]:
+    """What a node's program says, a row for each server."""
+    try:
+        said = json.loads(state)["balancers"]
+    except (ValueError, KeyError, TypeError):
+        return [{"node": node, "state": "pair-balance says nothing"}]
+    return [
+        {
+            "node": node,
+            "balancer": one["name"],
+            "server": each["name"],
+            "address": each["address"],
+            "weight": str(each["weight"]),
+            "state": "taken out" if each["drained"] else "well" if each["up"] else "down",
+            "since": datetime.fromtimestamp(each["since"], timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "reason": each["reason"],
+        }
+        for one in said
+        for each in one["servers"]
+    ]
+
+
+def problems(states: Mapping[str, str]) -> list[str]:
+    """What is wrong, for the exit code: a node that says nothing, and a quorum that is lost."""
+    found = []
+    for node, state in states.items():
+        try:
+            said = json.loads(state)["balancers"]
+        except (ValueError, KeyError, TypeError):
+            found.append(f"{node}: pair-balance says nothing; journalctl -u pair-balance may tell why")
+            continue
+        found += [f"{node}: balancer {one['name']} has lost its quorum" for one in said if not one["quorum"]]
+    return found
