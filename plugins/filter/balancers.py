@@ -81,7 +81,7 @@ def balancers(
         "columns": COLUMNS,
         "rows": table,
         "document": {"servers": table},
-        "problems": problems(states),
+        "problems": problems(states, files),
         "files": files,
         "agree": all(agrees(states.get(node, ""), text) for node, text in files.items()),
     }

@@ -14,8 +14,9 @@ import re
 import smtplib
 import socket
 import ssl
-import time
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import CheckConfig, ServerConfig
@@ -24,10 +25,9 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import r
 
 _MOST_BYTES = 4 * 1024 * 1024
 """A page that is longer is no page for a check."""
-_CHUNK = 64 * 1024
 _SUCCESS = ("200-299",)
 # a program gets no rights: what it may do is none of the daemon's
-_WITHOUT_RIGHTS = ("/usr/bin/setpriv", "--ambient-caps=-all", "--inh-caps=-all", "--bounding-set=-all")
+WITHOUT_RIGHTS = ("/usr/bin/setpriv", "--ambient-caps=-all", "--inh-caps=-all")
 _MISC_WEIGHTS = 2
 """keepalived.conf(5), misc_dynamic: an exit code of 2 to 255 is a weight, with 2 added."""
 
@@ -50,6 +50,9 @@ def ask(server: ServerConfig, check: CheckConfig) -> Verdict:
         return Verdict(False, str(failed))
     except OSError as error:
         return Verdict(False, error.strerror or str(error))
+    except Exception as error:
+        # whatever it is: a server that is never asked again would be well for ever
+        return Verdict(False, f"the check fails: {error!r}")
     return Verdict(True, "is well", weight)
 
 
@@ -62,22 +65,53 @@ def _tcp(server: ServerConfig, check: CheckConfig) -> None:
         pass
 
 
+@contextmanager
+def _within_time(channel: socket.socket, check: CheckConfig) -> Iterator[None]:
+    """Cut a connection when its time is over: no server makes one wait by sending byte after byte."""
+    over = threading.Event()
+    # TLS takes the socket over, and leaves this one: both are of the same connection
+    other = channel.dup()
+
+    def cut() -> None:
+        over.set()
+        with suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(check.connect_timeout, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, _CheckError, http.client.HTTPException, smtplib.SMTPException):
+        if over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+        other.close()
+    if over.is_set():
+        raise TimeoutError
+
+
 def _http(server: ServerConfig, check: CheckConfig) -> None:
-    deadline = time.monotonic() + check.connect_timeout
     options = check.options
-    with socket.create_connection((server.address, _port(check)), check.connect_timeout) as plain:
+    with (
+        socket.create_connection((server.address, _port(check)), check.connect_timeout) as plain,
+        _within_time(plain, check),
+    ):
         channel = _secured(plain, options) if check.kind == "https" else plain
-        connection = http.client.HTTPConnection(server.address, _port(check), check.connect_timeout)
+        connection = http.client.HTTPConnection(server.address, _port(check))
         connection.sock = channel
         host = {"Host": options["virtualhost"]} if options.get("virtualhost") else {}
         try:
             connection.request("GET", options["path"], headers={"Connection": "close", **host})
-            # the connection would give the socket away, and the time limit with it
             with http.client.HTTPResponse(channel, method="GET") as answer:
                 answer.begin()
-                body = _body(answer, channel, deadline)
+                body = answer.read(_MOST_BYTES + 1)
         except http.client.HTTPException as error:
             raise _CheckError(f"no answer of HTTP: {error or type(error).__name__}") from error
+        if len(body) > _MOST_BYTES:
+            raise _CheckError(f"the page has more than {_MOST_BYTES} bytes")
         _judge_page(answer.status, body, options)
 
 
@@ -85,20 +119,6 @@ def _secured(plain: socket.socket, options: Mapping[str, Any]) -> socket.socket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context.wrap_socket(plain, server_hostname=options.get("sni") or options.get("virtualhost"))
-
-
-def _body(answer: http.client.HTTPResponse, channel: socket.socket, deadline: float) -> bytes:
-    found, size = [], 0
-    while chunk := answer.read(_CHUNK):
-        found.append(chunk)
-        size += len(chunk)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        if size > _MOST_BYTES:
-            raise _CheckError(f"the page has more than {_MOST_BYTES} bytes")
-        channel.settimeout(left)
-    return b"".join(found)
 
 
 def _judge_page(status: int, body: bytes, options: Mapping[str, Any]) -> None:
@@ -125,8 +145,13 @@ def _within(status: int, words: str) -> bool:
 
 def _smtp(server: ServerConfig, check: CheckConfig) -> None:
     try:
-        with smtplib.SMTP(timeout=check.connect_timeout) as client:
-            code, words = client.connect(server.address, _port(check))
+        with (
+            socket.create_connection((server.address, _port(check)), check.connect_timeout) as plain,
+            _within_time(plain, check),
+            smtplib.SMTP() as client,
+        ):
+            client.sock = plain
+            code, words = client.getreply()
             if code == 220:
                 code, words = client.helo(check.options["helo_name"])
     except smtplib.SMTPException as error:
@@ -136,8 +161,8 @@ def _smtp(server: ServerConfig, check: CheckConfig) -> None:
 
 
 def _program(server: ServerConfig, check: CheckConfig) -> int | None:
-    command = [server.address if one == "{address}" else one for one in check.options["command"]]
-    ended = run([*_WITHOUT_RIGHTS, *command], check.connect_timeout)
+    command = [one.replace("{address}", server.address) for one in check.options["command"]]
+    ended = run([*WITHOUT_RIGHTS, *command], check.connect_timeout)
     if ended.failure is not None:
         if isinstance(ended.failure, OSError):
             raise _CheckError(str(ended.failure))

@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY
 
-MAP, GONE, LAST = "balancer_{}", "balancer_{}_gone", "balancer_{}_last"
-"""Names of a balancer's maps and set, by its own name."""
+MAP, GONE, LAST = "balancer.{}", "balancer.{}.gone", "balancer.{}.last"
+"""Names of a balancer's maps and set, by its own name. No name that a site gives has a dot."""
 
 
 def slots_map(name: str) -> str:

@@ -25,17 +25,23 @@ _EXACT = 6
 _FINE = 20
 """Slots for each server: with so many no share is off by more than a 20th."""
 _MOST = 4096
-_PRIMES = (251, 509, 1021, 2039, 4093)
-"""Steps through a prime number of slots come to each of them (Maglev, NSDI 2016, section 3.4)."""
+_DYNAMIC = 1000
+_PRIMES = (1021, 4093)
+"""For up to ten servers, and for more: with another number of slots nearly all clients move.
+
+Steps through a prime number of slots come to each of them (Maglev, NSDI 2016, section 3.4).
+"""
 
 
-def slots_for(scheduler: str, weights: Sequence[int]) -> int:
-    """How many slots servers with these weights need."""
+def slots_for(scheduler: str, weights: Sequence[int], dynamic: bool = False) -> int:
+    """How many slots servers with these weights need, or with others that checks say."""
     if scheduler in BY_SOURCE:
         return next((one for one in _PRIMES if one >= 100 * len(weights)), _PRIMES[-1])
     positive = [one for one in weights if one > 0] or [1]
     if scheduler in FAILOVER:
         return 1
+    if dynamic:
+        return _DYNAMIC
     unit = math.gcd(*positive)
     units = sum(one // unit for one in positive)
     if units <= _EXACT:

@@ -7,13 +7,12 @@ The words are keepalived's: quorum and hysteresis as in keepalived.conf(5), "Vir
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import BalancerConfig
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import share
-
-SORRY = "sorry"
-"""In the place of a server's name: the sorry server."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,27 @@ class BalancerState:
         state.quorum = state.alive >= config.quorum
         return state
 
+    def recall(self, said: Mapping[str, Any]) -> None:
+        """Take up what an earlier run has found: a restart is no reason to send anybody to a dead server.
+
+        Raises KeyError or TypeError for what is no state.
+        """
+        before = {(one["name"], one["address"]): one for one in said["servers"]}
+        for one in self.config.servers:
+            known, server = before.get((one.name, one.address)), self.servers[one.name]
+            if known is not None and known["checked"] and self.config.check:
+                server.up, server.checked = bool(known["up"]), True
+                server.reason, server.since = str(known["reason"]), float(known["since"])
+                if self.config.check.options.get("misc_dynamic"):
+                    server.weight = int(known["weight"])
+        if (said["needed"], said["address"]) == (self.config.quorum, self.config.address):
+            self.quorum, self.since = bool(said["quorum"]), float(said["since"])
+
     @property
     def alive(self) -> int:
-        """The weight of all servers that get new flows."""
-        return sum(one.counts for one in self.servers.values())
+        """The weight of all servers that are well. To take one out is no failure, as long as one is left."""
+        well = sum(one.weight for one in self.servers.values() if one.up)
+        return well if any(one.counts for one in self.servers.values()) else 0
 
     def note(self, name: str, verdict: Verdict, now: float) -> list[Happening]:
         """Take in what a check has found."""
@@ -102,19 +118,24 @@ class BalancerState:
             return [Happening(None, True, f"Gained quorum {quorum}+{slack}={quorum + slack} <= {alive}")]
         return []
 
+    @property
+    def sorry(self) -> str | None:
+        """The sorry server's address, while it answers."""
+        return None if self.quorum else self.config.sorry
+
     def members(self) -> list[str]:
-        """Who is in each slot: a server's name, or SORRY. Empty where nobody answers."""
-        sorry = self.config.sorry is not None
-        if sorry and not self.quorum:
-            return [SORRY] * self.config.slots
-        weights = {name: one.counts for name, one in self.servers.items()}
+        """Who is in each slot, by his address. Empty where nobody answers."""
+        if self.sorry is not None:
+            return [self.sorry] * self.config.slots
+        weights = {one.address: self.servers[one.name].counts for one in self.config.servers}
         return share(self.config.scheduler, weights, self.config.slots)
 
     def gone(self) -> frozenset[str]:
-        """Servers whose open flows are ended: they would hang."""
+        """Addresses of servers whose open flows are ended: they would hang."""
         if self.config.inhibit_on_failure:
             return frozenset()
-        return frozenset(name for name, one in self.servers.items() if one.checked and not one.up)
+        servers = ((one.address, self.servers[one.name]) for one in self.config.servers)
+        return frozenset(address for address, one in servers if one.checked and not one.up)
 
 
 def _about_server(verdict: Verdict) -> str:

@@ -49,7 +49,7 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "forward",
         ".*",
-        ".* update @balancer_.*_last .*",
+        r".* update @balancer\.\S+\.last .*",
         "it remembers who has answered, for a later flow, and decides nothing about a packet",
     ),
     Reason(

@@ -90,8 +90,9 @@ def rows(node: str, state: str) -> list[dict[str, str]]:
     ]
 
 
-def problems(states: Mapping[str, str]) -> list[str]:
-    """What is wrong, for the exit code: a node that says nothing, and a quorum that is lost."""
+def problems(states: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+    """What is wrong, for the exit code: a node that says nothing, or has not taken in what it was told, and
+    a quorum that is lost."""
     found = []
     for node, state in states.items():
         try:
@@ -99,5 +100,7 @@ def problems(states: Mapping[str, str]) -> list[str]:
         except (ValueError, KeyError, TypeError):
             found.append(f"{node}: pair-balance says nothing; journalctl -u pair-balance may tell why")
             continue
+        if node in files and not agrees(state, files[node]):
+            found.append(f"{node}: pair-balance has not taken in which servers are out; does it run?")
         found += [f"{node}: balancer {one['name']} has lost its quorum" for one in said if not one["quorum"]]
     return found

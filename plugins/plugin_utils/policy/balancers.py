@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.checks import (
     check_data_network,
     unknown_service,
@@ -16,9 +18,16 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced, as_forward, balanced
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import PolicyEntry
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import (
+    FLOWS,
+    Addresses,
+    PolicyEntry,
+    Way,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import covers
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
 
 
 def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Problems) -> None:
@@ -26,9 +35,8 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
     service = site.services.get(one.service)
     if service is None and one.service:
         problems.add(SITE, f"{one.key}.service", one.service, *unknown_service(site, one.service))
-    elif service is not None and not (service.tcp or service.udp):
-        wrong, right = "has no port to balance", "name one with tcp or udp ports"
-        problems.add(SITE, f"{one.key}.service", one.service, wrong, right)
+    elif service is not None:
+        _check_service(one, service, problems)
     _check_weights(one, problems)
     network = check_data_network(site, f"{one.key}.network", one.network, problems)
     forward = as_forward(one, "")
@@ -40,6 +48,20 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
         taken.claim(forward, service, address, problems, one.key)
 
 
+def _check_service(one: Balancer, service: Service, problems: Problems) -> None:
+    if not (service.tcp or service.udp):
+        wrong, right = "has no port to balance", "name one with tcp or udp ports"
+        problems.add(SITE, f"{one.key}.service", one.service, wrong, right)
+    elif service.helper:
+        # a helper rewrites what is said, and needs room for that before destination NAT
+        wrong = f"needs the helper {service.helper}, and balanced flows have none"
+        problems.add(SITE, f"{one.key}.service", one.service, wrong, "forward its port to one host")
+    elif one.check and one.check.kind != "program" and not service.tcp and not one.check.options.get("port"):
+        wrong = f"asks by TCP, and {service.name} has no port of TCP"
+        right = "name the port of TCP that tells whether the server is well, or use program"
+        problems.add(SITE, f"{one.key}.check", one.check.kind, wrong, right)
+
+
 def _check_weights(one: Balancer, problems: Problems) -> None:
     total = sum(server.weight for server in one.servers)
     if not one.servers:
@@ -47,7 +69,7 @@ def _check_weights(one: Balancer, problems: Problems) -> None:
     if total == 0:
         wrong = "no server has a weight, so that nobody answers"
         problems.add(SITE, f"{one.key}.servers", None, wrong, "give one of them a weight of 1 or more")
-    elif one.quorum + one.hysteresis > total:
+    elif one.quorum + one.hysteresis > total and not one.dynamic:
         which = "quorum" if one.quorum > total else "hysteresis"
         value = one.quorum if which == "quorum" else one.hysteresis
         wrong = f"{one.quorum}+{one.hysteresis} is above the weight of all servers, {total}"
@@ -75,40 +97,88 @@ def warn_of_balancers(site: Site, warnings: Problems) -> None:
     for pair in site.pairs:
         for one in balanced(site, pair):
             _warn_of_entries(site, one, warnings)
-            if one.balancer.check is None and len(one.servers) > 1:
-                wrong = "its servers are not checked, so that new flows go to one that has failed, too"
-                warnings.add(SITE, f"{one.balancer.key}.check", None, wrong, "write one, such as check: tcp")
+            _warn_of_checks(one, warnings)
+            _warn_of_offload(site, one, warnings)
+
+
+def _warn_of_offload(site: Site, one: Balanced, warnings: Problems) -> None:
+    """Packets of offloaded flows do not come to the rule that refuses them."""
+    if one.balancer.inhibit_on_failure or not one.service.tcp:
+        return
+    for entry in site.policy:
+        of = entry.destinations
+        about = entry.any_service or _has(site, entry, "tcp", one.service.tcp[0])
+        led = entry.offload == FLOWS and about and (of is None or _within(of, one.virtual))
+        if led and any(way in entry.ways() for way in one.ways()):
+            wrong = f"flows of balancer {one.name} would not be reset when their server fails"
+            right = "write an entry without offload for it, before this one"
+            warnings.add(SITE, f"{entry.place}.offload", True, wrong, right)
+
+
+def _warn_of_checks(one: Balanced, warnings: Problems) -> None:
+    balancer = one.balancer
+    if balancer.check is not None:
+        return
+    if len(one.servers) > 1:
+        wrong = "its servers are not checked, so that new flows go to one that has failed, too"
+        right = "write one, such as check: tcp" if one.service.tcp else "write one"
+        warnings.add(SITE, f"{balancer.key}.check", None, wrong, right)
+    for key in ("alpha", "inhibit_on_failure", "mail"):
+        if getattr(balancer, key):
+            warnings.add(
+                SITE,
+                f"{balancer.key}.{key}",
+                "…" if key == "mail" else True,
+                "without a check no server ever fails",
+                "write a check, or leave it out",
+            )
 
 
 def _warn_of_entries(site: Site, one: Balanced, warnings: Problems) -> None:
     """What nothing lets in is balanced in vain."""
     for way in one.ways():
         entries = [entry for entry in site.policy if entry.accepts and way in entry.ways()]
-        if not any(_is_about(site, entry, one) for entry in entries):
+        lacking = [
+            f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"
+            for protocol, ranges in (("tcp", one.service.tcp), ("udp", one.service.udp))
+            for first, last in ranges
+            if not _let_in(site, entries, one, way, protocol, (first, last))
+        ]
+        if lacking:
             right = (
                 f"add {{from: {way[0]}, to: {way[1]}, services: [{one.service.name}], "
                 f"destinations: [{one.virtual}]}}"
             )
-            wrong = f"no entry of site_policy lets it in from {way[0]} to {way[1]}"
+            wrong = f"no entry of site_policy lets {', '.join(lacking)} in from {way[0]} to {way[1]}"
             warnings.add(SITE, one.balancer.key, one.service.name, wrong, right)
 
 
-def _is_about(site: Site, entry: PolicyEntry, one: Balanced) -> bool:
-    if not entry.any_service and not _lets_in(site, entry, one):
-        return False
-    if entry.destinations is None:
+def _let_in(
+    site: Site,
+    entries: Iterable[PolicyEntry],
+    one: Balanced,
+    way: Way,
+    protocol: str,
+    ports: tuple[int, int],
+) -> bool:
+    """Whether entries let a range of ports in, for all servers of a way."""
+    about = [entry for entry in entries if entry.any_service or _has(site, entry, protocol, ports)]
+    lists = [entry.destinations for entry in about]
+    if any(of is None or _within(of, one.virtual) for of in lists):
         return True
-    wanted = [one.virtual, *(each.address for each in one.answering)]
-    ranges = entry.destinations.of_family(one.virtual.version)
-    return any(covers(ranges, [(int(address), int(address))]) for address in wanted)
+    servers = [each.address for each in one.answering if each.network == way[1]]
+    return all(any(of and _within(of, address) for of in lists) for address in servers)
 
 
-def _lets_in(site: Site, entry: PolicyEntry, one: Balanced) -> bool:
-    """Whether an entry has the balancer's first port, in a service of whatever name."""
-    protocol, of = ("tcp", one.service.tcp) if one.service.tcp else ("udp", one.service.udp)
+def _within(of: Addresses, address: Address) -> bool:
+    return covers(of.of_family(address.version), [(int(address), int(address))])
+
+
+def _has(site: Site, entry: PolicyEntry, protocol: str, ports: tuple[int, int]) -> bool:
+    """Whether an entry has a range of ports, in a service of whatever name."""
     services = [site.services[name] for name in entry.services]
     return any(
-        first <= of[0][0] <= last
+        first <= ports[0] and ports[1] <= last
         for service in services
         for first, last in (service.tcp if protocol == "tcp" else service.udp)
     )

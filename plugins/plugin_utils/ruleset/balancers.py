@@ -34,7 +34,8 @@ _TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
 
 
 def slots_of(one: Balanced) -> int:
-    return slots_for(one.balancer.scheduler, [each.server.weight for each in one.servers if each.server])
+    weights = [each.server.weight for each in one.servers if each.server]
+    return slots_for(one.balancer.scheduler, weights, one.balancer.dynamic)
 
 
 def first_members(one: Balanced) -> list[str]:

@@ -162,6 +162,8 @@ def _options(kind: str, value: Value) -> dict[str, object]:
         found["helo_name"] = fields["helo_name"].text() or "localhost"
     elif kind == "program":
         command = [text for one in fields["command"].items() if (text := one.text())]
+        if fields["command"].raw == []:
+            fields["command"].wrong("is empty", "name a program")
         if command and not command[0].startswith("/"):
             fields["command"].wrong("is no absolute path", f"begin with a slash, such as /{command[0]}")
         found |= {"command": command, "misc_dynamic": fields["misc_dynamic"].boolean(False)}

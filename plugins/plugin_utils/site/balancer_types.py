@@ -59,6 +59,11 @@ class Balancer:
     def key(self) -> str:
         return f"site_balancers.{self.name}"
 
+    @property
+    def dynamic(self) -> bool:
+        """Whether checks say the weights."""
+        return bool(self.check and self.check.options.get("misc_dynamic"))
+
     def hosts(self) -> tuple[str | Address, ...]:
         """All who may answer, the sorry server last."""
         servers = tuple(one.host for one in self.servers)

@@ -101,7 +101,7 @@ def test_a_port_that_comes_again_gets_the_same_server(lab: Net, family: int) -> 
 
 
 def emptied(lab: Net) -> None:
-    lab.run("fw", "nft", "flush map inet ftfw balancer_web-4; flush map inet ftfw balancer_web-6")
+    lab.run("fw", "nft", "flush map inet ftfw balancer.web-4; flush map inet ftfw balancer.web-6")
 
 
 def filled(lab: Net) -> None:

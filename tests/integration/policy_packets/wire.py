@@ -75,13 +75,14 @@ class Wire:
 
 
 def views(**site: Any) -> dict[str, Any]:
-    """The views of the lab's hosts, with some of the site's variables changed."""
+    """The views of the lab's hosts, with some of the site's variables changed, or (None) left out."""
 
     def load(path: str) -> dict[str, Any]:
         loaded: dict[str, Any] = yaml.safe_load((LAB / path).read_text())
         return loaded
 
     shared = {**load("group_vars/all/site.yml"), **site}
+    shared = {name: value for name, value in shared.items() if value is not None}
     model = load_site({host: {**shared, **load(f"host_vars/{host}.yml")} for host in HOSTS})
     return {host: host_view(model, host) for host in HOSTS}
 

@@ -31,9 +31,16 @@ OWN_POLICY = INVENTORY["site_policy"]
 ALL = {name: address for names in SERVERS.values() for name, address in names.items()}
 
 
+ASKED: dict[int, dict[str, Any]] = {
+    4: {"http": {"path": "/"}},
+    # a program, which must do without the rights of whoever calls it
+    6: {"program": {"command": ["/bin/nc", "-z", "-w", "1", "{address}", "80"]}},
+}
+
+
 def site(count: int = 2) -> str:
     """The balancers, and the entry that lets them in, as extra variables."""
-    check = {"http": {"path": "/"}, "delay_loop": 0.5, "connect_timeout": 0.5, "retry": 1}
+    times = {"delay_loop": 0.5, "connect_timeout": 1, "retry": 2, "delay_before_retry": 0.2}
     balancers = {
         f"web-{family}": {
             "network": "outside",
@@ -41,7 +48,7 @@ def site(count: int = 2) -> str:
             "service": "http",
             "servers": list(names.values())[:count],
             "sorry": list(names.values())[2],
-            "check": {**check, "delay_before_retry": 0.5},
+            "check": {**ASKED[family], **times},
         }
         for family, names in SERVERS.items()
     }
@@ -90,7 +97,7 @@ def balanced() -> Iterator[None]:
         run("client", "systemctl stop servers; rm -f /run/servers", check=False)
         own_addresses("delete")
         built()
-        assert run("fw-1", "nft list maps").count("balancer_") == 0
+        assert run("fw-1", "nft list maps").count("balancer.") == 0
         assert "inactive" in run("fw-1", "systemctl is-active pair-balance.service", check=False)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import queue
-import smtplib
 import socket
 import subprocess
 import sys
@@ -44,7 +43,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     replace_set,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import (
-    SORRY,
     BalancerState,
     Happening,
     Verdict,
@@ -52,8 +50,10 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import (
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import generation
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import (
+    ANSWER_SECONDS,
     ENVIRONMENT,
     AskError,
+    run,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import ask as ask_program
 from ansible_collections.ftfw.pair.plugins.module_utils.system.files import content, write
@@ -67,7 +67,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.journal import (
 
 LOOK_SECONDS = 1.0
 """Seconds between two looks at the maps."""
-NFT = "/usr/sbin/nft"
+NFT, CONNTRACK = "/usr/sbin/nft", "/usr/sbin/conntrack"
 FoundVerdict = tuple[str, str, Verdict]
 """A balancer, a server, and what its check has found."""
 
@@ -100,6 +100,7 @@ class BalanceProgram:
         self.state_file = folder / "state.json"
         now = time.time()
         self.states = {one.name: BalancerState.begin(one, now) for one in config.balancers}
+        self.recall()
         self.found: queue.Queue[FoundVerdict] = queue.Queue()
         self.mails: queue.Queue[tuple[BalancerState, Happening]] = queue.Queue()
         self.said = ""
@@ -109,6 +110,15 @@ class BalanceProgram:
         self.drain_text: str | None = None
         self.seen: tuple[int, list[list[str]]] | None = None
         """The generation of the kernel's rules, and the members, when the maps were as they should be."""
+
+    def recall(self) -> None:
+        """Take up what an earlier run has left."""
+        try:
+            for one in json.loads(content(self.state_file) or "{}").get("balancers", ()):
+                if one["name"] in self.states:
+                    self.states[one["name"]].recall(one)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            log(WARNING, f"{self.state_file}: {error!r}")
 
     def run(self) -> None:
         for state in self.states.values():
@@ -146,13 +156,13 @@ class BalanceProgram:
             return
         self.drain_text = text
         try:
-            said: dict[str, Any] = json.loads(text)
-        except ValueError as error:
+            said = {str(name): frozenset(map(str, of)) for name, of in json.loads(text).items()}
+        except (ValueError, TypeError, AttributeError) as error:
             log(ERROR, f"{self.drained}: {error}")
             return
         for name, state in self.states.items():
             before = {server for server, one in state.servers.items() if one.drained}
-            self.tell(state, state.drain(frozenset(said.get(name, ())), time.time()))
+            self.tell(state, state.drain(said.get(name, frozenset()), time.time()))
             after = {server for server, one in state.servers.items() if one.drained}
             for server in sorted(before ^ after):
                 log(NOTICE, f"{name}: {server} is {'taken out' if server in after else 'let in again'}")
@@ -165,36 +175,62 @@ class BalanceProgram:
                 self.mails.put((state, one))
 
     def keep_maps(self) -> None:
-        """Write what differs, in one transaction. Where nobody has changed anything, nothing is asked."""
+        """Write what differs. Where nobody has changed anything, nothing is asked."""
+        wrong: list[str] = []
+        seen = None
         try:
-            seen = generation(), [[*state.members(), *sorted(state.gone())] for state in self.states.values()]
-            if seen[0] and seen == self.seen:
+            now = generation(), [[*state.members(), *sorted(state.gone())] for state in self.states.values()]
+            if now[0] and now == self.seen:
                 return
-            text = "".join(map(self.changes, self.states.values()))
-            error = _load(text) if text else None
             # what was written is looked at once more
-            self.seen = None if text else seen
-        except (AskError, OSError, ValueError, KeyError) as failed:
-            error, self.seen = str(failed), None
-        if (error or "") != self.said:
-            log(ERROR if error else NOTICE, f"the ruleset's maps: {error or 'are written again'}")
-            self.said = error or ""
+            written = [self.keep(state, wrong) for state in self.states.values()]
+            seen = None if any(written) or wrong else now
+        except OSError as error:
+            wrong.append(error.strerror or str(error))
+        self.seen = seen
+        said = "; ".join(dict.fromkeys(wrong))
+        if said != self.said:
+            log(ERROR if said else NOTICE, f"the ruleset's maps: {said or 'are written again'}")
+            self.said = said
 
-    def changes(self, state: BalancerState) -> str:
-        config = state.config
-        addresses = {one.name: one.address for one in config.servers} | {SORRY: config.sorry or ""}
+    def keep(self, state: BalancerState, wrong: list[str]) -> bool:
+        """Write a balancer's map and set, at once, where they differ. What goes wrong is that balancer's."""
+        try:
+            text, dead = self.changes(state)
+            error = _load(text) if text else None
+            if error:
+                wrong.append(f"{state.config.name}: {error}")
+            elif dead:
+                self.forget(state, dead)
+        except (AskError, ValueError, KeyError) as failed:
+            wrong.append(f"{state.config.name}: {failed}")
+            return False
+        return bool(text)
+
+    def changes(self, state: BalancerState) -> tuple[str, frozenset[str]]:
+        """What nft is given, and which servers have failed since."""
+        config, gone = state.config, state.gone()
         there = read_map(self.listed("map", config.map))
-        wanted = cover([addresses[name] for name in state.members()], len(there))
-        gone = frozenset(addresses[name] for name in state.gone())
+        wanted = cover(state.members(), len(there))
         text = ""
         if there != wanted:
             text += replace_map(self.config.table, config.map, wanted)
             if config.last:
                 # who is remembered there may be one who must not get anything new
                 text += flush_map(self.config.table, config.last)
-        if read_set(self.listed("set", config.gone)) != gone:
+        before = read_set(self.listed("set", config.gone))
+        if before != gone:
             text += replace_set(self.config.table, config.gone, gone)
-        return text
+        return text, gone - before
+
+    def forget(self, state: BalancerState, dead: frozenset[str]) -> None:
+        """End what goes on without an answer: datagrams that go on coming keep their flow, and its server."""
+        for address in sorted(dead):
+            ends = ["--orig-dst", state.config.address, "--reply-src", address]
+            ended = run([CONNTRACK, "-D", "--proto", "udp", *ends], ANSWER_SECONDS, keep_output=False)
+            # it is an error where there was none
+            if ended.failure is not None or (not ended.ok and "0 flow entries" not in ended.errors):
+                log(WARNING, f"{state.config.name}: conntrack: {ended.last_word or ended.failure}")
 
     def listed(self, kind: str, name: str) -> str:
         return ask_program([NFT, "--json", "list", kind, FAMILY, self.config.table, name])
@@ -226,8 +262,9 @@ class BalanceProgram:
             server = next((one for one in config.servers if one.name == happening.server), None)
             try:
                 send(message(self.config.host, config, happening, server), config.mail)
-            except (OSError, smtplib.SMTPException) as error:
-                log(ERROR, f"{config.name}: no mail by {config.mail.by}: {error}")
+            except Exception as error:
+                # whatever it is: the next one is to be told all the same
+                log(ERROR, f"{config.name}: no mail by {config.mail.by}: {error!r}")
 
 
 def _told(state: BalancerState) -> dict[str, Any]:
@@ -238,13 +275,14 @@ def _told(state: BalancerState) -> dict[str, Any]:
         "since": round(state.since),
         "needed": state.config.quorum,
         "alive": state.alive,
-        "sorry": state.config.sorry if state.members()[:1] == [SORRY] else None,
+        "sorry": state.sorry,
         "servers": [
             {
                 "name": one.name,
                 "address": one.address,
                 "weight": state.servers[one.name].weight,
                 "up": state.servers[one.name].up,
+                "checked": state.servers[one.name].checked,
                 "drained": state.servers[one.name].drained,
                 "reason": state.servers[one.name].reason,
                 "since": round(state.servers[one.name].since),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.plugins.module_utils.balance import checks
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import ask
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import CheckConfig, ServerConfig
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import Verdict
@@ -30,6 +31,11 @@ class Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/slow":
             time.sleep(2 * SECONDS)
+        if self.path == "/headers":
+            for _line in range(20):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n" if not _line else b"X-Wait: 1\r\n")
+                time.sleep(SECONDS / 5)
+            return
         if self.path == "/mute":
             self.wfile.write(b"220 not HTTP\r\n")
             return
@@ -66,9 +72,10 @@ def pages(address: str, context: ssl.SSLContext | None = None) -> Iterator[int]:
         server.server_close()
 
 
-def asked(address: str, kind: str, port: int, **options: Any) -> Verdict:
+def asked(address: str, kind: str, port: int, seconds: float = 10, **options: Any) -> Verdict:
+    """What becomes of a check, with a time limit that a busy machine can keep."""
     return ask(
-        ServerConfig("srv", address, 1), CheckConfig(kind, {"port": port, **options}, 1, SECONDS, 0, 1)
+        ServerConfig("srv", address, 1), CheckConfig(kind, {"port": port, **options}, 1, seconds, 0, 1)
     )
 
 
@@ -93,6 +100,7 @@ TRIALS: dict[str, tuple[dict[str, Any], str | None]] = {
     "another host": ({"path": "/host", "virtualhost": "omarine", "regex": "^omarine$"}, None),
     "no answer": ({"path": "/slow"}, f"no answer within {SECONDS:g} s"),
     "an answer by drops": ({"path": "/drip"}, f"no answer within {SECONDS:g} s"),
+    "a head by drops": ({"path": "/headers"}, f"no answer within {SECONDS:g} s"),
     "no answer of HTTP": ({"path": "/mute"}, "no answer of HTTP: 220 not HTTP"),
 }
 
@@ -105,7 +113,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize(("options", "why"), TRIALS.values(), ids=TRIALS)
 def test_http(server: tuple[str, int], options: dict[str, Any], why: str | None) -> None:
-    found = asked(server[0], "http", server[1], **options)
+    late = why is not None and "no answer within" in why
+    found = asked(server[0], "http", server[1], SECONDS if late else 10, **options)
     assert (found.ok, found.reason.strip()) == (why is None, why or "is well")
 
 
@@ -154,6 +163,8 @@ def test_https_and_the_name_that_is_asked_for(
     with pages(address, context) as port:
         found = asked(address, "https", port, path="/", digest=DIGEST, **{option: name})
         assert (found.ok, found.reason, seen) == (True, "is well", [name])
+        late = asked(address, "https", port, SECONDS, path="/drip")
+        assert late == Verdict(False, f"no answer within {SECONDS:g} s")
         # a server of TLS that is asked in plain text
         assert not asked(address, "http", port, path="/").ok
 
@@ -209,6 +220,7 @@ def test_smtp(address: str, lines: list[bytes], why: str | None) -> None:
             False,
             Verdict(False, "/bin/sh ended with 3: not today"),
         ),
+        (["/bin/sh", "-c", 'test "$0" = a=192.0.2.1', "a={address}"], False, Verdict(True, "is well")),
         (["/bin/sh", "-c", "exit 12"], True, Verdict(True, "is well", 10)),
         (["/bin/sh", "-c", "exit 1"], True, Verdict(False, "/bin/sh ended with 1: says nothing")),
         (["/bin/sleep", "9"], False, Verdict(False, f"no answer within {SECONDS:g} s")),
@@ -221,5 +233,29 @@ def test_smtp(address: str, lines: list[bytes], why: str | None) -> None:
     ],
 )
 def test_programs(command: list[str], dynamic: bool, expected: Verdict | None) -> None:
-    found = asked("192.0.2.1", "program", 80, command=command, misc_dynamic=dynamic)
+    seconds = SECONDS if command[0] == "/bin/sleep" else 10
+    found = asked("192.0.2.1", "program", 80, seconds, command=command, misc_dynamic=dynamic)
     assert found == expected if expected else not found.ok and "/nowhere/check" in found.reason
+
+
+def test_a_program_has_no_rights_where_the_daemon_has_some() -> None:
+    """As the unit runs it: not as root, and with the right to change rules, which it must not hand on."""
+    daemon = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    rights = [
+        "--bounding-set=-all,+net_admin",
+        "--inh-caps=-all,+net_admin",
+        "--ambient-caps=-all,+net_admin",
+    ]
+    words = ["grep", "^Cap[PEA]", "/proc/self/status"]
+    with_rights = subprocess.run([*daemon, *rights, *words], capture_output=True, text=True, check=True)
+    assert "0000000000001000" in with_rights.stdout
+    done = subprocess.run(
+        [*daemon, *rights, *checks.WITHOUT_RIGHTS, *words], capture_output=True, text=True, check=True
+    )
+    assert {line.split()[1] for line in done.stdout.splitlines()} == {"0" * 16}
+
+
+def test_a_check_that_breaks_is_a_failure() -> None:
+    """Not the end of its thread."""
+    found = ask(ServerConfig("srv", "127.0.0.1", 1), CheckConfig("http", {"port": "no number"}, 1, 1, 0, 1))
+    assert not found.ok and found.reason.startswith("the check fails: ")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import ServerConfig
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import (
-    SORRY,
     BalancerState,
     Happening,
     Verdict,
 )
 from ansible_collections.ftfw.pair.tests.unit.plugins.module_utils.balance.balancers import balancer
 
+SORRY = "sorry"
 WELL, FAILED = Verdict(True, "is well"), Verdict(False, "HTTP request failed")
 DOWN_1 = Happening("srv-1", False, "CHECK failed on service : HTTP request failed")
 UP_1 = Happening("srv-1", True, "CHECK succeed on service")
@@ -25,15 +25,26 @@ def begun(**changes: Any) -> BalancerState:
     return BalancerState.begin(balancer(**changes), 0)
 
 
+def who(state: BalancerState) -> list[str]:
+    """The names in the slots."""
+    names = {one.address: one.name for one in state.config.servers} | {state.config.sorry: SORRY}
+    return [names[address] for address in state.members()]
+
+
+def dead(state: BalancerState) -> frozenset[str]:
+    names = {one.address: one.name for one in state.config.servers}
+    return frozenset(names[address] for address in state.gone())
+
+
 def test_the_manuals_chapter() -> None:
     """Two servers, a quorum of two, and a sorry server; the mails are those of its figures."""
     state = begun(quorum=2, sorry="192.0.2.9")
-    assert state.members() == ["srv-1", "srv-2"]
+    assert who(state) == ["srv-1", "srv-2"]
     lost = Happening(None, False, "Lost quorum 2-0=2 > 1")
     assert state.note("srv-1", FAILED, 1) == [DOWN_1, lost]
-    assert (state.members(), state.gone()) == ([SORRY, SORRY], frozenset({"srv-1"}))
+    assert (who(state), dead(state)) == ([SORRY, SORRY], frozenset({"srv-1"}))
     assert state.note("srv-1", WELL, 2) == [UP_1, Happening(None, True, "Gained quorum 2+0=2 <= 2")]
-    assert (state.members(), state.gone()) == (["srv-1", "srv-2"], frozenset())
+    assert (who(state), dead(state)) == (["srv-1", "srv-2"], frozenset())
 
 
 def test_what_is_told_once_is_not_told_again() -> None:
@@ -47,9 +58,9 @@ def test_what_is_told_once_is_not_told_again() -> None:
 def test_without_a_sorry_server_the_others_go_on() -> None:
     state = begun(quorum=2)
     assert [one.server for one in state.note("srv-1", FAILED, 1)] == ["srv-1", None]
-    assert state.members() == ["srv-2", "srv-2"]
+    assert who(state) == ["srv-2", "srv-2"]
     state.note("srv-2", FAILED, 2)
-    assert state.members() == []
+    assert who(state) == []
 
 
 def test_hysteresis() -> None:
@@ -68,37 +79,37 @@ def test_hysteresis() -> None:
 
 def test_a_server_counts_after_its_first_check_with_alpha() -> None:
     state = begun(alpha=True, sorry="192.0.2.9")
-    assert (state.members(), state.quorum) == ([SORRY, SORRY], False)
+    assert (who(state), state.quorum) == ([SORRY, SORRY], False)
     # and nothing is reset that a check has not found dead
-    assert state.gone() == frozenset()
+    assert dead(state) == frozenset()
     assert state.note("srv-2", WELL, 1) == [UP_2, Happening(None, True, "Gained quorum 1+0=1 <= 1")]
-    assert state.members() == ["srv-2", "srv-2"]
+    assert who(state) == ["srv-2", "srv-2"]
 
 
 def test_without_checks_all_are_well() -> None:
-    assert begun(alpha=True, check=None).members() == ["srv-1", "srv-2"]
+    assert who(begun(alpha=True, check=None)) == ["srv-1", "srv-2"]
 
 
 def test_a_drained_server_gets_nothing_new_and_loses_nothing() -> None:
     state = begun()
     assert state.drain(frozenset({"srv-1"}), 1) == []
-    assert (state.members(), state.gone()) == (["srv-2", "srv-2"], frozenset())
+    assert (who(state), dead(state)) == (["srv-2", "srv-2"], frozenset())
     state.drain(frozenset(), 2)
-    assert state.members() == ["srv-1", "srv-2"]
+    assert who(state) == ["srv-1", "srv-2"]
 
 
 def test_open_flows_stay_with_a_server_that_fails_where_the_site_says_so() -> None:
     state = begun(inhibit_on_failure=True)
     state.note("srv-1", FAILED, 1)
-    assert (state.members(), state.gone()) == (["srv-2", "srv-2"], frozenset())
+    assert (who(state), dead(state)) == (["srv-2", "srv-2"], frozenset())
 
 
 def test_a_check_may_say_the_weight() -> None:
     state = begun(slots=6)
     state.note("srv-1", Verdict(True, "is well", 2), 1)
-    assert state.members().count("srv-1") == 4
+    assert who(state).count("srv-1") == 4
     state.note("srv-1", Verdict(True, "is well", 0), 2)
-    assert (state.members(), state.gone()) == (["srv-2"] * 6, frozenset())
+    assert (who(state), dead(state)) == (["srv-2"] * 6, frozenset())
 
 
 @pytest.mark.parametrize("up", [True, False])
@@ -108,3 +119,42 @@ def test_all_gone_is_told_once(up: bool) -> None:
     assert told == [DOWN_1, DOWN_2, Happening(None, False, "Lost quorum 1-0=1 > 0")]
     if up:
         assert state.note("srv-2", WELL, 3) == [UP_2, Happening(None, True, "Gained quorum 1+0=1 <= 1")]
+
+
+def told(state: BalancerState) -> dict[str, Any]:
+    """What the program keeps of it."""
+    return {
+        "name": "web",
+        "address": "198.51.100.1",
+        "quorum": state.quorum,
+        "needed": state.config.quorum,
+        "since": 7,
+        "servers": [
+            {"name": one.name, "address": one.address, "weight": 9, **vars(state.servers[one.name])}
+            for one in state.config.servers
+        ],
+    }
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_restart_forgets_nothing(alpha: bool) -> None:
+    before = begun(alpha=alpha)
+    before.note("srv-1", FAILED, 1)
+    before.note("srv-2", WELL, 2)
+    after = begun(alpha=alpha)
+    after.recall(told(before))
+    assert (who(after), dead(after)) == (["srv-2", "srv-2"], frozenset({"srv-1"}))
+    assert (after.servers["srv-1"].since, after.quorum, after.since) == (0 if alpha else 1, True, 7)
+    # another server of that name is another one
+    other = begun(servers=(ServerConfig("srv-1", "192.0.2.7", 1), ServerConfig("srv-2", "192.0.2.2", 1)))
+    other.recall(told(before))
+    assert other.members() == ["192.0.2.7", "192.0.2.2"]
+
+
+def test_who_is_taken_out_counts_for_the_quorum() -> None:
+    """As long as somebody is left."""
+    state = begun(quorum=2, sorry="192.0.2.9")
+    assert state.drain(frozenset({"srv-1"}), 1) == []
+    assert who(state) == ["srv-2", "srv-2"]
+    assert [one.up for one in state.drain(frozenset({"srv-1", "srv-2"}), 2)] == [False]
+    assert who(state) == [SORRY, SORRY]

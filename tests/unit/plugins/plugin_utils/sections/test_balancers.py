@@ -42,9 +42,9 @@ def test_what_a_firewall_gets(changed: Change) -> None:
         "address": "192.168.0.100",
         "protocol": "tcp",
         "port": 80,
-        "map": "balancer_web",
-        "gone": "balancer_web_gone",
-        "last": "balancer_web_last",
+        "map": "balancer.web",
+        "gone": "balancer.web.gone",
+        "last": "balancer.web.last",
         "slots": 2,
         "scheduler": "rr",
         "quorum": 2,
@@ -201,7 +201,20 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         {"service": "ping"},
         "service: ping: has no port to balance; name one with tcp or udp ports",
     ),
-    "a name that is too long": (
+    "a service with a helper": (
+        {"service": "ftp"},
+        "service: ftp: needs the helper ftp, and balanced flows have none; forward its port to one host",
+    ),
+    "a check of TCP where there is none": (
+        {"service": "ntp"},
+        "check: tcp: asks by TCP, and ntp has no port of TCP; name the port of TCP that tells whether the "
+        "server is well, or use program",
+    ),
+    "a program without a name": (
+        {"check": {"program": {"command": []}}},
+        "check.program.command: []: is empty; name a program",
+    ),
+    "a key that nobody knows": (
         {"sched": "rr"},
         "sched: rr: unknown option; did you mean scheduler?",
     ),
@@ -236,7 +249,7 @@ def test_a_port_that_is_forwarded(changed: Change) -> None:
 WARNED: dict[str, tuple[dict[str, object], str]] = {
     "nothing lets it in": (
         {"service": "https"},
-        "all: site_balancers.web: https: no entry of site_policy lets it in from outside to inside; add "
+        "all: site_balancers.web: https: no entry of site_policy lets tcp 443 in from outside to inside; add "
         "{from: outside, to: inside, services: [https], destinations: [192.168.0.100]}",
     ),
     "nobody asks": (
@@ -257,7 +270,7 @@ def test_what_is_probably_not_meant(changed: Change, changes: dict[str, object],
 def test_an_entry_lets_it_in_by_whatever_name(changed: Change, service: str) -> None:
     changes = balanced()
     changes["all:site_services"] = {"web": {"tcp": [80, 443]}}
-    entry = {**LETS_IN[0], "services": [service], "destinations": ["client"]}
+    entry = {**LETS_IN[0], "services": [service], "destinations": ["client", "192.168.2.5"]}
     changes["all:site_policy"] = [entry, LETS_IN[1]]
     assert load_site(changed(changes)).warnings == ()
 
@@ -268,3 +281,18 @@ def test_a_name_stands_in_names_of_nft(changed: Change) -> None:
     assert errors(changed(changes)) == [
         f"all: site_balancers.{'a' * 23}: {'a' * 23}: is no name; use up to 22 letters, digits, '-' and '_'"
     ]
+
+
+@pytest.mark.parametrize(("offload", "told"), [(True, True), (False, False)])
+def test_offloaded_flows_are_not_reset(changed: Change, offload: object, told: bool) -> None:
+    changes = balanced()
+    changes["all:site_policy"] = [{**LETS_IN[0], "offload": offload}, LETS_IN[1]]
+    found = load_site(changed(changes)).warnings
+    assert found == (
+        (
+            "all: site_policy[0].offload: true: flows of balancer web would not be reset when their server "
+            "fails; write an entry without offload for it, before this one",
+        )
+        if told
+        else ()
+    )
