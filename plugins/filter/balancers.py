@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import listing
 from ansible_collections.ftfw.pair.plugins.plugin_utils.health.balancers import (
     COLUMNS,
     DrainError,
@@ -37,6 +38,10 @@ options:
     description: The balancers of each node, as site_view has them, by the node's name.
     type: dict
     default: {}
+  flows:
+    description: What the command C(listing) has printed on each node, by the node's name.
+    type: dict
+    default: {}
   out:
     description: Servers to take out, each as BALANCER/SERVER.
     type: list
@@ -59,6 +64,7 @@ _value:
   description:
     - C(columns), C(rows), C(document) and C(problems), as M(ftfw.pair.report) takes them.
     - C(files) is what each node's file has to be, and C(agree) whether all programs have taken it in.
+      C(listing) is what each node's shell runs to list the flows of its balancers.
   type: dict
 """
 
@@ -71,8 +77,10 @@ def balancers(
     of: Mapping[str, Balancers] | None = None,
     out: Sequence[str] = (),
     back: Sequence[str] = (),
+    flows: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    table = [row for node, state in states.items() for row in rows(node, state)]
+    listed = flows or {}
+    table = [row for node, state in states.items() for row in rows(node, state, listed.get(node))]
     try:
         files = changed(known or {}, of or {}, list(out), list(back))
     except DrainError as error:
@@ -83,6 +91,9 @@ def balancers(
         "document": {"servers": table},
         "problems": problems(states, files),
         "files": files,
+        "listing": {
+            node: listing(one["address"] for one in balancers) for node, balancers in (of or {}).items()
+        },
         "agree": all(agrees(states.get(node, ""), text) for node, text in files.items()),
     }
 

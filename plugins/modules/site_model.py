@@ -210,7 +210,35 @@ ansible_facts:
           returned: on firewalls
           type: dict
           elements: dict
-          sample: []
+          sample:
+            - name: web
+              address: 192.168.2.100
+              protocol: tcp
+              port: 80
+              map: balancer.web
+              gone: balancer.web.gone
+              last: balancer.web.last
+              last_port: null
+              slots: 2
+              scheduler: rr
+              quorum: 2
+              hysteresis: 0
+              sorry: 192.168.0.3
+              sorry_port: null
+              alpha: false
+              inhibit_on_failure: false
+              check:
+                kind: http
+                options: {port: 80, path: /, status_code: []}
+                delay_loop: 5
+                connect_timeout: 3
+                retry: 1
+                delay_before_retry: 1
+                warmup: 0
+              mail: null
+              notify: {}
+              servers:
+                - {name: srv-1, address: 192.168.0.4, port: null, weight: 1}
         policy_test:
           description: Options of the module policy_check.
           returned: on firewalls, where the module is told policy_tests
@@ -297,6 +325,15 @@ ansible_facts:
                 inside: 192.168.2.100
                 outside: 192.168.0.100
             left_out: []
+            balancers:
+              - name: web
+                address: 192.168.2.100
+                port: 80
+                kind: http
+                path: /
+                together: true
+                servers:
+                  - {name: srv-1, address: 192.168.0.4, port: 80}
             pair:
               name: ftfw
               nodes: [fw-1]

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks a server whether it is well. Each check is one question, with a time limit, and says why it failed.
 
-The words are those of keepalived.conf(5): HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, MISC_CHECK. Certificates
-are not verified, as keepalived does not: a check asks whether somebody answers.
+The words are those of keepalived.conf(5): HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, MISC_CHECK, FILE_CHECK,
+and those of datagrams. Certificates are not verified, as keepalived does not: a check asks whether somebody
+answers.
 """
 
 from __future__ import annotations
@@ -17,9 +18,17 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import CheckConfig, ServerConfig
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.datagrams import (
+    CheckError,
+    ask_dns,
+    ask_udp,
+    ping,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import Verdict
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import run
 
@@ -32,12 +41,8 @@ _MISC_WEIGHTS = 2
 """keepalived.conf(5), misc_dynamic: an exit code of 2 to 255 is a weight, with 2 added."""
 
 
-class _CheckError(Exception):
-    """Why a server is not well, in a few words."""
-
-
 AskServer = Callable[[ServerConfig, CheckConfig], "int | None"]
-"""Raises _CheckError or OSError; returns a weight where the check says one."""
+"""Raises CheckError or OSError; returns a weight where the check says one."""
 
 
 def ask(server: ServerConfig, check: CheckConfig) -> Verdict:
@@ -46,7 +51,7 @@ def ask(server: ServerConfig, check: CheckConfig) -> Verdict:
         weight = _KINDS[check.kind](server, check)
     except TimeoutError:
         return Verdict(False, f"no answer within {check.connect_timeout:g} s")
-    except _CheckError as failed:
+    except CheckError as failed:
         return Verdict(False, str(failed))
     except OSError as error:
         return Verdict(False, error.strerror or str(error))
@@ -56,12 +61,13 @@ def ask(server: ServerConfig, check: CheckConfig) -> Verdict:
     return Verdict(True, "is well", weight)
 
 
-def _port(check: CheckConfig) -> int:
-    return int(check.options["port"])
+def _port(server: ServerConfig, check: CheckConfig) -> int:
+    """The check's own port, or that of the server."""
+    return int(check.options.get("port") or server.port or 0)
 
 
 def _tcp(server: ServerConfig, check: CheckConfig) -> None:
-    with socket.create_connection((server.address, _port(check)), check.connect_timeout):
+    with socket.create_connection((server.address, _port(server, check)), check.connect_timeout):
         pass
 
 
@@ -82,7 +88,7 @@ def _within_time(channel: socket.socket, check: CheckConfig) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except (OSError, _CheckError, http.client.HTTPException, smtplib.SMTPException):
+    except (OSError, CheckError, http.client.HTTPException, smtplib.SMTPException):
         if over.is_set():
             raise TimeoutError from None
         raise
@@ -94,13 +100,38 @@ def _within_time(channel: socket.socket, check: CheckConfig) -> Iterator[None]:
 
 
 def _http(server: ServerConfig, check: CheckConfig) -> None:
+    _judge_page(*fetch_page(server, check), check.options)
+
+
+def digest_of(url: str, virtualhost: str | None) -> str:
+    """The digest that a check of a page wants, as the check itself gets it. Raises CheckError or OSError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CheckError("is no URL such as http://192.0.2.1/")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    options = {"port": port, "path": path, "virtualhost": virtualhost}
+    seconds = 10
+    server = ServerConfig(parts.hostname, parts.hostname, 1)
+    status, body = fetch_page(server, CheckConfig(parts.scheme, options, 1, seconds, 0, 1))
+    _judge_page(status, body, {})
+    return _digest(body)
+
+
+def _digest(body: bytes) -> str:
+    # what it is compared with is written down as MD5: no secret
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def fetch_page(server: ServerConfig, check: CheckConfig) -> tuple[int, bytes]:
+    """Get a page by HTTP, or by TLS: its status and what it has. Raises CheckError or OSError."""
     options = check.options
     with (
-        socket.create_connection((server.address, _port(check)), check.connect_timeout) as plain,
+        socket.create_connection((server.address, _port(server, check)), check.connect_timeout) as plain,
         _within_time(plain, check),
     ):
         channel = _secured(plain, options) if check.kind == "https" else plain
-        connection = http.client.HTTPConnection(server.address, _port(check))
+        connection = http.client.HTTPConnection(server.address, _port(server, check))
         connection.sock = channel
         host = {"Host": options["virtualhost"]} if options.get("virtualhost") else {}
         try:
@@ -109,10 +140,10 @@ def _http(server: ServerConfig, check: CheckConfig) -> None:
                 answer.begin()
                 body = answer.read(_MOST_BYTES + 1)
         except http.client.HTTPException as error:
-            raise _CheckError(f"no answer of HTTP: {error or type(error).__name__}") from error
+            raise CheckError(f"no answer of HTTP: {error or type(error).__name__}") from error
         if len(body) > _MOST_BYTES:
-            raise _CheckError(f"the page has more than {_MOST_BYTES} bytes")
-        _judge_page(answer.status, body, options)
+            raise CheckError(f"the page has more than {_MOST_BYTES} bytes")
+        return answer.status, body
 
 
 def _secured(plain: socket.socket, options: Mapping[str, Any]) -> socket.socket:
@@ -126,16 +157,15 @@ def _judge_page(status: int, body: bytes, options: Mapping[str, Any]) -> None:
     wanted = options.get("status_code") or _SUCCESS
     if not any(_within(status, str(one)) for one in wanted):
         hint = ", which leads elsewhere" if 300 <= status <= 399 else ""
-        raise _CheckError(f"status {status}{hint}, and not {', '.join(map(str, wanted))}")
+        raise CheckError(f"status {status}{hint}, and not {', '.join(map(str, wanted))}")
     digest = options.get("digest")
     if digest:
-        # what it is compared with is written down as MD5: no secret
-        found = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        found = _digest(body)
         if found != digest.lower():
-            raise _CheckError(f"the page has the digest {found}, and not {digest.lower()}")
+            raise CheckError(f"the page has the digest {found}, and not {digest.lower()}")
     pattern = options.get("regex")
     if pattern and not re.search(pattern, body.decode("utf-8", "replace")):
-        raise _CheckError(f"the page has nothing that matches {pattern}")
+        raise CheckError(f"the page has nothing that matches {pattern}")
 
 
 def _within(status: int, words: str) -> bool:
@@ -146,7 +176,7 @@ def _within(status: int, words: str) -> bool:
 def _smtp(server: ServerConfig, check: CheckConfig) -> None:
     try:
         with (
-            socket.create_connection((server.address, _port(check)), check.connect_timeout) as plain,
+            socket.create_connection((server.address, _port(server, check)), check.connect_timeout) as plain,
             _within_time(plain, check),
             smtplib.SMTP() as client,
         ):
@@ -155,24 +185,59 @@ def _smtp(server: ServerConfig, check: CheckConfig) -> None:
             if code == 220:
                 code, words = client.helo(check.options["helo_name"])
     except smtplib.SMTPException as error:
-        raise _CheckError(f"no answer of SMTP: {error}") from error
+        raise CheckError(f"no answer of SMTP: {error}") from error
     if code not in (220, 250):
-        raise _CheckError(f"SMTP says {code} {words.decode('utf-8', 'replace')}")
+        raise CheckError(f"SMTP says {code} {words.decode('utf-8', 'replace')}")
+
+
+def words_of(server: ServerConfig, port: int) -> dict[str, str]:
+    """What stands for a server in commands and paths."""
+    return {"{name}": server.name, "{address}": server.address, "{port}": str(port)}
+
+
+def filled(text: str, words: Mapping[str, str]) -> str:
+    for name, word in words.items():
+        text = text.replace(name, word)
+    return text
 
 
 def _program(server: ServerConfig, check: CheckConfig) -> int | None:
-    command = [one.replace("{address}", server.address) for one in check.options["command"]]
+    words = words_of(server, _port(server, check))
+    command = [filled(one, words) for one in check.options["command"]]
     ended = run([*WITHOUT_RIGHTS, *command], check.connect_timeout)
     if ended.failure is not None:
         if isinstance(ended.failure, OSError):
-            raise _CheckError(str(ended.failure))
+            raise CheckError(str(ended.failure))
         raise TimeoutError
     code = ended.code or 0
     if check.options.get("misc_dynamic") and _MISC_WEIGHTS <= code <= 255:
         return code - _MISC_WEIGHTS
     if code:
-        raise _CheckError(f"{command[0]} ended with {code}: {ended.last_word or 'says nothing'}")
+        raise CheckError(f"{command[0]} ended with {code}: {ended.last_word or 'says nothing'}")
     return None
+
+
+def _dns(server: ServerConfig, check: CheckConfig) -> None:
+    ask_dns(server.address, _port(server, check), check.connect_timeout, check.options)
+
+
+def _udp(server: ServerConfig, check: CheckConfig) -> None:
+    ask_udp(server.address, _port(server, check), check.connect_timeout, check.options)
+
+
+def _ping(server: ServerConfig, check: CheckConfig) -> None:
+    ping(server.address, check.connect_timeout)
+
+
+def _file(server: ServerConfig, check: CheckConfig) -> None:
+    """Somebody else says it, in a file: 0 is well (FILE_CHECK)."""
+    path = filled(check.options["path"], words_of(server, _port(server, check)))
+    try:
+        text = Path(path).read_text(errors="replace").strip()
+    except OSError as error:
+        raise CheckError(f"{path}: {error.strerror}") from error
+    if text != "0":
+        raise CheckError(f"{path} says {text[:40] or 'nothing'}, and not 0")
 
 
 _KINDS: dict[str, AskServer] = {
@@ -181,4 +246,8 @@ _KINDS: dict[str, AskServer] = {
     "tcp": _tcp,
     "smtp": _smtp,
     "program": _program,
+    "dns": _dns,
+    "udp": _udp,
+    "ping": _ping,
+    "file": _file,
 }

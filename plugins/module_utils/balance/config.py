@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import member
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class CheckConfig:
     connect_timeout: float
     retry: int
     delay_before_retry: float
+    warmup: float = 0
+    """The first question comes up to so many seconds later, by chance."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ class ServerConfig:
     name: str
     address: str
     weight: int
+    port: int | None = None
+    """Where it answers, where the balancer translates ports."""
+
+    @property
+    def member(self) -> str:
+        """How maps and sets know it."""
+        return member(self.address, self.port)
 
 
 @dataclass(frozen=True)
@@ -52,12 +63,14 @@ class BalancerConfig:
     """The set of the ruleset that has servers whose flows are ended."""
     last: str | None
     """The map of the ruleset that has who has answered a client's port; None where a hash says it anyhow."""
+    last_port: str | None
+    """The one that has at which port, where ports are translated."""
     slots: int
     scheduler: str
     quorum: int
     hysteresis: int
     sorry: str | None
-    """Address of the server that answers when there is no quorum."""
+    """Who answers when there is no quorum, as maps know him."""
     alpha: bool
     """Whether a server is down until it was checked."""
     inhibit_on_failure: bool
@@ -65,6 +78,8 @@ class BalancerConfig:
     check: CheckConfig | None
     mail: MailConfig | None
     servers: tuple[ServerConfig, ...]
+    notify: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Commands by the word for when they run: quorum_up, quorum_down, notify_up, notify_down."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +105,12 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
         map=str(said["map"]),
         gone=str(said["gone"]),
         last=said["last"] and str(said["last"]),
+        last_port=said["last_port"] and str(said["last_port"]),
         slots=int(said["slots"]),
         scheduler=str(said["scheduler"]),
         quorum=int(said["quorum"]),
         hysteresis=int(said["hysteresis"]),
-        sorry=_address(said["sorry"]) if said["sorry"] else None,
+        sorry=member(_address(said["sorry"]), _port(said["sorry_port"])) if said["sorry"] else None,
         alpha=bool(said["alpha"]),
         inhibit_on_failure=bool(said["inhibit_on_failure"]),
         check=_check(check) if check else None,
@@ -102,9 +118,10 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
         if mail
         else None,
         servers=tuple(
-            ServerConfig(str(one["name"]), _address(one["address"]), int(one["weight"]))
+            ServerConfig(str(one["name"]), _address(one["address"]), int(one["weight"]), _port(one["port"]))
             for one in said["servers"]
         ),
+        notify={str(when): tuple(map(str, command)) for when, command in said["notify"].items()},
     )
 
 
@@ -116,7 +133,12 @@ def _check(said: dict[str, Any]) -> CheckConfig:
         float(said["connect_timeout"]),
         int(said["retry"]),
         float(said["delay_before_retry"]),
+        float(said["warmup"]),
     )
+
+
+def _port(said: Any) -> int | None:
+    return None if said is None else int(said)
 
 
 def _address(text: str) -> str:

@@ -24,7 +24,8 @@ def message(
     where = f"[{balancer.address}]:{balancer.protocol}:{balancer.port}"
     what = f"Virtualserver {where}"
     if server is not None:
-        what = f"Realserver [{server.address}]:{balancer.protocol}:{balancer.port} of virtual server {where}"
+        port = server.port or balancer.port
+        what = f"Realserver [{server.address}]:{balancer.protocol}:{port} of virtual server {where}"
     mail = EmailMessage()
     mail["Subject"] = f"[{host}] {what} - {'UP' if told.up else 'DOWN'}"
     mail["From"] = f"root@{host}"

@@ -74,9 +74,9 @@ class BalancerState:
 
         Raises KeyError or TypeError for what is no state.
         """
-        before = {(one["name"], one["address"]): one for one in said["servers"]}
+        before = {(one["name"], one["address"], one.get("port")): one for one in said["servers"]}
         for one in self.config.servers:
-            known, server = before.get((one.name, one.address)), self.servers[one.name]
+            known, server = before.get((one.name, one.address, one.port)), self.servers[one.name]
             if known is not None and known["checked"] and self.config.check:
                 server.up, server.checked = bool(known["up"]), True
                 server.reason, server.since = str(known["reason"]), float(known["since"])
@@ -120,22 +120,22 @@ class BalancerState:
 
     @property
     def sorry(self) -> str | None:
-        """The sorry server's address, while it answers."""
+        """The sorry server, as maps have it, while it answers."""
         return None if self.quorum else self.config.sorry
 
     def members(self) -> list[str]:
-        """Who is in each slot, by his address. Empty where nobody answers."""
+        """Who is in each slot, as maps have him. Empty where nobody answers."""
         if self.sorry is not None:
             return [self.sorry] * self.config.slots
-        weights = {one.address: self.servers[one.name].counts for one in self.config.servers}
+        weights = {one.member: self.servers[one.name].counts for one in self.config.servers}
         return share(self.config.scheduler, weights, self.config.slots)
 
     def gone(self) -> frozenset[str]:
-        """Addresses of servers whose open flows are ended: they would hang."""
+        """Servers, as sets have them, whose open flows are ended: they would hang."""
         if self.config.inhibit_on_failure:
             return frozenset()
-        servers = ((one.address, self.servers[one.name]) for one in self.config.servers)
-        return frozenset(address for address, one in servers if one.checked and not one.up)
+        servers = ((one.member, self.servers[one.name]) for one in self.config.servers)
+        return frozenset(member for member, one in servers if one.checked and not one.up)
 
 
 def _about_server(verdict: Verdict) -> str:

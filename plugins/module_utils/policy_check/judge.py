@@ -7,6 +7,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import TCP, UDP
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     ACCEPT,
     OPENING,
@@ -24,8 +25,10 @@ def words_of(probe: PacketProbe, fate: Fate, entry: Entry | None) -> list[str]:
     if arrived is not None and probe.packet == OPENING:
         source, destination = arrived.source, arrived.destination
         words.append(f"snat to {source}" if source and source != probe.source else "no snat")
-        changed = destination and destination != probe.destination
-        words.append(f"dnat to {destination}" if changed else "no dnat")
+        translated = probe.protocol in (TCP, UDP) and arrived.port != probe.port
+        port = f" port {arrived.port}" if translated else ""
+        changed = (destination and destination != probe.destination) or port
+        words.append(f"dnat to {destination}{port}" if changed else "no dnat")
     words.append(f"helper {entry.helper}" if entry and entry.helper else "no helper")
     words.append("entry" if entry else "no entry")
     if fate.reply is not None:
@@ -36,7 +39,8 @@ def words_of(probe: PacketProbe, fate: Fate, entry: Entry | None) -> list[str]:
 def row(probe: PacketProbe, fate: Fate, entry: Entry | None) -> dict[str, Any]:
     """Make the row. An accepted flow has to come out where it should, and its reply has to get back."""
     seen = words_of(probe, fate, entry)
-    ok = all(any(one in seen for one in _canonical(word)) for word in probe.expected)
+    known = {*seen, *_whole(fate)}
+    ok = all(any(one in known for one in _canonical(word)) for word in probe.expected)
     why = [fate.why] if fate.why else []
     place = fate.arrived.place if fate.arrived else None
     if fate.verdict == ACCEPT and ACCEPT in probe.expected:
@@ -57,8 +61,21 @@ def row(probe: PacketProbe, fate: Fate, entry: Entry | None) -> dict[str, Any]:
 
 def _canonical(word: str) -> list[str]:
     """The words of which one has to be seen."""
-    kind, to, addresses = word.partition(" to ")
-    return [f"{kind} to {ip_address(one)}" for one in addresses.split(" or ")] if to else [word]
+    kind, to, places = word.partition(" to ")
+    return [f"{kind} to {_place(one)}" for one in places.split(" or ")] if to else [word]
+
+
+def _place(text: str) -> str:
+    address, port, number = text.partition(" port ")
+    return f"{ip_address(address)}{port}{number}"
+
+
+def _whole(fate: Fate) -> list[str]:
+    """Where a packet has come out, with and without its port: an expectation may say either."""
+    packet = fate.arrived.packet if fate.arrived else None
+    if packet is None:
+        return []
+    return [f"dnat to {packet.destination}", f"dnat to {packet.destination} port {packet.port}"]
 
 
 def _telling(probe: PacketProbe, seen: list[str]) -> list[str]:

@@ -74,15 +74,22 @@ def expectation_errors(words: Sequence[str]) -> list[str]:
 def is_expectation(word: str) -> bool:
     """Whether it is a verdict, `snat to ADDRESS`, `dnat to ADDRESS`, `helper NAME`, or of a few others.
 
-    In the place of an address there may be several, such as `dnat to 192.0.2.1 or 192.0.2.2`.
+    In the place of an address there may be several, such as `dnat to 192.0.2.1 or 192.0.2.2`. With `dnat`
+    each may have a port, such as `dnat to 192.0.2.1 port 8080`.
     """
-    kind, to, addresses = word.partition(" to ")
+    kind, to, places = word.partition(" to ")
     if to and kind in ("snat", "dnat"):
-        try:
-            return all(map(ip_address, addresses.split(" or ")))
-        except ValueError:
-            return False
+        return all(_is_place(one, kind == "dnat") for one in places.split(" or "))
     return word in VERDICTS or word in _WORDS or bool(_HELPER.fullmatch(word))
+
+
+def _is_place(text: str, with_port: bool) -> bool:
+    address, port, number = text.partition(" port ")
+    try:
+        ip_address(address)
+    except ValueError:
+        return False
+    return not port or (with_port and number.isascii() and number.isdigit() and 0 < int(number) <= 65535)
 
 
 def _wires(interfaces: Sequence[Mapping[str, Any]], wrong: list[str]) -> tuple[Wire, ...]:

@@ -20,7 +20,12 @@ from ipaddress import ip_address
 from time import monotonic
 from typing import TypeVar
 
-from ansible_collections.ftfw.pair.plugins.module_utils.probe.dns import DnsError, addresses, question
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.dns import (
+    OF_FAMILY,
+    DnsError,
+    addresses,
+    question,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.probe.rows import CheckRow, compare
 
 ACCEPT, DROP, REJECT, ERROR = "accept", "drop", "reject", "error"
@@ -110,7 +115,7 @@ def probe_udp(check: Check) -> CheckSeen:
 def probe_dns(check: Check) -> CheckSeen:
     number = random.randrange(0x10000)  # noqa: S311 (tells answers apart, keeps nothing secret)
     answer = str(ip_address(check.answer)) if check.answer else ""
-    asked = question(check.query, number, ip_address(answer).version if answer else 4)
+    asked = question(check.query, number, OF_FAMILY[ip_address(answer).version if answer else 4])
     found = addresses(exchange(check, asked), number)
     if answer and answer not in found:
         raise ServiceError(f"{check.query} is {', '.join(found) or 'nowhere'}, not {check.answer}")

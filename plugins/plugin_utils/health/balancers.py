@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import read_flows
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import nearest
 
-COLUMNS = ["node", "balancer", "server", "address", "weight", "state", "since", "reason"]
+COLUMNS = ["node", "balancer", "server", "address", "weight", "flows", "state", "since", "reason"]
 Balancers = Sequence[Mapping[str, Any]]
 
 
@@ -68,8 +69,8 @@ def agrees(state: str, wanted: str) -> bool:
     return out == {(one, each) for one, names in json.loads(wanted).items() for each in names}
 
 
-def rows(node: str, state: str) -> list[dict[str, str]]:
-    """What a node's program says, a row for each server."""
+def rows(node: str, state: str, listed: str | None = None) -> list[dict[str, str]]:
+    """What a node's program says, a row for each server. `listed` has the node's flows through balancers."""
     try:
         said = json.loads(state)["balancers"]
     except (ValueError, KeyError, TypeError):
@@ -79,8 +80,9 @@ def rows(node: str, state: str) -> list[dict[str, str]]:
             "node": node,
             "balancer": one["name"],
             "server": each["name"],
-            "address": each["address"],
+            "address": f"{each['address']} port {each['port']}" if each.get("port") else each["address"],
             "weight": str(each["weight"]),
+            "flows": _open(one, each, listed),
             "state": "taken out" if each["drained"] else "well" if each["up"] else "down",
             "since": datetime.fromtimestamp(each["since"], timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "reason": each["reason"],
@@ -88,6 +90,21 @@ def rows(node: str, state: str) -> list[dict[str, str]]:
         for one in said
         for each in one["servers"]
     ]
+
+
+def _open(balancer: Mapping[str, Any], server: Mapping[str, Any], listed: str | None) -> str:
+    """How many flows a node has that have not ended; empty where it was not asked."""
+    if listed is None:
+        return ""
+    return str(
+        sum(
+            flow.asked[0] == balancer["address"]
+            and flow.server[0] == server["address"]
+            and server.get("port") in (None, flow.server[1])
+            and not flow.ending
+            for flow in read_flows(listed)
+        )
+    )
 
 
 def problems(states: Mapping[str, str], files: Mapping[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import BY_SOURCE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.checks import (
     check_data_network,
     unknown_service,
@@ -15,9 +16,20 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
     check_forward_address,
     check_forward_host,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.way_back import warn_of_way_back
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced, as_forward, balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import (
+    Balancer,
+    Server,
+    SorryServer,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
+    Balanced,
+    as_forward,
+    balanced,
+    only_port,
+    own_port,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import (
     FLOWS,
     Addresses,
@@ -25,9 +37,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
     Way,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, of_family
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import covers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+
+ASKS_BY = {"http": "tcp", "https": "tcp", "tcp": "tcp", "smtp": "tcp", "dns": "udp", "udp": "udp"}
+"""Kinds of checks that need a port, with its protocol."""
 
 
 def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Problems) -> None:
@@ -37,6 +52,7 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
         problems.add(SITE, f"{one.key}.service", one.service, *unknown_service(site, one.service))
     elif service is not None:
         _check_service(one, service, problems)
+        _check_ports(site, one, service, problems)
     _check_weights(one, problems)
     network = check_data_network(site, f"{one.key}.network", one.network, problems)
     forward = as_forward(one, "")
@@ -44,6 +60,8 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
         return
     _check_hosts(site, one, problems)
     address = site.forward_address(forward)
+    if address is not None:
+        _check_granularity(one, address, problems)
     if service is not None and address is not None:
         taken.claim(forward, service, address, problems, one.key)
 
@@ -56,10 +74,41 @@ def _check_service(one: Balancer, service: Service, problems: Problems) -> None:
         # a helper rewrites what is said, and needs room for that before destination NAT
         wrong = f"needs the helper {service.helper}, and balanced flows have none"
         problems.add(SITE, f"{one.key}.service", one.service, wrong, "forward its port to one host")
-    elif one.check and one.check.kind != "program" and not service.tcp and not one.check.options.get("port"):
-        wrong = f"asks by TCP, and {service.name} has no port of TCP"
-        right = "name the port of TCP that tells whether the server is well, or use program"
-        problems.add(SITE, f"{one.key}.check", one.check.kind, wrong, right)
+    elif one.check and one.check.kind in ASKS_BY and not one.check.options.get("port"):
+        by = ASKS_BY[one.check.kind]
+        if not (service.tcp if by == "tcp" else service.udp):
+            wrong = f"asks by {by.upper()}, and {service.name} has no port of {by.upper()}"
+            right = f"name the port of {by.upper()} that tells whether the server is well, or use program"
+            problems.add(SITE, f"{one.key}.check", one.check.kind, wrong, right)
+
+
+def _check_ports(site: Site, one: Balancer, service: Service, problems: Problems) -> None:
+    """One port can become another; of several nobody knows which becomes which."""
+    if one.sorry is not None:
+        _check_sorry_service(site, one, service, one.sorry.service, problems)
+    for key, who in _places(one):
+        port = own_port(site, one, who)
+        if port is not None and only_port(service) is None:
+            wrong = (
+                f"service {service.name} has several ports, and which of them becomes {port} can't be told"
+            )
+            right = "write a balancer for each of its ports, or leave the port out"
+            problems.add(SITE, f"{key}.{'port' if who.port else 'service'}", port, wrong, right)
+
+
+def _check_sorry_service(site: Site, one: Balancer, service: Service, name: str, problems: Problems) -> None:
+    """The sorry server's service says at which port it answers, by the balancer's protocols."""
+    key, named = f"{one.key}.sorry.service", site.services.get(name)
+    if not name or name == one.service:
+        return
+    if named is None:
+        problems.add(SITE, key, name, *unknown_service(site, name))
+    elif only_port(named) is None:
+        wrong = "has several ports" if named.tcp or named.udp else "has no port"
+        problems.add(SITE, key, name, wrong, "name one that has one port, or write the port")
+    elif not all(mine for theirs, mine in ((service.tcp, named.tcp), (service.udp, named.udp)) if theirs):
+        wrong = f"has another protocol than {service.name}, which is asked for"
+        problems.add(SITE, key, name, wrong, "name one of the same protocol")
 
 
 def _check_weights(one: Balancer, problems: Problems) -> None:
@@ -79,26 +128,69 @@ def _check_weights(one: Balancer, problems: Problems) -> None:
         problems.add(SITE, f"{one.key}.hysteresis", one.hysteresis, wrong, f"use 0 to {one.quorum - 1}")
 
 
+def _check_granularity(one: Balancer, address: Address, problems: Problems) -> None:
+    length, longest = one.persistence_granularity, address.max_prefixlen
+    if length is None:
+        return
+    key = f"{one.key}.persistence_granularity"
+    if one.scheduler not in BY_SOURCE:
+        wrong = f"is for schedulers that look at the client's address, and {one.scheduler} does not"
+        problems.add(SITE, key, length, wrong, f"add scheduler: {' or '.join(reversed(BY_SOURCE))}")
+    elif length > longest:
+        problems.add(SITE, key, length, f"is longer than an address, {address}", f"use 1 to {longest}")
+
+
 def _check_hosts(site: Site, one: Balancer, problems: Problems) -> None:
     seen: dict[object, str] = {}
-    places = [(f"{one.key}.servers[{index}]", server.host) for index, server in enumerate(one.servers)]
-    if one.sorry is not None:
-        places.append((f"{one.key}.sorry", one.sorry))
-    for key, host in places:
-        forward = as_forward(one, host)
+    service = site.services.get(one.service)
+    for key, who in _places(one):
+        forward = as_forward(one, who.host)
         check_forward_host(site, key, forward, problems, host_key="")
         target = site.forward_target(forward)
-        first = seen.setdefault(target[1] if target else host, key)
+        _check_source_nat(site, one, target, problems)
+        port = own_port(site, one, who) or (only_port(service) if service else None)
+        first = seen.setdefault((target[1] if target else who.host, port), key)
         if first != key:
-            problems.add(SITE, key, host, f"is {first.rpartition('.')[2]} already", "name each server once")
+            wrong, right = f"is {first.rpartition('.')[2]} already", "name each server once"
+            problems.add(SITE, key, who.host, wrong, right)
+
+
+def _check_source_nat(
+    site: Site, one: Balancer, target: tuple[str, Address] | None, problems: Problems
+) -> None:
+    """Answers come back by a virtual address of the servers' own network."""
+    pair = site.forward_pair(as_forward(one, ""))
+    if not one.source_nat or target is None or pair is None:
+        return
+    network, version = target[0], target[1].version
+    if not of_family(pair.virtual_addresses(network), version):
+        wrong = f"answers come back by network {network}, which has no virtual address of IPv{version}"
+        problems.add(SITE, f"{one.key}.source_nat", True, wrong, "give a virtual router there one")
+
+
+def _places(one: Balancer) -> list[tuple[str, Server | SorryServer]]:
+    """All who may answer, with the keys that say so."""
+    found: list[tuple[str, Server | SorryServer]] = [
+        (f"{one.key}.servers[{index}]", server) for index, server in enumerate(one.servers)
+    ]
+    return found if one.sorry is None else [*found, (f"{one.key}.sorry", one.sorry)]
 
 
 def warn_of_balancers(site: Site, warnings: Problems) -> None:
     for pair in site.pairs:
         for one in balanced(site, pair):
             _warn_of_entries(site, one, warnings)
+            _warn_of_ways_back(site, one, warnings)
             _warn_of_checks(one, warnings)
             _warn_of_offload(site, one, warnings)
+
+
+def _warn_of_ways_back(site: Site, one: Balanced, warnings: Problems) -> None:
+    if one.balancer.source_nat:
+        # they answer to the pair itself
+        return
+    for (key, _who), answering in zip(_places(one.balancer), one.answering):
+        warn_of_way_back(site, key, one.pair, (answering.network, answering.address), warnings)
 
 
 def _warn_of_offload(site: Site, one: Balanced, warnings: Problems) -> None:
@@ -123,15 +215,11 @@ def _warn_of_checks(one: Balanced, warnings: Problems) -> None:
         wrong = "its servers are not checked, so that new flows go to one that has failed, too"
         right = "write one, such as check: tcp" if one.service.tcp else "write one"
         warnings.add(SITE, f"{balancer.key}.check", None, wrong, right)
-    for key in ("alpha", "inhibit_on_failure", "mail"):
-        if getattr(balancer, key):
-            warnings.add(
-                SITE,
-                f"{balancer.key}.{key}",
-                "…" if key == "mail" else True,
-                "without a check no server ever fails",
-                "write a check, or leave it out",
-            )
+    in_vain = [key for key in ("alpha", "inhibit_on_failure", "mail") if getattr(balancer, key)]
+    for key in (*in_vain, *balancer.notify):
+        value = True if key in ("alpha", "inhibit_on_failure") else "…"
+        wrong, right = "without a check no server ever fails", "write a check, or leave it out"
+        warnings.add(SITE, f"{balancer.key}.{key}", value, wrong, right)
 
 
 def _warn_of_entries(site: Site, one: Balanced, warnings: Problems) -> None:

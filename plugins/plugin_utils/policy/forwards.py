@@ -133,30 +133,19 @@ def check_forward_host(
             nearest(forward.host, site.hosts),
         )
         return
+    own = ("node_interfaces", "hypervisor_bridges")
+    if isinstance(forward.host, str) and any(problems.about(forward.host, key) for key in own):
+        # what is wrong with its addresses is told there
+        return
     target = site.forward_target(forward)
     if target is None:
-        pair, address = site.forward_pair(forward), site.forward_address(forward)
-        if address and not isinstance(forward.host, str) and forward.host.version != address.version:
-            wrong = f"is an address of IPv{forward.host.version}, and {address} one of IPv{address.version}"
-            problems.add(SITE, f"{key}{host_key}", forward.host, wrong, "write two of one family")
-            return
-        family = address.version if address else 4
-        names = [
-            router.network
-            for router in (pair.routers if pair else ())
-            if router.network != forward.network and of_family(router.addresses, family)
-        ]
-        problems.add(
-            SITE,
-            f"{key}{host_key}",
-            forward.host,
-            f"has no IPv{family} address on another network of the pair",
-            f"name a host on {' or '.join(names) or 'one'}",
-        )
+        _tell_of_no_target(site, f"{key}{host_key}", forward, problems)
         return
     network, address = target
     taken = site.virtual_and_firewall_addresses
-    if address in taken:
+    # that another host has the same address is told there
+    told = isinstance(forward.host, str) and site.pair_of(forward.host) is None
+    if address in taken and not told:
         problems.add(
             SITE, f"{key}{host_key}", forward.host, f"is {taken[address]}", "name a host behind the pair"
         )
@@ -175,6 +164,22 @@ def check_forward_host(
             f"answers go back by network {network}, which has no virtual address of IPv{address.version}",
             "give a virtual router there one",
         )
+
+
+def _tell_of_no_target(site: Site, key: str, forward: PortForward, problems: Problems) -> None:
+    pair, address = site.forward_pair(forward), site.forward_address(forward)
+    if address and not isinstance(forward.host, str) and forward.host.version != address.version:
+        wrong = f"is an address of IPv{forward.host.version}, and {address} one of IPv{address.version}"
+        problems.add(SITE, key, forward.host, wrong, "write two of one family")
+        return
+    family = address.version if address else 4
+    names = [
+        router.network
+        for router in (pair.routers if pair else ())
+        if router.network != forward.network and of_family(router.addresses, family)
+    ]
+    wrong = f"has no IPv{family} address on another network of the pair"
+    problems.add(SITE, key, forward.host, wrong, f"name a host on {' or '.join(names) or 'one'}")
 
 
 def check_sources(site: Site, forward: PortForward, problems: Problems) -> None:

@@ -10,6 +10,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.jhash import cli
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     gone_set,
     last_map,
+    last_port_map,
+    member,
     replace_map,
     replace_set,
     slots_map,
@@ -24,6 +26,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers, slots_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Answering, Balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, of_family
 
 _PORT = 40000
 """Of a client that comes again."""
@@ -45,8 +48,11 @@ def _port(bench: Bench, one: Balanced, more: Options) -> Iterator[PacketCase]:
     name = f"site_balancers.{one.name}, {protocol}/{port}"
     each = one.answering if len(one.answering) <= _EACH else (*one.answering[: _EACH - 1], one.answering[-1])
     for server in each:
-        yield from _answered(bench, one, f"{name}: {server.host}", server, more)
+        yield from _answered(bench, one, f"{name}: {_called(server)}", server, more)
     yield from _itself(bench, one, name, one.answering[0], more)
+    own = one.answering[0].port
+    if own not in (None, port):
+        yield from _itself(bench, one, f"{name}, at port {own}", one.answering[0], {**more, "port": own})
     together = _verdict(
         bench, one, [server for server in one.servers if server.server and server.server.weight], more
     )
@@ -77,14 +83,15 @@ def _answered(
     if not found.accepts:
         yield case(name, source, None, sender, virtual, found.action, **more, setup=only)
         return
-    words = ("accept", f"dnat to {server.address}", "no snat")
+    words = ("accept", f"dnat to {_place(server)}", _seen_as(one, server))
     yield case(name, source, server.network, sender, virtual, *words, **more, setup=only)
     label = f"{name}, which has failed"
     yield case(label, source, None, sender, virtual, "reject", **more, setup=[*only, *_failed(one, server)])
     for other in bench.firewall.balanced:
-        if other is not one and any(each.address == server.address for each in other.answering):
+        there = next((each for each in other.answering if each.address == server.address), None)
+        if other is not one and there is not None:
             label = f"{name}, which has failed for {other.name}"
-            setup = [*only, *_failed(other, server)]
+            setup = [*only, *_failed(other, there)]
             yield case(label, source, server.network, sender, virtual, *words, **more, setup=setup)
 
 
@@ -94,15 +101,17 @@ def _came_again(bench: Bench, one: Balanced, name: str, more: Options) -> Iterat
     turn, before = one.answering[:2]
     found = bench.judge((source, before.network), sender, before.address, more, one.virtual)
     if found.accepts:
-        known = f"{{ {client_hash(str(sender), _PORT)} : {before.address} }}"
-        setup = [*_only(one, turn), f"add element {FAMILY} {TABLE} {last_map(one.name)} {known}"]
+        setup = [*_only(one, turn), *_remembered(one, sender, before)]
         ends = source, before.network, sender, one.virtual
         for port, server in ((_PORT, before), (_PORT + 2, turn)):
-            words = ("accept", f"dnat to {server.address}")
-            label = f"{name}: {server.host} from port {port}"
+            words = ("accept", f"dnat to {_place(server)}")
+            label = f"{name}: {_called(server)} from port {port}"
             yield case(label, *ends, *words, **more, source_port=port, setup=setup)
         if bench.judge((source, turn.network), sender, turn.address, more).accepts:
-            label, around = f"{name}: {turn.host} itself from port {_PORT}", (source, turn.network, sender)
+            label, around = (
+                f"{name}: {_called(turn)} itself from port {_PORT}",
+                (source, turn.network, sender),
+            )
             words = ("accept", "no dnat")
             yield case(label, *around, turn.address, *words, **more, source_port=_PORT, setup=setup)
 
@@ -134,16 +143,42 @@ def _verdict(bench: Bench, one: Balanced, servers: list[Answering], more: Option
     if len(found) != 1:
         return None
     (action,) = found
-    whom = " or ".join(sorted({str(each.address) for each in servers}))
+    whom = " or ".join(sorted({_place(each) for each in servers}))
     return (action, f"dnat to {whom}") if action == "accept" else (action,)
 
 
 def _only(one: Balanced, server: Answering | None) -> list[str]:
     """What fills all slots with one server, or empties them."""
-    addresses = [str(server.address)] * slots_of(one) if server else []
-    return replace_map(TABLE, slots_map(one.name), addresses).splitlines()
+    members = [member(server.address, server.port)] * slots_of(one) if server else []
+    return replace_map(TABLE, slots_map(one.name), members).splitlines()
+
+
+def _remembered(one: Balanced, client: Address, server: Answering) -> list[str]:
+    """What lets the rules know who has answered a client's port."""
+    number, add = client_hash(str(client), _PORT), f"add element {FAMILY} {TABLE}"
+    known = [f"{add} {last_map(one.name)} {{ {number} : {server.address} }}"]
+    if server.port is not None:
+        known.append(f"{add} {last_port_map(one.name)} {{ {number} : {server.port} }}")
+    return known
+
+
+def _seen_as(one: Balanced, server: Answering) -> str:
+    """Whom a server sees, as an expectation."""
+    if not one.balancer.source_nat:
+        return "no snat"
+    return f"snat to {of_family(one.pair.virtual_addresses(server.network), one.virtual.version)[0]}"
+
+
+def _called(server: Answering) -> str:
+    """A host that answers at several ports is several servers."""
+    return f"{server.host}" if server.port is None else f"{server.host} port {server.port}"
+
+
+def _place(server: Answering) -> str:
+    """Where its flows come out, as an expectation."""
+    return f"{server.address}" if server.port is None else f"{server.address} port {server.port}"
 
 
 def _failed(one: Balanced, server: Answering) -> list[str]:
     """What tells a balancer's rules that a server has failed."""
-    return replace_set(TABLE, gone_set(one.name), [str(server.address)]).splitlines()
+    return replace_set(TABLE, gone_set(one.name), [member(server.address, server.port)]).splitlines()

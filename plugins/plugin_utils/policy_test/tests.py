@@ -24,7 +24,16 @@ SILENT = ("drop", "reject")
 """Expected of a packet that comes out nowhere."""
 _PORT = re.compile(r"(tcp|udp)/([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _ICMP = re.compile(r"icmp/([a-z-]+)")
-_KINDS = [*VERDICTS, "snat to ADDRESS", "dnat to ADDRESS", "helper NAME", "no snat", "no dnat", "no helper"]
+_KINDS = [
+    *VERDICTS,
+    "snat to ADDRESS",
+    "dnat to ADDRESS",
+    "dnat to ADDRESS port PORT",
+    "helper NAME",
+    "no snat",
+    "no dnat",
+    "no helper",
+]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,15 @@ fails. What a map is loaded with lets all servers answer. What may pass is the e
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.jhash import MODULUS, SEED
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     elements,
     gone_set,
     last_map,
+    last_port_map,
+    member,
     slots_map,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import (
@@ -22,9 +26,17 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import (
     slots_for,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import ports_by_protocol
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import IP, Block, Set, blocks, ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import asked_port, ports_by_protocol
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import (
+    IP,
+    Block,
+    Set,
+    blocks,
+    merged,
+    ports,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
 
 _REMEMBERED = 262144
 """Flows that have ended, of each balancer: 1,700 a second. Of more than that some are forgotten."""
@@ -39,31 +51,38 @@ def slots_of(one: Balanced) -> int:
 
 
 def first_members(one: Balanced) -> list[str]:
-    """The address in each slot while all servers are well."""
-    weights = {str(each.address): each.server.weight for each in one.servers if each.server}
+    """Who is in each slot while all servers are well."""
+    weights = {member(each.address, each.port): each.server.weight for each in one.servers if each.server}
     return share(one.balancer.scheduler, weights, slots_of(one))
 
 
 def balancer_sets(firewall: Firewall) -> tuple[Set, ...]:
     found: list[Set] = []
     for one in firewall.balanced:
-        family = one.virtual.version
+        family, with_port = one.virtual.version, " . tcp dport" if one.translates else ""
         found.append(
             Set(
                 slots_map(one.name),
                 f"site_balancers.{one.name}: who answers, by the number of the slot",
-                f"numgen inc mod {slots_of(one)} : {IP[family]} daddr",
+                f"numgen inc mod {slots_of(one)} : {IP[family]} daddr{with_port}",
                 tuple(elements(first_members(one))),
                 keyword="typeof",
             )
         )
         comment = f"site_balancers.{one.name}: servers that have failed"
-        found.append(Set(gone_set(one.name), comment, _TYPE[family]))
+        kind = _TYPE[family] + (" . inet_service" if one.translates else "")
+        found.append(Set(gone_set(one.name), comment, kind))
         if remembers(one):
             comment = f"site_balancers.{one.name}: who has answered whom last, while a port may come again"
             # by a hash: nft 1.0.6 mixes up registers where a key and what it leads to are that long
             kind = f"numgen inc mod {MODULUS} : {IP[family]} daddr"
             found.append(Set(last_map(one.name), comment, kind, keyword="typeof", size=_REMEMBERED))
+            if one.translates:
+                # apart, for the same reason
+                comment = f"site_balancers.{one.name}: at which port"
+                kind = f"numgen inc mod {MODULUS} : tcp dport"
+                name = last_port_map(one.name)
+                found.append(Set(name, comment, kind, keyword="typeof", size=_REMEMBERED))
     return tuple(found)
 
 
@@ -99,7 +118,9 @@ def _whom(one: Balanced, protocol: str) -> list[str]:
     """Who gets a flow: he who had the one before from the same port, or whose turn it is."""
     found = [f"{_slot(one)} map @{slots_map(one.name)}"]
     if protocol == "tcp" and remembers(one):
-        found.insert(0, f"{_client('sport', IP[one.virtual.version], 'saddr')} map @{last_map(one.name)}")
+        client = _client("sport", IP[one.virtual.version], "saddr")
+        port = f" : {client} map @{last_port_map(one.name)}" if one.translates else ""
+        found.insert(0, f"{client} map @{last_map(one.name)}{port}")
     return found
 
 
@@ -111,8 +132,35 @@ def _client(port: str, ip: str, address: str) -> str:
 def _slot(one: Balanced) -> str:
     if one.balancer.scheduler in BY_SOURCE:
         # both nodes have the same seed, so that a client finds its server by either
-        return f"jhash {IP[one.virtual.version]} saddr mod {slots_of(one)} seed 0x1"
+        length, family = one.balancer.persistence_granularity, one.virtual.version
+        # "0.0.0.0/24" and "::/64": of both the mask is a number of that family
+        mask = f" & {ip_network((bytes(one.virtual.max_prefixlen // 8), length)).netmask}" if length else ""
+        return f"jhash {IP[family]} saddr{mask} mod {slots_of(one)} seed 0x1"
     return f"numgen inc mod {slots_of(one)}"
+
+
+def balancer_source_nat(firewall: Firewall) -> tuple[Block, ...]:
+    """Servers that see the pair answer to it, whatever routes they have."""
+    return blocks(
+        *(
+            (f"site_balancers.{one.name}: servers see the pair", _shown(firewall, one))
+            for one in firewall.balanced
+            if one.balancer.source_nat
+        )
+    )
+
+
+def _shown(firewall: Firewall, one: Balanced) -> list[str]:
+    family = one.virtual.version
+    ip = IP[family]
+    return [
+        f'oifname "{firewall.device(network)}" ct original {ip} daddr {one.virtual} '
+        f"{asked_port(protocol, ports_asked)} ct status dnat "
+        f"snat {ip} to {of_family(one.pair.virtual_addresses(network), family)[0]}"
+        for network in dict.fromkeys(each.network for each in one.answering)
+        for protocol, ranges in ports_by_protocol([one.service])
+        for ports_asked in merged(ranges)
+    ]
 
 
 def balancer_resets(firewall: Firewall) -> tuple[Block, ...]:
@@ -127,11 +175,15 @@ def balancer_resets(firewall: Firewall) -> tuple[Block, ...]:
 
 def _resets(one: Balanced) -> list[str]:
     ip = IP[one.virtual.version]
-    flow = f"ct original {ip} daddr {one.virtual} {ip} daddr @{gone_set(one.name)}"
-    return [
-        f"{flow} {protocol} dport {ports(ranges)} reject{' with tcp reset' if protocol == 'tcp' else ''}"
-        for protocol, ranges in ports_by_protocol([one.service])
-    ]
+    flow, gone = f"ct original {ip} daddr {one.virtual}", gone_set(one.name)
+    found = []
+    for protocol, ranges in ports_by_protocol([one.service]):
+        if one.translates:
+            match = f"{flow} {asked_port(protocol, ranges[0])} {ip} daddr . {protocol} dport @{gone}"
+        else:
+            match = f"{flow} {ip} daddr @{gone} {protocol} dport {ports(ranges)}"
+        found.append(f"{match} reject{' with tcp reset' if protocol == 'tcp' else ''}")
+    return found
 
 
 def balancer_memory(firewall: Firewall) -> tuple[Block, ...]:
@@ -148,11 +200,16 @@ def balancer_memory(firewall: Firewall) -> tuple[Block, ...]:
 def _memory(one: Balanced) -> list[str]:
     ip, tcp = IP[one.virtual.version], ports(one.service.tcp)
     flow = f"ct original {ip} daddr {one.virtual} tcp flags & (fin | rst) != 0"
-    return [
-        f"ct direction {direction} tcp {port} {tcp} {flow} update @{last_map(one.name)} "
-        f"{{ {_client(other, ip, address)} timeout {_LAST_SECONDS}s : {ip} {server} }}"
-        for direction, port, address, other, server in (
-            ("original", "dport", "saddr", "sport", "daddr"),
-            ("reply", "sport", "daddr", "dport", "saddr"),
-        )
-    ]
+    found = []
+    for direction, port, address, other, server in (
+        ("original", "dport", "saddr", "sport", "daddr"),
+        ("reply", "sport", "daddr", "dport", "saddr"),
+    ):
+        client = f"{_client(other, ip, address)} timeout {_LAST_SECONDS}s"
+        if one.translates:
+            match = f"ct direction {direction} ct original proto-dst {tcp} {flow}"
+            more = f" update @{last_port_map(one.name)} {{ {client} : tcp {port} }}"
+        else:
+            match, more = f"ct direction {direction} tcp {port} {tcp} {flow}", ""
+        found.append(f"{match} update @{last_map(one.name)} {{ {client} : {ip} {server} }}{more}")
+    return found

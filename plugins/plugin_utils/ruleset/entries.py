@@ -73,7 +73,7 @@ def limit_chains(firewall: Firewall) -> tuple[Verdicts, ...]:
             for addresses in address_matches(firewall, entry, way):
                 protocols = [protocol for protocol, _match in protocol_matches(services, addresses)]
                 for protocol in [*protocols, *(one for one in pings if one in addresses.protocols)]:
-                    for family in addresses.families if addresses.shared else ():
+                    for family in addresses.families[:1] if addresses.shared else ():
                         name = _limit_name(firewall, way, entry, protocol, family)
                         comment = f"{entry.place}: {' to '.join(way)}: at most {entry.limit}"
                         found[name] = Verdicts(name, blocks((comment, [_over(entry)])))
@@ -195,7 +195,8 @@ def _groups(firewall: Firewall, entries: list[PolicyEntry]) -> Iterator[list[Pol
 def _group(firewall: Firewall, way: Way, group: list[PolicyEntry]) -> Commented:
     entry = group[0]
     if len({each.action for each in group}) > 1:
-        rules = list(verdict_maps(group, firewall.site.services, firewall.site.families(way)))
+        families, translated = firewall.site.families(way), way in firewall.translated
+        rules = list(verdict_maps(group, firewall.site.services, families, translated))
         return _comment(group, " to ".join(way)), rules
     services = None
     if not entry.any_service:

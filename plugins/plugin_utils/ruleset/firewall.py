@@ -147,6 +147,11 @@ class Firewall:
         """The pair's balancers."""
         return tuple(balanced(self.site, self.pair))
 
+    @cached_property
+    def translated(self) -> frozenset[Way]:
+        """The ways on which balancers lead to other ports than were asked for."""
+        return frozenset(way for one in self.balanced if one.translates for way in one.ways())
+
     def ways_of(self, entry: PolicyEntry) -> list[Way]:
         return [way for way in entry.ways() if way in self.ways]
 

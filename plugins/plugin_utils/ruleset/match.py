@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import DAYS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import PROTOCOLS, Firewall, Leading
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import ICMP, IP, one_of, ports
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import ICMP, IP, merged, one_of, ports
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import (
     DAY,
     Addresses,
@@ -41,6 +41,24 @@ def ports_by_protocol(services: Iterable[Service]) -> Iterator[tuple[str, list[t
             yield protocol, ranges
 
 
+def port_matches(services: Iterable[Service], addresses: AddressMatch) -> Iterator[tuple[str, str]]:
+    """What matches the ports of some services, with their protocol."""
+    for protocol, ranges in ports_by_protocol(services):
+        if protocol not in addresses.protocols:
+            continue
+        if addresses.translated:
+            # one for each: nft 1.0.6 can't list a set of them
+            yield from ((protocol, asked_port(protocol, one)) for one in merged(ranges))
+        else:
+            yield protocol, f"{protocol} dport {ports(ranges)}"
+
+
+def asked_port(protocol: str, ports_asked: tuple[int, int]) -> str:
+    """Match the port that was asked for, before destination NAT. Elsewhere it is the packet's."""
+    first, last = ports_asked
+    return f"meta l4proto {protocol} ct original proto-dst {first if first == last else f'{first}-{last}'}"
+
+
 def icmp_match(services: Iterable[Service] | None, family: int) -> str | None:
     """Match the requests of some services, or of any, in one family."""
     kinds = ICMP_REQUESTS if services is None else [kind for one in services for kind in one.icmp]
@@ -56,7 +74,10 @@ class AddressMatch:
     text: str
     protocols: frozenset[str] = PROTOCOLS
     shared: bool = False
-    """Whether another match of this family leads to the same hosts: both count for one limit."""
+    """Whether more than one rule is made of it, or of another match of this family that leads to the same
+    hosts: they count for one limit."""
+    translated: bool = False
+    """Whether a balancer translates ports this way: then the port is the one that was asked for."""
 
 
 def address_matches(firewall: Firewall, entry: PolicyEntry, way: Way) -> list[AddressMatch]:
@@ -68,11 +89,12 @@ def address_matches(firewall: Firewall, entry: PolicyEntry, way: Way) -> list[Ad
     """
     families = firewall.site.families(way)
     lists = address_lists(entry)
+    translated = way in firewall.translated
     if not lists:
-        return [AddressMatch(families, "")] if families else []
+        return [AddressMatch(families, "", shared=translated, translated=translated)] if families else []
     asked = firewall.asked(way)
     return [
-        match
+        replace(match, shared=match.shared or translated, translated=translated)
         for family in families
         if all(of.of_family(family) for _side, of in lists)
         for match in _in_family(entry, family, asked)
@@ -185,11 +207,9 @@ def protocol_matches(services: list[Service] | None, addresses: AddressMatch) ->
         if addresses.protocols != {"tcp"}:
             yield "other", "meta l4proto != tcp ct state new"
         return
-    for protocol, ranges in ports_by_protocol(services):
-        opens = OPENS if protocol == "tcp" else "ct state new"
-        if protocol in addresses.protocols:
-            yield protocol, f"{protocol} dport {ports(ranges)} {opens}"
+    for protocol, match in port_matches(services, addresses):
+        yield protocol, f"{match} {OPENS if protocol == 'tcp' else 'ct state new'}"
     for family in addresses.families if "icmp" in addresses.protocols else ():
-        match = icmp_match(services, family)
-        if match:
-            yield "icmp", f"{match} ct state new"
+        request = icmp_match(services, family)
+        if request:
+            yield "icmp", f"{request} ct state new"

@@ -159,10 +159,15 @@ def _filled(texts: Iterable[str]) -> Iterator[str]:
 
 def ports(ranges: Iterable[tuple[int, int]]) -> str:
     """Write ports sorted; ranges that touch become one, since nft refuses a set with overlaps."""
-    merged: list[tuple[int, int]] = []
+    return one_of(str(first) if first == last else f"{first}-{last}" for first, last in merged(ranges))
+
+
+def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sort ranges, and make one of those that overlap."""
+    found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
         else:
-            merged.append((first, last))
-    return one_of(str(first) if first == last else f"{first}-{last}" for first, last in merged)
+            found.append((first, last))
+    return found

@@ -19,13 +19,12 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import OFFLOAD
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import (
     address_matches,
-    ports_by_protocol,
+    port_matches,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import (
     Counter,
     Set,
     one_of,
-    ports,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import EXPECTED, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import helpers_of_flows
@@ -75,11 +74,8 @@ def _flows(firewall: Firewall, entry: PolicyEntry, way: Way) -> Iterator[str]:
     """The flows of an entry, by what their first packets were. The kernel leaves those of a helper out."""
     incoming, outgoing = map(firewall.device, way)
     services = [service for service in firewall.services(entry) if not service.helper]
-    found = [
-        (protocol, f"{protocol} dport {ports(ranges)}") for protocol, ranges in ports_by_protocol(services)
-    ]
     for addresses in address_matches(firewall, entry, way):
-        matches = [match for protocol, match in found if protocol in addresses.protocols]
+        matches = [match for _protocol, match in port_matches(services, addresses)]
         if entry.any_service:
             both = [protocol for protocol in ("tcp", "udp") if protocol in addresses.protocols]
             matches = [f"meta l4proto {one_of(both)}"]

@@ -17,6 +17,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import
     balancer_nat,
     balancer_resets,
     balancer_sets,
+    balancer_source_nat,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.entries import (
     dispatch,
@@ -366,10 +367,10 @@ def _source_nat(firewall: Firewall, forwards: list[Forwarded]) -> tuple[Block, .
         ways.append((f"{source} shows itself to {destination} as the pair", rules))
     true = ["ct status dnat accept"] if shown & _forwarded_ways(firewall, forwards) else []
     whom = "a balancer leads to" if not forwards and firewall.balanced else "a port forward leads to"
-    return blocks(
-        ("of a port forward seen from its own network the answers come by way of the pair", hairpins),
-        (f"whom {whom} sees the true source", true),
-        *ways,
+    return (
+        blocks(("of a port forward seen from its own network the answers come by way of the pair", hairpins))
+        + balancer_source_nat(firewall)
+        + blocks((f"whom {whom} sees the true source", true), *ways)
     )
 
 
@@ -377,7 +378,7 @@ def _forwarded_ways(firewall: Firewall, forwards: list[Forwarded]) -> set[Way]:
     """From and to which networks destination NAT leads, that of a probe as well."""
     networks = {interface.name: interface.network for interface in firewall.host.interfaces}
     found = {(networks[one.incoming], networks[one.outgoing]) for one in forwards}
-    found |= {way for one in firewall.balanced for way in one.ways()}
+    found |= {way for one in firewall.balanced if not one.balancer.source_nat for way in one.ways()}
     return found | ({(firewall.probe.outside, firewall.probe.inside)} if firewall.probe else set())
 
 

@@ -34,9 +34,13 @@ REFUSED = Verdicts(
 
 
 def verdict_maps(
-    entries: list[PolicyEntry], services: Mapping[str, Service], families: Iterable[int]
+    entries: list[PolicyEntry],
+    services: Mapping[str, Service],
+    families: Iterable[int],
+    translated: bool = False,
 ) -> Iterator[str]:
-    """Write the rules of plain entries, whatever their actions."""
+    """Write the rules of plain entries, whatever their actions. Ports are those that were asked for, where
+    `translated` says that others may be in the packet."""
     decided: dict[str, Decided] = {}
     for entry in entries:
         for protocol, first, last in service_spans([services[name] for name in entry.services]):
@@ -48,7 +52,8 @@ def verdict_maps(
                 f"{first if first == last else f'{first}-{last}'} : {verdicts[index]}"
                 for first, last, index in decided[protocol].spans
             )
-            yield f"{opens} {protocol} dport vmap {braced(ports)}"
+            port = f"meta l4proto {protocol} ct original proto-dst" if translated else f"{protocol} dport"
+            yield f"{opens} {port} vmap {braced(ports)}"
     for family in families if "icmp" in decided else ():
         known = ((ICMP_REQUESTS[ICMP_KINDS[kind]], index) for kind, _last, index in decided["icmp"].spans)
         types = [f"{names[family]} : {verdicts[index]}" for names, index in known if family in names]

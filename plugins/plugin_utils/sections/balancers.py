@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import SCHEDULERS
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.dns import TYPES as DNS_TYPES
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.balancers import (
     check_balancer,
     warn_of_balancers,
@@ -26,6 +27,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types impo
     MailOfBalancer,
     Server,
     ServerCheck,
+    SorryServer,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.balancers import balancers_part
@@ -34,8 +36,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Vi
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 
 _LITERAL = re.compile(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{32}")
-_TIMES = ("delay_loop", "connect_timeout", "retry", "delay_before_retry")
+_TIMES = ("delay_loop", "connect_timeout", "retry", "delay_before_retry", "warmup")
+_NOTIFY = ("quorum_up", "quorum_down", "notify_up", "notify_down")
 _HTTP = ("port", "path", "status_code", "digest", "regex", "virtualhost")
 _OPTIONS = {
     "http": _HTTP,
@@ -43,8 +47,15 @@ _OPTIONS = {
     "tcp": ("port",),
     "smtp": ("port", "helo_name"),
     "program": ("command", "misc_dynamic"),
+    "dns": ("port", "name", "type"),
+    "udp": ("port", "payload", "require_reply"),
+    "ping": (),
+    "file": ("path",),
 }
 """Kinds of checks with their options."""
+_REQUIRED = {"program": "command", "file": "path"}
+_RETRY = {"dns": 3}
+"""Of kinds that are tried again more than once: keepalived.conf(5), DNS_CHECK."""
 _LONGEST = 22
 """Of a name: what is made of it stands in nft's names, of which keepalived.conf(5) has no bound and we do."""
 
@@ -66,8 +77,11 @@ def _balancer(name: str, value: Value) -> Balancer:
         "sorry",
         "alpha",
         "inhibit_on_failure",
+        "source_nat",
+        "persistence_granularity",
         "check",
         "mail",
+        *_NOTIFY,
         required=["network", "service", "servers"],
     )
     Value(value.host, value.key, name, value.problems).word(longest=_LONGEST)
@@ -83,22 +97,39 @@ def _balancer(name: str, value: Value) -> Balancer:
         scheduler=fields["scheduler"].choice(*SCHEDULERS) or "rr",
         quorum=1 if quorum is None else quorum,
         hysteresis=hysteresis or 0,
-        sorry=_host(fields["sorry"]) if fields["sorry"].given else None,
+        sorry=_sorry(fields["sorry"]) if fields["sorry"].given else None,
         alpha=fields["alpha"].boolean(False),
         inhibit_on_failure=fields["inhibit_on_failure"].boolean(False),
         check=_check(fields["check"]),
         mail=_mail(fields["mail"]),
+        source_nat=fields["source_nat"].boolean(False),
+        persistence_granularity=fields["persistence_granularity"].integer(1, 128),
+        notify={key: _command(fields[key]) for key in _NOTIFY if fields[key].given},
     )
 
 
 def _server(value: Value) -> Server | None:
-    """Read a host, or a mapping with its weight."""
+    """Read a host, or a mapping with its weight and port."""
     if not isinstance(value.raw, dict):
         host = _host(value)
         return None if host is None else Server(host)
-    fields = value.section("host", "weight", required=["host"])
+    fields = value.section("host", "weight", "port", required=["host"])
     host, weight = _host(fields["host"]), fields["weight"].integer(0, 65535)
-    return None if host is None else Server(host, 1 if weight is None else weight)
+    port = fields["port"].integer(1, 65535)
+    return None if host is None else Server(host, 1 if weight is None else weight, port)
+
+
+def _sorry(value: Value) -> SorryServer | None:
+    """Read a host, or a mapping with its port, or with the service whose port that is."""
+    if not isinstance(value.raw, dict):
+        host = _host(value)
+        return None if host is None else SorryServer(host)
+    fields = value.section("host", "port", "service", required=["host"])
+    host, port = _host(fields["host"]), fields["port"].integer(1, 65535)
+    service = fields["service"].name() or ""
+    if port and service:
+        fields["service"].wrong("stands beside a port", "name one of both")
+    return None if host is None else SorryServer(host, port, service)
 
 
 def _host(value: Value) -> str | Address | None:
@@ -125,15 +156,19 @@ def _check(value: Value) -> ServerCheck | None:
         return None
     ((kind, options),) = kinds.items()
     default = ServerCheck(kind)
-    times = {key: given[key].seconds("0.1", "3600", "which is an hour") for key in _TIMES if key != "retry"}
+    hour = ("3600", "which is an hour")
+    times = {
+        key: given[key].seconds("0" if key == "warmup" else "0.1", *hour) for key in _TIMES if key != "retry"
+    }
     retry = given["retry"].integer(0, 100)
     return ServerCheck(
         kind,
         options,
         delay_loop=times["delay_loop"] or default.delay_loop,
         connect_timeout=times["connect_timeout"] or default.connect_timeout,
-        retry=default.retry if retry is None else retry,
+        retry=_RETRY.get(kind, default.retry) if retry is None else retry,
         delay_before_retry=times["delay_before_retry"] or default.delay_before_retry,
+        warmup=times["warmup"] or default.warmup,
     )
 
 
@@ -141,11 +176,13 @@ def _has_options(value: Value, kind: str) -> bool:
     """Whether a kind of check is complete by its name alone."""
     if kind == "program":
         value.wrong("needs a command", "write {program: {command: [/usr/local/bin/NAME, ADDRESS]}}")
-    return kind != "program"
+    elif kind == "file":
+        value.wrong("needs a path", "write {file: {path: /run/NAME}}")
+    return kind not in _REQUIRED
 
 
 def _options(kind: str, value: Value) -> dict[str, object]:
-    fields = value.section(*_OPTIONS[kind], required=["command"] if kind == "program" else [])
+    fields = value.section(*_OPTIONS[kind], required=[_REQUIRED[kind]] if kind in _REQUIRED else [])
     found: dict[str, object] = {"port": fields["port"].integer(1, 65535)} if "port" in fields else {}
     if kind in ("http", "https"):
         path = fields["path"].text("write a path such as /")
@@ -154,20 +191,67 @@ def _options(kind: str, value: Value) -> dict[str, object]:
         digest = fields["digest"].text()
         if digest is not None and not _DIGEST.fullmatch(digest):
             wrong = f"has {len(digest)} characters, and the MD5 of a page 32 digits of base 16"
-            fields["digest"].wrong(wrong, "write what keepalived --genhash prints")
+            fields["digest"].wrong(wrong, "write what pair-balance --digest URL prints on a node")
         found |= {"path": path or "/", "digest": digest, "regex": _regex(fields["regex"])}
         found["status_code"] = [text for one in _listed(fields["status_code"]) if (text := _status(one))]
         found |= {key: fields[key].text() for key in _OPTIONS[kind] if key in ("virtualhost", "sni")}
     elif kind == "smtp":
         found["helo_name"] = fields["helo_name"].text() or "localhost"
     elif kind == "program":
-        command = [text for one in fields["command"].items() if (text := one.text())]
-        if fields["command"].raw == []:
-            fields["command"].wrong("is empty", "name a program")
-        if command and not command[0].startswith("/"):
-            fields["command"].wrong("is no absolute path", f"begin with a slash, such as /{command[0]}")
+        command = list(_command(fields["command"]))
         found |= {"command": command, "misc_dynamic": fields["misc_dynamic"].boolean(False)}
+    elif kind == "dns":
+        found |= {"name": _domain(fields["name"]), "type": fields["type"].choice(*DNS_TYPES) or "SOA"}
+    elif kind == "udp":
+        found |= {
+            "payload": _payload(fields["payload"]),
+            "require_reply": fields["require_reply"].boolean(False),
+        }
+    elif kind == "file":
+        path = fields["path"].text()
+        if path is not None:
+            _see_path(fields["path"], path, "/run")
+        found["path"] = path
     return {key: one for key, one in found.items() if one is not None}
+
+
+def _command(value: Value) -> tuple[str, ...]:
+    """Read a program and its arguments."""
+    command = present(one.text() for one in value.items())
+    if value.raw == []:
+        value.wrong("is empty", "name a program")
+    if command:
+        _see_path(value, command[0], "/usr/local/bin")
+    return command
+
+
+def _see_path(value: Value, path: str, instead: str) -> None:
+    """See that a path of a node is one that pair-balance can see (its unit hides some)."""
+    if not path.startswith("/"):
+        value.wrong("is no absolute path", f"begin with a slash, such as /{path}")
+    elif re.match(r"/(home|root|run/user|tmp|var/tmp|dev)/", path):
+        value.wrong(f"{path} is hidden from pair-balance", f"use another folder, such as {instead}")
+
+
+def _domain(value: Value) -> str:
+    """Read a name of DNS (RFC 1035, section 2.3.4); the root by default."""
+    text = value.text("write a name such as example.org")
+    if text is None:
+        return "."
+    labels = text.rstrip(".").split(".")
+    if text != "." and (len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels)):
+        value.wrong("is no name of DNS", "write labels of up to 63 letters, digits, '-' and '_', with dots")
+    return text
+
+
+def _payload(value: Value) -> str:
+    text = value.name() or ""
+    digits = "".join(text.split())
+    try:
+        bytes.fromhex(digits)
+    except ValueError:
+        value.wrong("is no row of bytes", "write two digits of base 16 for each, such as '0a ff'")
+    return digits
 
 
 def _regex(value: Value) -> str | None:
@@ -226,7 +310,14 @@ def _view(point: Viewpoint) -> Parts:
 SECTION = Section(
     variables=("site_balancers",),
     reads={"balancers": read_balancers},
-    against=("site_networks", "site_pairs", "site_services", "site_port_forwards", "node_interfaces"),
+    against=(
+        "site_networks",
+        "site_pairs",
+        "site_services",
+        "site_port_forwards",
+        "node_interfaces",
+        "hypervisor_bridges",
+    ),
     check=_check_all,
     names=_names,
     warn=warn_of_balancers,

@@ -19,13 +19,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
     warn_of_ways,
     warn_of_whole,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.way_back import warn_of_way_back
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import Checking, Reading, Section
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.addresses import AddressBook
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PortForward, Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
 
 _FORWARD = ("to", "address", "service", "host", "hairpin", "sources")
 
@@ -89,24 +88,10 @@ def _warn(site: Site, warnings: Problems) -> None:
     warn_of_ways(site, warnings)
     warn_of_whole(site, warnings)
     for forward in site.port_forwards:
-        _warn_of_way_back(site, forward, warnings)
-
-
-def _warn_of_way_back(site: Site, forward: PortForward, warnings: Problems) -> None:
-    """What the inventory says of a node's gateway is all that it gets; a hypervisor has routes of its own."""
-    target = site.forward_target(forward)
-    host = site.hosts.get(forward.host) if isinstance(forward.host, str) else None
-    if target is None or host is None or host.bridges:
-        return
-    family = target[1].version
-    if not any(of_family(gateways(site, interface), family) for interface in host.interfaces):
-        warnings.add(
-            SITE,
-            f"site_port_forwards[{site.port_forwards.index(forward)}].host",
-            forward.host,
-            f"has no gateway of IPv{family}, so that no answer of its comes back",
-            "give it gateway: virtual, or see to the route yourself",
-        )
+        target, pair = site.forward_target(forward), site.forward_pair(forward)
+        if target is not None and pair is not None:
+            key = f"site_port_forwards[{site.port_forwards.index(forward)}].host"
+            warn_of_way_back(site, key, pair, target, warnings)
 
 
 SECTION = Section(

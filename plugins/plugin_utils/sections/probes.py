@@ -14,7 +14,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import addre
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Probes, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import verify as parts
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.verify import verify_ends
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.verify import (
+    verified_balancers,
+    verify_ends,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
     FAMILIES,
     Family,
@@ -131,6 +134,7 @@ def _view(site: Site) -> Parts:
     guests = ((node, site.hosts[node].guest) for node in pair.nodes)
     verify: parts.Verify = {
         **verify_ends(site, pair),
+        "balancers": verified_balancers(site, pair),
         "pair": {
             "name": pair.name,
             "nodes": list(pair.nodes),

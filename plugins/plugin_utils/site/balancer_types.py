@@ -16,6 +16,17 @@ class Server:
 
     host: str | Address
     weight: int = 1
+    port: int | None = None
+    """Where it answers, if not at the port that was asked for."""
+
+
+@dataclass(frozen=True)
+class SorryServer:
+    """Who answers while the quorum is lost; `service` names one whose port that is."""
+
+    host: str | Address
+    port: int | None = None
+    service: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,7 @@ class ServerCheck:
     connect_timeout: float = 3
     retry: int = 1
     delay_before_retry: float = 1
+    warmup: float = 0
 
 
 @dataclass(frozen=True)
@@ -49,11 +61,17 @@ class Balancer:
     scheduler: str = "rr"
     quorum: int = 1
     hysteresis: int = 0
-    sorry: str | Address | None = None
+    sorry: SorryServer | None = None
     alpha: bool = False
     inhibit_on_failure: bool = False
     check: ServerCheck | None = None
     mail: MailOfBalancer | None = None
+    source_nat: bool = False
+    """Whether servers see the pair instead of the client."""
+    persistence_granularity: int | None = None
+    """The length of a prefix: clients of one prefix have one server."""
+    notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    """Commands by the key that says when they run."""
 
     @property
     def key(self) -> str:
@@ -63,8 +81,3 @@ class Balancer:
     def dynamic(self) -> bool:
         """Whether checks say the weights."""
         return bool(self.check and self.check.options.get("misc_dynamic"))
-
-    def hosts(self) -> tuple[str | Address, ...]:
-        """All who may answer, the sorry server last."""
-        servers = tuple(one.host for one in self.servers)
-        return servers if self.sorry is None else (*servers, self.sorry)

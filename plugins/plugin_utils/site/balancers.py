@@ -7,7 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer, Server
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import (
+    Balancer,
+    Server,
+    SorryServer,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Pair, PortForward, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
@@ -22,6 +26,8 @@ class Answering:
     network: str
     address: Address
     server: Server | None = None
+    port: int | None = None
+    """Where it answers, where the balancer translates ports."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,11 @@ class Balanced:
     @property
     def name(self) -> str:
         return self.balancer.name
+
+    @property
+    def translates(self) -> bool:
+        """Whether somebody answers at another port than is asked for. The service has one port then."""
+        return self.answering[0].port is not None
 
     @property
     def answering(self) -> tuple[Answering, ...]:
@@ -72,15 +83,42 @@ def _balanced(site: Site, one: Balancer) -> Balanced | None:
     service = site.services.get(one.service)
     if virtual is None or pair is None or service is None:
         return None
-    servers = tuple(_answering(site, one, server.host, server) for server in one.servers)
-    sorry = _answering(site, one, one.sorry) if one.sorry is not None else None
-    if not all(servers) or (one.sorry is not None and sorry is None):
+    asked = only_port(service)
+    ports = [own_port(site, one, who) or asked for who in one.servers]
+    sorry_port = (own_port(site, one, one.sorry) or asked) if one.sorry else asked
+    translates = any(port != asked for port in (*ports, sorry_port))
+    if translates and asked is None:
+        return None
+    servers = tuple(
+        _answering(site, one, server.host, server, port if translates else None)
+        for server, port in zip(one.servers, ports)
+    )
+    sorry = None
+    if one.sorry is not None:
+        sorry = _answering(site, one, one.sorry.host, port=sorry_port if translates else None)
+    if not servers or not all(servers) or (one.sorry is not None and sorry is None):
         return None
     return Balanced(one, pair, service, virtual, tuple(filter(None, servers)), sorry)
 
 
 def _answering(
-    site: Site, one: Balancer, host: str | Address, server: Server | None = None
+    site: Site, one: Balancer, host: str | Address, server: Server | None = None, port: int | None = None
 ) -> Answering | None:
     target = site.forward_target(as_forward(one, host))
-    return Answering(host, *target, server) if target else None
+    return Answering(host, *target, server, port) if target else None
+
+
+def own_port(site: Site, one: Balancer, who: Server | SorryServer) -> int | None:
+    """The port that the site says for somebody. None where he answers where the balancer is asked."""
+    named = who.service if isinstance(who, SorryServer) else ""
+    service = site.services.get(named) if named != one.service else None
+    return who.port or (only_port(service) if service else None)
+
+
+def only_port(service: Service) -> int | None:
+    """The one port of a service: of TCP, of UDP, or the same of both. None where it has several, or none."""
+    ports = {one for of in (service.tcp, service.udp) for one in of}
+    if len(ports) != 1:
+        return None
+    ((first, last),) = ports
+    return first if first == last else None

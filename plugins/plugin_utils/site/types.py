@@ -260,6 +260,13 @@ class Host:
     reached_by: tuple[str, ...] | None = ()
     """The port and the arguments of ssh; None where they are not known before each connection."""
 
+    def places(self) -> Iterator[tuple[str, Address]]:
+        """Its addresses, those on bridges included, each with its network."""
+        for interface in self.interfaces:
+            yield from ((interface.network, one) for one in interface.addresses)
+        for bridge in self.bridges:
+            yield from ((bridge.network, one.ip) for one in bridge.addresses)
+
     def interface_on(self, network: str) -> Interface | None:
         for interface in self.interfaces:
             if interface.network == network:
@@ -369,15 +376,8 @@ class Site:
         networks = {router.network for router in pair.routers} - {forward.network}
         if isinstance(forward.host, str):
             host = self.hosts.get(forward.host)
-            return next(
-                (
-                    (interface.network, candidate)
-                    for interface in (host.interfaces if host else ())
-                    if interface.network in networks
-                    for candidate in of_family(interface.addresses, address.version)
-                ),
-                None,
-            )
+            found = (one for one in (host.places() if host else ()) if one[0] in networks)
+            return next((one for one in found if one[1].version == address.version), None)
         target = forward.host
         if target.version != address.version:
             return None

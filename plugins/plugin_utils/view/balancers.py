@@ -6,11 +6,17 @@ from __future__ import annotations
 
 from typing import cast
 
-from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import gone_set, last_map, slots_map
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
+    gone_set,
+    last_map,
+    last_port_map,
+    slots_map,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.balancers import ASKS_BY
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers, slots_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Answering, Balanced
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.balancers import (
     BalancerCheck,
@@ -28,6 +34,8 @@ def _part(one: Balanced) -> BalancerPart:
     balancer = one.balancer
     protocol, ranges = ("tcp", one.service.tcp) if one.service.tcp else ("udp", one.service.udp)
     port = ranges[0][0]
+    by_udp = balancer.check is not None and ASKS_BY.get(balancer.check.kind) == "udp" and one.service.udp
+    asked = one.service.udp[0][0] if by_udp else port
     return {
         "name": one.name,
         "address": str(one.virtual),
@@ -36,28 +44,44 @@ def _part(one: Balanced) -> BalancerPart:
         "map": slots_map(one.name),
         "gone": gone_set(one.name),
         "last": last_map(one.name) if remembers(one) else None,
+        "last_port": last_port_map(one.name) if remembers(one) and one.translates else None,
         "slots": slots_of(one),
         "scheduler": balancer.scheduler,
         "quorum": balancer.quorum,
         "hysteresis": balancer.hysteresis,
         "sorry": str(one.sorry.address) if one.sorry else None,
+        "sorry_port": one.sorry.port if one.sorry else None,
         "alpha": balancer.alpha,
         "inhibit_on_failure": balancer.inhibit_on_failure,
-        "check": _check(balancer, port),
+        "check": _check(balancer, None if one.translates else asked),
         "mail": _mail(balancer),
+        "notify": {when: list(command) for when, command in balancer.notify.items()},
         "servers": [
-            {"name": str(each.host), "address": str(each.address), "weight": each.server.weight}
+            {
+                "name": _name(one, each),
+                "address": str(each.address),
+                "port": each.port,
+                "weight": each.server.weight,
+            }
             for each in one.servers
             if each.server
         ],
     }
 
 
-def _check(balancer: Balancer, port: int) -> BalancerCheck | None:
+def _name(one: Balanced, server: Answering) -> str:
+    """A host that answers at several ports is several servers."""
+    alone = sum(each.host == server.host for each in one.servers) == 1
+    return str(server.host) if alone else f"{server.host}:{server.port}"
+
+
+def _check(balancer: Balancer, port: int | None) -> BalancerCheck | None:
+    """`port` is what is asked without a word in the check; None where each server has its own."""
     check = balancer.check
     if check is None:
         return None
-    options = {"port": port, **_DEFAULTS.get(check.kind, {}), **check.options}
+    own = {} if port is None else {"port": port}
+    options: dict[str, object] = {**own, **_DEFAULTS.get(check.kind, {}), **check.options}
     return {
         "kind": check.kind,
         "options": cast(BalancerCheckOptions, options),
@@ -65,6 +89,7 @@ def _check(balancer: Balancer, port: int) -> BalancerCheck | None:
         "connect_timeout": check.connect_timeout,
         "retry": check.retry,
         "delay_before_retry": check.delay_before_retry,
+        "warmup": check.warmup,
     }
 
 
@@ -72,6 +97,7 @@ _DEFAULTS: dict[str, dict[str, object]] = {
     "http": {"path": "/"},
     "https": {"path": "/"},
     "smtp": {"helo_name": "localhost"},
+    "dns": {"name": ".", "type": "SOA"},
 }
 """Of a check that is written as its kind alone."""
 

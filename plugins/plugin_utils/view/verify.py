@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import IN_TURN
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced, balanced
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Pair, Site
@@ -37,8 +39,7 @@ def verify_ends(site: Site, pair: Pair) -> parts.VerifiedEnds:
     It is measured when both hosts have an address of it, too; one that is wanted and not measured is no
     success.
     """
-    ways = site.ways_let_in
-    way = next((way for way, between in ways.items() if between is pair), next(iter(ways), None))
+    way = _way(site, pair)
     if way is None:
         return {"client": None, "server": None, "families": [], "left_out": []}
     client, server = _client(site, way[0]), _server(site, way[1])
@@ -62,6 +63,45 @@ def verify_ends(site: Site, pair: Pair) -> parts.VerifiedEnds:
                 }
             )
     return {"client": _shown(client), "server": _shown(server), "families": measured, "left_out": left_out}
+
+
+def verified_balancers(site: Site, pair: Pair) -> list[parts.VerifiedBalancer]:
+    """The pair's balancers that the client can ask: on its network, by TCP, in a family that it has."""
+    way = _way(site, pair)
+    client = _client(site, way[0]) if way else None
+    return [
+        {
+            "name": one.name,
+            "address": str(one.virtual),
+            "port": one.service.tcp[0][0],
+            "kind": one.balancer.check.kind if _by_http(one) and one.balancer.check else "tcp",
+            "path": str(one.balancer.check.options.get("path", "/")) if one.balancer.check else "/",
+            "together": one.balancer.scheduler in IN_TURN,
+            "servers": [
+                {
+                    "name": str(each.host),
+                    "address": str(each.address),
+                    "port": each.port or one.service.tcp[0][0],
+                }
+                for each in one.servers
+                if each.server and each.server.weight
+            ],
+        }
+        for one in balanced(site, pair)
+        if way and one.balancer.network == way[0] and one.service.tcp
+        if client and client.address(one.virtual.version)
+    ]
+
+
+def _by_http(one: Balanced) -> bool:
+    """Whether a client without a word of its own gets a page: of a name, or of TLS, nothing is known here."""
+    check = one.balancer.check
+    return check is not None and check.kind == "http" and not check.options.get("virtualhost")
+
+
+def _way(site: Site, pair: Pair) -> Way | None:
+    ways = site.ways_let_in
+    return next((way for way, between in ways.items() if between is pair), next(iter(ways), None))
 
 
 def _unwanted(site: Site, pair: Pair, way: Way, family: int) -> str:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,16 @@ with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET) as
     channel.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
     print(channel.makefile().read().rpartition("I am ")[2].strip(".\\n"))
 """
+COUNT = """
+import collections, socket, sys, time
+found = collections.Counter()
+begun = time.monotonic()
+for _time in range(int(sys.argv[3])):
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as channel:
+        channel.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+        found[channel.makefile().read().rpartition("I am ")[2].strip(".\\n")] += 1
+print(time.monotonic() - begun, *(f"{name}={times}" for name, times in found.items()))
+"""
 TALK = """
 import socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as channel:
@@ -54,7 +64,11 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as channel:
 """
 
 
-def site(**changes: Any) -> HostVars:
+MOVED = 8080
+"""Where servers answer that do so at a port of their own."""
+
+
+def site(port: int = PORT, **changes: Any) -> HostVars:
     """The lab with a balancer for each family. It has the time that checks take on a busy machine."""
     hosts = dual()
     check = {
@@ -74,10 +88,10 @@ def site(**changes: Any) -> HostVars:
                 "network": "outside",
                 "address": VIRTUAL[family],
                 "service": "http",
-                "servers": [SERVERS[family]["srv-1"], SERVERS[family]["srv-2"]],
+                "servers": [{"host": SERVERS[family][name], "port": port} for name in ("srv-1", "srv-2")],
                 "check": check,
                 "quorum": 2,
-                "sorry": SERVERS[family]["sorry"],
+                "sorry": {"host": SERVERS[family]["sorry"], "port": port},
                 **copy.deepcopy(changes),
             }
             for family in (4, 6)
@@ -117,6 +131,11 @@ class Net:
     servers: Servers
     view: dict[str, Any]
 
+    def of(self, hostvars: HostVars) -> Net:
+        """The same, with the rules of another site."""
+        view: Any = host_view(load_site(hostvars), "fw-1")
+        return replace(self, view=view)
+
     def run(self, where: str, *command: str, **more: Any) -> subprocess.CompletedProcess[str]:
         words = ["ip", "netns", "exec", self.names[where], *command]
         return subprocess.run(words, capture_output=True, text=True, check=False, **more)
@@ -136,6 +155,13 @@ class Net:
             said = done.stdout.strip() or done.stderr.strip().splitlines()[-1]
             found.append(said.partition(":")[0])
         return found
+
+    def count(self, address: str, times: int) -> tuple[float, dict[str, int]]:
+        """Who answers how many of so many requests, one after the other, and the seconds that they take."""
+        done = self.run("client", sys.executable, "-c", COUNT, address, str(PORT), str(times))
+        assert done.returncode == 0, done.stderr
+        seconds, *words = done.stdout.split()
+        return float(seconds), {name: int(n) for name, _is, n in (word.partition("=") for word in words)}
 
     @contextmanager
     def talk(self, family: int) -> Iterator[Callable[[], str]]:
@@ -214,10 +240,10 @@ def _ip(*words: str) -> None:
 
 
 @contextmanager
-def _servers(inside: str) -> Iterator[Servers]:
-    both = [f"{name}={SERVERS[4][name]}" for name in SERVERS[4]]
+def _servers(inside: str, port: int, more: dict[str, str]) -> Iterator[Servers]:
+    both = [f"{name}={address}" for name, address in {**SERVERS[4], **more}.items()]
     both += [f"{name}-6={SERVERS[6][name]}" for name in SERVERS[6]]
-    command = ["ip", "netns", "exec", inside, sys.executable, str(HERE / "server.py"), str(PORT), *both]
+    command = ["ip", "netns", "exec", inside, sys.executable, str(HERE / "server.py"), str(port), *both]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             servers = Servers(process)
@@ -228,8 +254,10 @@ def _servers(inside: str) -> Iterator[Servers]:
 
 
 @contextmanager
-def net(folder: Path, agent: Path, hostvars: HostVars) -> Iterator[Net]:
-    """Build it; all of it is gone afterwards."""
+def net(
+    folder: Path, agent: Path, hostvars: HostVars, port: int = PORT, more: dict[str, str] | None = None
+) -> Iterator[Net]:
+    """Build it, with servers that answer at a port, and `more` of IPv4; all of it is gone afterwards."""
     view: Any = host_view(load_site(hostvars), "fw-1")
     token = secrets.token_hex(3)
     names = {what: f"ftfw-test-{token}-{what}" for what in ("fw", "client", "inside")}
@@ -263,6 +291,8 @@ def net(folder: Path, agent: Path, hostvars: HostVars) -> Iterator[Net]:
         _address(names["client"], "eth0", f"{CLIENT[4]}/24", f"{CLIENT[6]}/64")
         for four, six in zip(SERVERS[4].values(), SERVERS[6].values()):
             _address(names["inside"], "eth0", f"{four}/24", f"{six}/64")
+        if more:
+            _address(names["inside"], "eth0", *(f"{one}/24" for one in more.values()))
         for what, gateway in (("inside", 2), ("client", 0)):
             _ip("-n", names[what], "route", "add", "default", "via", f"192.168.{gateway}.100")
             _ip("-n", names[what], "-6", "route", "add", "default", "via", f"2001:db8:{gateway}::100")
@@ -273,7 +303,7 @@ def net(folder: Path, agent: Path, hostvars: HostVars) -> Iterator[Net]:
             ("inside", "net.ipv4.conf.eth0.promote_secondaries"),
         ):
             _set(names[where], setting, 1)
-        servers = stack.enter_context(_servers(names["inside"]))
+        servers = stack.enter_context(_servers(names["inside"], port, more or {}))
         made = Net(names, folder, agent, servers, view)
         made.load()
         yield made

@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.ftfw.pair.tests.integration.balance.net import CLIENT, Net, net, site, until
+from ansible_collections.ftfw.pair.tests.integration.balance.net import (
+    CLIENT,
+    MOVED,
+    PORT,
+    SERVERS,
+    Net,
+    net,
+    site,
+    until,
+)
 
 FAMILIES = [4, 6]
 
@@ -25,9 +34,17 @@ def lab(agent: Path, tmp_path: Path) -> Iterator[Net]:
         yield made
 
 
+@pytest.fixture(params=[PORT, MOVED])
+def at_port(agent: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Net]:
+    """The same, and one whose servers answer at another port than is asked for."""
+    with net(tmp_path, agent, site(request.param), request.param) as made:
+        yield made
+
+
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_manuals_chapter(lab: Net, family: int) -> None:
+def test_the_manuals_chapter(at_port: Net, family: int) -> None:
     """Requests alternate; with one server stopped the sorry page comes; started again, both are back."""
+    lab = at_port
     more = suffix(family)
     pair = [f"srv-1{more}", f"srv-2{more}"]
     with lab.balancing():
@@ -47,8 +64,9 @@ def test_the_manuals_chapter(lab: Net, family: int) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_is_open_to_a_server_that_dies_is_reset(lab: Net, family: int) -> None:
+def test_what_is_open_to_a_server_that_dies_is_reset(at_port: Net, family: int) -> None:
     """And what is open to the other one goes on, under the sorry server as well."""
+    lab = at_port
     more = suffix(family)
     address = {4: "192.168.2.4/24", 6: "2001:db8:2::4/64"}[family]
     with lab.balancing(), lab.talk(family) as one, lab.talk(family) as other:
@@ -85,8 +103,9 @@ def test_a_server_that_is_taken_out_loses_nothing(agent: Path, tmp_path: Path, f
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_port_that_comes_again_gets_the_same_server(lab: Net, family: int) -> None:
+def test_a_port_that_comes_again_gets_the_same_server(at_port: Net, family: int) -> None:
     """The peer has the flow before, and would keep its server; but nobody is sent to one that has failed."""
+    lab = at_port
     more = suffix(family)
     with lab.balancing():
         until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
@@ -98,6 +117,38 @@ def test_a_port_that_comes_again_gets_the_same_server(lab: Net, family: int) -> 
         lab.servers.say(f"stop {first[0]}")
         until(lambda: lab.told(family)["sorry"])
         assert lab.ask(family, 1, 40001) == [f"sorry{more}"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_server_that_answers_no_echo_request_is_told(agent: Path, tmp_path: Path, family: int) -> None:
+    """And the site's own commands are run for it."""
+    told, name = tmp_path / "told", SERVERS[family]["srv-1"]
+    said = {
+        when: ["/bin/sh", "-c", f'echo {when} "$@" >>{told}', "told", *words]
+        for when, words in (
+            ("notify_down", ["{name}", "{address}", "{port}", "{balancer}"]),
+            ("notify_up", ["{name}"]),
+            ("quorum_down", ["{balancer}"]),
+            ("quorum_up", ["{balancer}"]),
+        )
+    }
+    check = {"ping": {}, "delay_loop": 0.2, "connect_timeout": 1, "retry": 0}
+    with net(tmp_path, agent, site(check=check, **said)) as lab, lab.balancing():
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
+        length = {4: 24, 6: 64}[family]
+        at = f"{name}/{length}", "dev", "eth0"
+        lab.run("inside", "ip", "address", "delete", *at)
+        until(lambda: lab.up(family) == [False, True])
+        lab.run("inside", "ip", "address", "add", *at, *(["nodad"] if family == 6 else []))
+        until(lambda: lab.up(family) == [True, True])
+        until(lambda: len(told.read_text().splitlines()) == 4)
+    web = f"web-{family}"
+    assert told.read_text().splitlines() == [
+        f"notify_down {name} {name} 80 {web}",
+        f"quorum_down {web}",
+        f"notify_up {name}",
+        f"quorum_up {web}",
+    ]
 
 
 def emptied(lab: Net) -> None:

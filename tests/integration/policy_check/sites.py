@@ -241,6 +241,45 @@ FOR_BALANCERS: list[dict[str, Any]] = [
     {**BACK, "services": ["smtp", "http", "dns", "ntp"]},
     {**OUT, "services": ["ntp"]},
 ]
+MOVED: dict[str, Any] = {
+    "web": {
+        **BALANCED,
+        "address": VIRTUAL[0],
+        "service": "http",
+        "servers": [{"host": "client", "port": 8080}, "192.168.2.5", {"host": "client", "port": 8081}],
+        "sorry": {"host": "192.168.2.9", "service": "smtp"},
+    },
+    "secure": {
+        **BALANCED,
+        "source_nat": True,
+        "address": VIRTUAL[0],
+        "service": "https",
+        "servers": [{"host": "client", "port": 8080}, "192.168.2.5"],
+    },
+    "names": {
+        **BALANCED,
+        "address": VIRTUAL[0],
+        "service": "dns",
+        "scheduler": "mh",
+        "servers": ["client", {"host": "192.168.2.5", "port": 5353}],
+    },
+}
+MOVED_6: dict[str, Any] = {
+    f"{name}-6": {
+        **one,
+        "address": VIRTUAL[1],
+        "servers": ["2001:db8:2::5", {"host": "2001:db8:2::3", "port": 8080}],
+        **({"sorry": {"host": "2001:db8:2::9", "port": 81}} if "sorry" in one else {}),
+    }
+    for name, one in MOVED.items()
+}
+FOR_MOVED: list[dict[str, Any]] = [
+    {**BACK, "services": ["proxy"], "sources": ["servers"]},
+    {**BACK, "services": ["https", "smtp"], "sources": SOME_ONE, "action": "reject", "limit": "9/second"},
+    *FOR_BALANCERS[:2],
+    {**BACK, "services": ["smtp", "https", "dns"]},
+    {**OUT, "services": ["proxy"]},
+]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,
@@ -294,6 +333,13 @@ SITES: dict[str, Callable[[], HostVars]] = {
     "hairpin for some": lambda: dual_served(site_addresses=ADDRESSES, site_port_forwards=HAIRPIN_FOR_SOME),
     "balancers": lambda: dual_served(
         site_addresses=ADDRESSES, site_policy=FOR_BALANCERS, site_balancers=BALANCERS, site_port_forwards=[]
+    ),
+    "balancers to other ports": lambda: dual_served(
+        site_addresses=ADDRESSES,
+        site_services={"proxy": {"tcp": [8080]}},
+        site_policy=FOR_MOVED,
+        site_balancers={**MOVED, **MOVED_6},
+        site_port_forwards=[],
     ),
     "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
 }

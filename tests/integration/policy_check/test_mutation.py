@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.tests.integration.policy_check.sites import (
     BALANCERS,
     BARE,
     FORWARDS,
+    MOVED,
     NIGHTS,
     OUT,
     SITES,
@@ -115,3 +116,13 @@ def test_no_change_of_a_balancer_goes_unnoticed(monkeypatch: pytest.MonkeyPatch)
         variables["site_balancers"] = {key: BALANCERS[key] for key in ("web", "names", "time")}
     mutation = mutated(hostvars, monkeypatch, "nat_prerouting|forward", "@balancer.")
     assert mutation["noticed"] > 20
+
+
+def test_no_change_of_a_balancer_to_other_ports_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostvars = SITES["balancers to other ports"]()
+    for variables in hostvars.values():
+        variables["site_balancers"] = MOVED
+    mutation = mutated(hostvars, monkeypatch, "nat_prerouting|forward", "@balancer.")
+    assert mutation["noticed"] > 15
+    mutation = mutated(hostvars, monkeypatch, "outside_to_inside|limit_.*", "proto-dst")
+    assert mutation["noticed"] > 10

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import queue
+import random
 import socket
 import subprocess
 import sys
@@ -26,13 +27,21 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
-from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import ask
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import (
+    WITHOUT_RIGHTS,
+    ask,
+    digest_of,
+    filled,
+    words_of,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
+    BalancerConfig,
     BalancersConfig,
     CheckConfig,
     ServerConfig,
     read_config,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.datagrams import CheckError
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.mail import message, send
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     cover,
@@ -41,6 +50,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     read_set,
     replace_map,
     replace_set,
+    split_member,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import (
     BalancerState,
@@ -65,6 +75,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.journal import (
     notify_systemd,
 )
 
+NOTIFY_SECONDS = 30
 LOOK_SECONDS = 1.0
 """Seconds between two looks at the maps."""
 NFT, CONNTRACK = "/usr/sbin/nft", "/usr/sbin/conntrack"
@@ -83,6 +94,8 @@ class Asker(threading.Thread):
 
     def run(self) -> None:
         failed = 0
+        # not all at once: a checker that starts is no reason for a server to be flooded
+        time.sleep(random.uniform(0, self.check.warmup))  # noqa: S311 (it spreads, and keeps nothing secret)
         while True:
             verdict = ask(self.server, self.check)
             failed = 0 if verdict.ok else failed + 1
@@ -102,7 +115,7 @@ class BalanceProgram:
         self.states = {one.name: BalancerState.begin(one, now) for one in config.balancers}
         self.recall()
         self.found: queue.Queue[FoundVerdict] = queue.Queue()
-        self.mails: queue.Queue[tuple[BalancerState, Happening]] = queue.Queue()
+        self.news: queue.Queue[tuple[BalancerState, Happening]] = queue.Queue()
         self.said = ""
         """What went wrong with the maps, if anything."""
         self.unsaved = False
@@ -125,7 +138,7 @@ class BalanceProgram:
             if state.config.check is not None:
                 for server in state.config.servers:
                     Asker(state.config.name, server, state.config.check, self.found).start()
-        threading.Thread(target=self.send_mails, daemon=True).start()
+        threading.Thread(target=self.spread_news, daemon=True).start()
         notify_systemd("READY=1")
         while True:
             self.take_in(LOOK_SECONDS)
@@ -171,8 +184,7 @@ class BalanceProgram:
         for one in happenings:
             who = f"{state.config.name}: {one.server or 'quorum'}"
             log(NOTICE if one.up else WARNING, f"{who}: {one.text}")
-            if state.config.mail is not None:
-                self.mails.put((state, one))
+            self.news.put((state, one))
 
     def keep_maps(self) -> None:
         """Write what differs. Where nobody has changed anything, nothing is asked."""
@@ -215,9 +227,9 @@ class BalanceProgram:
         text = ""
         if there != wanted:
             text += replace_map(self.config.table, config.map, wanted)
-            if config.last:
-                # who is remembered there may be one who must not get anything new
-                text += flush_map(self.config.table, config.last)
+            # who is remembered there may be one who must not get anything new
+            for name in filter(None, (config.last, config.last_port)):
+                text += flush_map(self.config.table, name)
         before = read_set(self.listed("set", config.gone))
         if before != gone:
             text += replace_set(self.config.table, config.gone, gone)
@@ -225,8 +237,10 @@ class BalanceProgram:
 
     def forget(self, state: BalancerState, dead: frozenset[str]) -> None:
         """End what goes on without an answer: datagrams that go on coming keep their flow, and its server."""
-        for address in sorted(dead):
+        for one in sorted(dead):
+            address, port = split_member(one)
             ends = ["--orig-dst", state.config.address, "--reply-src", address]
+            ends += ["--reply-port-src", port] if port else []
             ended = run([CONNTRACK, "-D", "--proto", "udp", *ends], ANSWER_SECONDS, keep_output=False)
             # it is an error where there was none
             if ended.failure is not None or (not ended.ok and "0 flow entries" not in ended.errors):
@@ -251,20 +265,36 @@ class BalanceProgram:
         else:
             self.unsaved = False
 
-    def send_mails(self) -> None:
-        """A thread does this: a mail server may take its time."""
+    def spread_news(self) -> None:
+        """A thread does this: commands and mail servers may take their time."""
         while True:
-            state, happening = self.mails.get()
+            state, happening = self.news.get()
             config = state.config
-            if config.mail is None or not _is_here(config.address):
-                # the node that has the virtual address tells it
-                continue
             server = next((one for one in config.servers if one.name == happening.server), None)
             try:
-                send(message(self.config.host, config, happening, server), config.mail)
+                notify(config, happening, server)
+                # the node that has the virtual address tells it
+                if config.mail is not None and _is_here(config.address):
+                    send(message(self.config.host, config, happening, server), config.mail)
             except Exception as error:
                 # whatever it is: the next one is to be told all the same
-                log(ERROR, f"{config.name}: no mail by {config.mail.by}: {error!r}")
+                by = f"no mail by {config.mail.by}" if config.mail else "nobody is told"
+                log(ERROR, f"{config.name}: {by}: {error!r}")
+
+
+def notify(config: BalancerConfig, happening: Happening, server: ServerConfig | None) -> None:
+    """Run the site's command for what has happened, on each node, as a user without rights."""
+    when = f"{'quorum' if server is None else 'notify'}_{'up' if happening.up else 'down'}"
+    command = config.notify.get(when)
+    if command is None:
+        return
+    words = {"{balancer}": config.name}
+    if server is not None:
+        words |= words_of(server, server.port or config.port)
+    ended = run([*WITHOUT_RIGHTS, *(filled(one, words) for one in command)], NOTIFY_SECONDS)
+    if ended.failure is not None or ended.code:
+        why = ended.failure or f"ended with {ended.code}: {ended.last_word or 'says nothing'}"
+        log(ERROR, f"{config.name}: {when}: {command[0]}: {why}")
 
 
 def _told(state: BalancerState) -> dict[str, Any]:
@@ -275,11 +305,12 @@ def _told(state: BalancerState) -> dict[str, Any]:
         "since": round(state.since),
         "needed": state.config.quorum,
         "alive": state.alive,
-        "sorry": state.sorry,
+        "sorry": state.sorry and split_member(state.sorry)[0],
         "servers": [
             {
                 "name": one.name,
                 "address": one.address,
+                "port": one.port,
                 "weight": state.servers[one.name].weight,
                 "up": state.servers[one.name].up,
                 "checked": state.servers[one.name].checked,
@@ -324,9 +355,17 @@ def main(words: Sequence[str]) -> None:
     parser = arguments.parser("balance", "Ask the servers of balancers, and let those answer that are well.")
     parser.add_argument("--config", type=Path, default=Path("/etc/ftfw/balancers.json"))
     parser.add_argument("--check", action="store_true", help="check the configuration, and do nothing else")
+    parser.add_argument("--digest", metavar="URL", help="print the digest of a page, and do nothing else")
+    parser.add_argument("--virtualhost", metavar="NAME", help="the host that --digest asks for")
     parser.add_argument("--folder", type=Path, default=Path("/run/pair-balance"), help="for what it tells")
     parser.add_argument("--drained", type=Path, default=Path("/var/lib/ftfw/drained.json"))
     chosen = parser.parse_args(words)
+    if chosen.digest:
+        try:
+            print(digest_of(chosen.digest, chosen.virtualhost))
+        except (CheckError, OSError) as error:
+            sys.exit(f"{chosen.digest}: {str(error) or 'no answer'}")
+        return
     try:
         config = read_config(chosen.config)
     except (OSError, ValueError, KeyError, TypeError) as error:

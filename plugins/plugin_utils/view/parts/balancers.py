@@ -21,21 +21,30 @@ class BalancerCheckOptions(TypedDict, total=False):
     sni: str
     helo_name: str
     command: list[str]
-    """A program and its arguments, with {address} for the server's address."""
+    """A program and its arguments, with {address} and {port} for the server's."""
     misc_dynamic: bool
+    name: str
+    """What is asked for by DNS."""
+    type: str
+    """Of a record of DNS."""
+    payload: str
+    """Bytes, two digits of base 16 for each."""
+    require_reply: bool
 
 
 class BalancerCheck(TypedDict):
     """How servers are asked whether they are well."""
 
     kind: str
-    """http, https, tcp, smtp or program."""
+    """http, https, tcp, smtp, program, dns, udp, ping or file."""
     options: BalancerCheckOptions
     """Those of the kind."""
     delay_loop: float
     connect_timeout: float
     retry: int
     delay_before_retry: float
+    warmup: float
+    """The first question comes up to so many seconds later."""
 
 
 class BalancerMail(TypedDict):
@@ -52,6 +61,8 @@ class BalancerServer(TypedDict):
 
     name: str
     address: str
+    port: int | None
+    """Where it answers; null where that is the port that was asked for."""
     weight: int
 
 
@@ -71,6 +82,8 @@ class BalancerPart(TypedDict):
     """The set of the ruleset that has servers which have failed."""
     last: str | None
     """The map of the ruleset that has who has answered a client's port; null where a hash says it."""
+    last_port: str | None
+    """The one that has at which port; null where servers answer at the port that was asked for."""
     slots: int
     """How many elements the map has."""
     scheduler: str
@@ -78,8 +91,12 @@ class BalancerPart(TypedDict):
     hysteresis: int
     sorry: str | None
     """Who answers when the quorum is lost."""
+    sorry_port: int | None
+    """At which port; null where that is the one that was asked for."""
     alpha: bool
     inhibit_on_failure: bool
     check: BalancerCheck | None
     mail: BalancerMail | None
+    notify: dict[str, list[str]]
+    """Commands by the word for when they run: quorum_up, quorum_down, notify_up and notify_down."""
     servers: list[BalancerServer]

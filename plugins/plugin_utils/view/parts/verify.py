@@ -103,12 +103,33 @@ class VerifiedEnds(TypedDict):
     left_out: list[LeftOutFamily]
 
 
+class VerifiedServer(TypedDict):
+    name: str
+    address: str
+    port: int
+
+
+class VerifiedBalancer(TypedDict):
+    """A balancer that the client can ask, by TCP."""
+
+    name: str
+    address: str
+    port: int
+    kind: str
+    """http where its servers are asked by HTTP, or else tcp."""
+    path: str
+    together: bool
+    """Whether all of its servers answer one client."""
+    servers: list[VerifiedServer]
+
+
 class Verify(VerifiedEnds):
     """Where probes go, and the pair that they watch."""
 
     pair: VerifiedPair
     probes: ProbesPart | None
     """None without site_probes."""
+    balancers: list[VerifiedBalancer]
 
 
 class VerifyParts(TypedDict, total=False):

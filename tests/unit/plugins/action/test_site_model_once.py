@@ -17,7 +17,7 @@ import yaml
 from ansible_collections.ftfw.pair.tests.ansible_playbook import ansible_playbook, apart, reported
 
 ROOT = Path(__file__).parents[4]
-HOSTS = {"omarine", "fw-1", "fw-2", "client", "localhost"}
+HOSTS = {"omarine", "fw-1", "fw-2", "client", "srv-1", "srv-2", "localhost"}
 # Python runs it at start, in the process that all workers are copies of.
 COUNT = """
 import os, sys
@@ -237,4 +237,5 @@ def test_templates_and_vaults_that_hosts_have_in_common_are_each_hosts_own(tmp_p
     found = {host: result["ansible_facts"]["site_view"] for host, result in run.results(0, 1).items()}
     assert {view["site"] for view in found.values()} == {"hidden"}
     got = {host: view["node_network"]["resolvers"] for host, view in found.items() if "node_network" in view}
-    assert got == {"fw-1": ["192.168.0.4"], "fw-2": ["192.168.0.4"], "client": ["192.168.0.3"]}
+    others = {host: ["192.168.0.4"] for host in ("fw-1", "fw-2", "srv-1", "srv-2")}
+    assert got == {**others, "client": ["192.168.0.3"]}

@@ -27,6 +27,7 @@ def balancer(**changes: Any) -> BalancerConfig:
         "map": "balancer.web",
         "gone": "balancer.web.gone",
         "last": "balancer.web.last",
+        "last_port": None,
         "slots": 2,
         "scheduler": "rr",
         "quorum": 1,

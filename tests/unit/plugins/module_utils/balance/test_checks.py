@@ -238,6 +238,15 @@ def test_programs(command: list[str], dynamic: bool, expected: Verdict | None) -
     assert found == expected if expected else not found.ok and "/nowhere/check" in found.reason
 
 
+@pytest.mark.parametrize(("options", "port"), [({}, "8080"), ({"port": 81}, "81")])
+def test_a_check_asks_where_the_server_answers(options: dict[str, Any], port: str) -> None:
+    """Its own port comes before the server's."""
+    command = ["/bin/sh", "-c", 'echo "$0 $1"; exit 1', "{address}", "{port}"]
+    check = CheckConfig("program", {**options, "command": command}, 1, 10, 0, 1)
+    reason = ask(ServerConfig("srv", "192.0.2.1", 1, 8080), check).reason
+    assert reason == f"/bin/sh ended with 1: 192.0.2.1 {port}"
+
+
 def test_a_program_has_no_rights_where_the_daemon_has_some() -> None:
     """As the unit runs it: not as root, and with the right to change rules, which it must not hand on."""
     daemon = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -259,3 +268,27 @@ def test_a_check_that_breaks_is_a_failure() -> None:
     """Not the end of its thread."""
     found = ask(ServerConfig("srv", "127.0.0.1", 1), CheckConfig("http", {"port": "no number"}, 1, 1, 0, 1))
     assert not found.ok and found.reason.startswith("the check fails: ")
+
+
+def test_a_file_says_it(tmp_path: Path) -> None:
+    check = CheckConfig("file", {"path": f"{tmp_path}/{{name}}"}, 1, 1, 0, 1)
+    server, file = ServerConfig("srv-1", "192.0.2.1", 1), tmp_path / "srv-1"
+    assert ask(server, check) == Verdict(False, f"{file}: No such file or directory")
+    for text, expected in (
+        ("0\n", Verdict(True, "is well")),
+        ("1\n", Verdict(False, f"{file} says 1, and not 0")),
+        ("", Verdict(False, f"{file} says nothing, and not 0")),
+    ):
+        file.write_text(text)
+        assert ask(server, check) == expected
+
+
+@pytest.mark.parametrize("address", HERE)
+def test_the_digest_that_a_check_wants(address: str) -> None:
+    with pages(address) as port:
+        where = f"[{address}]" if ":" in address else address
+        assert checks.digest_of(f"http://{where}:{port}/?query", None) == DIGEST
+        with pytest.raises(checks.CheckError, match="status 404"):
+            checks.digest_of(f"http://{where}:{port}/gone", None)
+    with pytest.raises(checks.CheckError, match=r"is no URL such as http://192\.0\.2\.1/"):
+        checks.digest_of("192.0.2.1/", None)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     cover,
+    member,
     read_map,
     read_set,
     replace_map,
     replace_set,
+    split_member,
 )
 
 
@@ -37,6 +39,16 @@ def test_what_nft_lists() -> None:
     assert read_map(listing("map")) == [] and read_set(listing("set")) == frozenset()
     timed = {"elem": {"val": "192.0.2.1", "timeout": 60, "expires": 59}}
     assert read_set(listing("set", elem=[timed, "192.0.2.2"])) == {"192.0.2.1", "192.0.2.2"}
+
+
+def test_members_with_ports() -> None:
+    """nft lists the two parts of such an element apart."""
+    assert member("192.0.2.1", None) == "192.0.2.1" and split_member("192.0.2.1") == ("192.0.2.1", "")
+    both = member("2001:db8::1", 8080)
+    assert both == "2001:db8::1 . 8080" and split_member(both) == ("2001:db8::1", "8080")
+    assert read_map(listing("map", elem=[[0, {"concat": ["2001:db8::1", 8080]}]])) == [both]
+    timed = {"elem": {"val": {"concat": ["2001:db8::1", 8080]}, "timeout": 60, "expires": 59}}
+    assert read_set(listing("set", elem=[timed])) == {both}
 
 
 @pytest.mark.parametrize(

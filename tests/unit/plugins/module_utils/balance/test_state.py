@@ -77,6 +77,25 @@ def test_hysteresis() -> None:
     assert seen == [(3, True), (2, True), (1, False), (2, False), (3, False), (4, True)]
 
 
+def test_servers_at_ports_of_their_own() -> None:
+    """One host is two servers; one that has failed takes nothing of the other one."""
+    servers = (ServerConfig("a:80", "192.0.2.1", 1, 80), ServerConfig("a:81", "192.0.2.1", 1, 81))
+    state = begun(servers=servers, quorum=1, sorry="192.0.2.9 . 443")
+    assert state.members() == ["192.0.2.1 . 80", "192.0.2.1 . 81"]
+    state.note("a:81", FAILED, 1)
+    assert (state.members(), state.gone()) == (["192.0.2.1 . 80"] * 2, {"192.0.2.1 . 81"})
+    state.note("a:80", FAILED, 2)
+    assert state.members() == ["192.0.2.9 . 443"] * 2
+    again = begun(servers=(*servers[:1], ServerConfig("a:81", "192.0.2.1", 1, 82)))
+    told = [
+        {"name": one.name, "address": one.address, "port": one.port, "up": False, "checked": True}
+        | {"weight": 1, "reason": "is dead", "since": 1}
+        for one in servers
+    ]
+    again.recall({"servers": told, "needed": 1, "address": "198.51.100.1", "quorum": True, "since": 1})
+    assert [one.up for one in again.servers.values()] == [False, True]
+
+
 def test_a_server_counts_after_its_first_check_with_alpha() -> None:
     state = begun(alpha=True, sorry="192.0.2.9")
     assert (who(state), state.quorum) == ([SORRY, SORRY], False)

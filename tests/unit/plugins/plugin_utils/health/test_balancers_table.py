@@ -12,7 +12,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.ftfw.pair.plugins.filter.balancers import balancers
 
 SERVERS = [{"name": name} for name in ("srv-1", "srv-2")]
-OF = {"fw-1": [{"name": "web", "servers": SERVERS}], "fw-3": [{"name": "shop", "servers": SERVERS[:1]}]}
+ASKED = {"address": "198.51.100.1"}
+OF = {
+    "fw-1": [{"name": "web", **ASKED, "servers": SERVERS}],
+    "fw-3": [{"name": "shop", **ASKED, "servers": SERVERS[:1]}],
+}
 NONE = {"fw-1": "{}\n", "fw-3": "{}\n"}
 
 
@@ -22,7 +26,8 @@ def state(*out: str, quorum: bool = True) -> str:
         | {"drained": name in out}
         for name in ("srv-1", "srv-2")
     ]
-    return json.dumps({"balancers": [{"name": "web", "quorum": quorum, "servers": servers}]})
+    web = {"name": "web", "address": "198.51.100.1", "quorum": quorum, "servers": servers}
+    return json.dumps({"balancers": [web]})
 
 
 @pytest.mark.parametrize(
@@ -63,6 +68,33 @@ def test_what_the_site_does_not_have(out: list[str], back: list[str], wrong: str
 
 def told(text: str, known: str = "{}") -> dict[str, Any]:
     return balancers({"fw-1": text}, {"fw-1": known}, {"fw-1": OF["fw-1"]})
+
+
+def flow(server: str, port: int = 80, state: str = "ESTABLISHED") -> str:
+    return (
+        f"tcp      6 300 {state} src=203.0.113.9 dst=198.51.100.1 sport=40000 dport=80 "
+        f"src={server} dst=203.0.113.9 sport={port} dport=40000 [ASSURED] mark=0 use=1\n"
+    )
+
+
+def test_how_many_flows_are_open() -> None:
+    """Those that end do not count; a server at a port of its own has those of that port."""
+    lines = flow("192.0.2.1") * 2 + flow("192.0.2.1", state="TIME_WAIT") + flow("192.0.2.1", 8080)
+    found = balancers({"fw-1": state()}, flows={"fw-1": lines})["rows"]
+    assert [row["flows"] for row in found] == ["3", "3"]
+    ported = json.loads(state())
+    ported["balancers"][0]["servers"][0]["port"] = 8080
+    found = balancers({"fw-1": json.dumps(ported)}, flows={"fw-1": lines})["rows"]
+    assert [row["flows"] for row in found] == ["1", "3"]
+    assert balancers({"fw-1": state()})["rows"][0]["flows"] == ""
+
+
+def test_what_lists_the_flows() -> None:
+    other = {**OF["fw-1"][0], "address": "2001:db8::1"}
+    assert balancers({}, of={"fw-1": [*OF["fw-1"] * 2, other]})["listing"] == {
+        "fw-1": "conntrack -L --orig-dst 198.51.100.1 2>/dev/null; "
+        "conntrack -L --orig-dst 2001:db8::1 2>/dev/null"
+    }
 
 
 def test_who_answers() -> None:

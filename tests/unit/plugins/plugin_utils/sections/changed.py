@@ -53,3 +53,20 @@ def errors(hostvars: HostVars, **more: Any) -> list[str]:
     except SiteError as error:
         return error.problems.lines()
     pytest.fail("no error is found in this inventory")
+
+
+WEB = {"network": "outside", "service": "http", "servers": ["client", "192.168.2.5"], "check": "tcp"}
+LETS_IN = [
+    {"from": "outside", "to": "inside", "services": ["http"], "destinations": ["192.168.0.100"]},
+    {"from": "inside", "to": "outside", "services": ["http"]},
+]
+
+
+def balanced(**changes: object) -> dict[str, object]:
+    """Changes of the lab's variables; a key with None is left out."""
+    one = {key: value for key, value in {**WEB, **changes}.items() if value is not None}
+    return {
+        "all:site_balancers": {"web": one},
+        "all:site_policy": LETS_IN,
+        "all:site_services": {"dns-and-more": {"tcp": [53, 853]}},
+    }

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
-from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import Change, errors
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import (
+    LETS_IN,
+    WEB,
+    Change,
+    balanced,
+    errors,
+)
 
-WEB = {"network": "outside", "service": "http", "servers": ["client", "192.168.2.5"], "check": "tcp"}
-LETS_IN = [
-    {"from": "outside", "to": "inside", "services": ["http"], "destinations": ["192.168.0.100"]},
-    {"from": "inside", "to": "outside", "services": ["http"]},
-]
 MANUAL: dict[str, Any] = {
     **WEB,
     "check": {
@@ -29,12 +30,6 @@ MANUAL: dict[str, Any] = {
 }
 
 
-def balanced(**changes: object) -> dict[str, object]:
-    """Changes of the lab's variables; a key with None is left out."""
-    one = {key: value for key, value in {**WEB, **changes}.items() if value is not None}
-    return {"all:site_balancers": {"web": one}, "all:site_policy": LETS_IN}
-
-
 def test_what_a_firewall_gets(changed: Change) -> None:
     (found,) = host_view(load_site(changed(balanced(**MANUAL))), "fw-2")["balancers"]
     assert found == {
@@ -45,11 +40,13 @@ def test_what_a_firewall_gets(changed: Change) -> None:
         "map": "balancer.web",
         "gone": "balancer.web.gone",
         "last": "balancer.web.last",
+        "last_port": None,
         "slots": 2,
         "scheduler": "rr",
         "quorum": 2,
         "hysteresis": 0,
         "sorry": "192.168.2.9",
+        "sorry_port": None,
         "alpha": False,
         "inhibit_on_failure": True,
         "check": {
@@ -65,13 +62,105 @@ def test_what_a_firewall_gets(changed: Change) -> None:
             "connect_timeout": 3,
             "retry": 0,
             "delay_before_retry": 1,
+            "warmup": 0,
         },
+        "notify": {},
         "mail": {"to": ["tuyen"], "by": "192.168.0.3", "port": 25},
         "servers": [
-            {"name": "client", "address": "192.168.2.3", "weight": 1},
-            {"name": "192.168.2.5", "address": "192.168.2.5", "weight": 1},
+            {"name": "client", "address": "192.168.2.3", "port": None, "weight": 1},
+            {"name": "192.168.2.5", "address": "192.168.2.5", "port": None, "weight": 1},
         ],
     }
+
+
+def test_servers_at_ports_of_their_own(changed: Change) -> None:
+    """A host may answer at several; who says nothing answers where it is asked, also for the check."""
+    servers = [{"host": "client", "port": 8080}, {"host": "client", "port": 8081}, "192.168.2.5"]
+    site = load_site(changed(balanced(servers=servers, sorry={"host": "192.168.2.9", "service": "https"})))
+    (found,) = host_view(site, "fw-1")["balancers"]
+    assert [(one["name"], one["address"], one["port"]) for one in found["servers"]] == [
+        ("client:8080", "192.168.2.3", 8080),
+        ("client:8081", "192.168.2.3", 8081),
+        ("192.168.2.5", "192.168.2.5", 80),
+    ]
+    assert (found["sorry"], found["sorry_port"], found["last_port"]) == (
+        "192.168.2.9",
+        443,
+        "balancer.web.last.port",
+    )
+    assert found["check"] and found["check"]["options"] == {}
+    assert site.warnings == ()
+
+
+def test_a_check_by_udp_asks_a_port_of_udp(changed: Change) -> None:
+    """Both protocols have ports, and these may be others."""
+    changes = balanced(service="both", check={"dns": {"name": "example.org", "type": "A"}})
+    changes["all:site_services"] = {"both": {"tcp": [853], "udp": [53]}}
+    (found,) = host_view(load_site(changed(changes)), "fw-1")["balancers"]
+    assert found["check"] and found["check"]["options"] == {"port": 53, "name": "example.org", "type": "A"}
+    assert found["check"]["retry"] == 3
+
+
+def test_commands(changed: Change) -> None:
+    commands = {
+        "quorum_down": ["/usr/local/bin/tell", "{balancer}"],
+        "notify_up": ["/usr/local/bin/tell", "{name}", "{address}"],
+    }
+    (found,) = host_view(load_site(changed(balanced(**commands))), "fw-1")["balancers"]
+    assert found["notify"] == commands
+
+
+def test_clients_of_one_prefix_have_one_server(changed: Change) -> None:
+    """Of IPv6 the golden site `dual` has it."""
+    rules = host_view(load_site(changed(balanced(scheduler="mh", persistence_granularity=24))), "fw-1")[
+        "nftables"
+    ]["ruleset"]
+    assert " to jhash ip saddr & 255.255.255.0 mod 1021 seed 0x1 map @balancer.web\n" in rules
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"servers": [{"host": "client", "port": 80}], "sorry": {"host": "192.168.2.9", "service": "http"}},
+        {"servers": ["client"], "sorry": {"host": "192.168.2.9", "port": 80}},
+    ],
+)
+def test_the_port_that_is_asked_for_is_none_of_their_own(changed: Change, changes: dict[str, object]) -> None:
+    plain = host_view(load_site(changed(balanced(servers=["client"], sorry="192.168.2.9"))), "fw-1")
+    assert host_view(load_site(changed(balanced(**changes))), "fw-1") == plain
+
+
+def test_entries_see_the_port_that_was_asked_for(changed: Change) -> None:
+    """Each port is a rule, and all rules of an entry have one limit; other ways are as ever."""
+    changes = balanced(servers=[{"host": "client", "port": 8080}])
+    changes["all:site_policy"] = [
+        {"from": "outside", "to": "inside", "services": ["http", "ssh"], "limit": "9/second"},
+        {"from": "inside", "to": "outside", "services": ["http", "ssh"]},
+    ]
+    rules = host_view(load_site(changed(changes)), "fw-1")["nftables"]["ruleset"]
+    opens = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
+    for port in (22, 80):
+        asked = f"        meta l4proto tcp ct original proto-dst {port} {opens}"
+        assert f"{asked} jump limit_0_0_tcp_v4\n{asked} accept\n" in rules
+    assert rules.count("limit rate over 9/second") == 1
+    assert f"tcp dport {{ 22, 80 }} {opens} accept" in rules
+
+
+def test_long_runs_of_entries_see_it_too(changed: Change) -> None:
+    changes = balanced(servers=[{"host": "client", "port": 8080}])
+    changes["all:site_policy"] = [
+        {"from": "outside", "to": "inside", "services": [name], "action": action}
+        for names in (
+            ("ssh", "http"),
+            ("smtp", "https"),
+            ("imap", "imaps"),
+            ("ldap", "ldaps"),
+            ("rdp", "ntp"),
+        )
+        for name, action in zip(names, ("accept", "drop"))
+    ] + [LETS_IN[1]]
+    rules = host_view(load_site(changed(changes)), "fw-1")["nftables"]["ruleset"]
+    assert "meta l4proto tcp ct original proto-dst vmap { 22 : accept, " in rules
 
 
 def test_others_get_nothing_of_it(changed: Change) -> None:
@@ -96,154 +185,19 @@ def test_others_get_nothing_of_it(changed: Change) -> None:
             "program",
             {"port": 80, "command": ["/bin/x", "{address}"], "misc_dynamic": True},
         ),
+        ("ping", "ping", {"port": 80}),
+        ({"file": {"path": "/run/{name}"}}, "file", {"port": 80, "path": "/run/{name}"}),
+        ({"dns": {"port": 53}}, "dns", {"port": 53, "name": ".", "type": "SOA"}),
+        (
+            {"udp": {"port": 9, "payload": "0a FF", "require_reply": True}},
+            "udp",
+            {"port": 9, "payload": "0aFF", "require_reply": True},
+        ),
     ],
 )
 def test_checks(changed: Change, check: object, kind: str, options: dict[str, object]) -> None:
     (found,) = host_view(load_site(changed(balanced(check=check))), "fw-1")["balancers"]
     assert found["check"] and (found["check"]["kind"], found["check"]["options"]) == (kind, options)
-
-
-HTTP = "write one of http, https, tcp, smtp, program, such as {http: {path: /}}"
-WRONG: dict[str, tuple[dict[str, object], str]] = {
-    "quorum above the weights": (
-        {"quorum": 3},
-        "quorum: 3: 3+0 is above the weight of all servers, 2; write at most 2 in all",
-    ),
-    "hysteresis above the weights": (
-        {"quorum": 2, "hysteresis": 1},
-        "hysteresis: 1: 2+1 is above the weight of all servers, 2; write at most 2 in all",
-    ),
-    "hysteresis as high as the quorum": (
-        {"hysteresis": 1},
-        "hysteresis: 1: is not below the quorum, 1, which could never be lost; use 0 to 0",
-    ),
-    "no weight at all": (
-        {"servers": [{"host": "client", "weight": 0}]},
-        "servers: (empty): no server has a weight, so that nobody answers; give one of them a weight of 1 or "
-        "more",
-    ),
-    "no servers": ({"servers": []}, "servers: []: nobody answers; name a host or an address"),
-    "a scheduler of IPVS": ({"scheduler": "lc"}, "scheduler: lc: is unknown; known are: fo, mh, rr, sh, wrr"),
-    "a digest of 31 digits": (
-        {"check": {"http": {"digest": "e073a410a4ef34b0adc28d280b01938"}}},
-        "check.http.digest: e073a410a4ef34b0adc28d280b01938: has 31 characters, and the MD5 of a page 32 "
-        "digits of base 16; write what keepalived --genhash prints",
-    ),
-    "a path without a slash": (
-        {"check": {"http": {"path": "index.html"}}},
-        "check.http.path: index.html: is no path; begin with a slash, and write blanks as %20",
-    ),
-    "a pattern that is none": (
-        {"check": {"http": {"regex": "("}}},
-        "check.http.regex: (: is no regular expression: missing ), unterminated subpattern at position 0; "
-        "mend it; Python's re has its syntax",
-    ),
-    "a status that is none": (
-        {"check": {"http": {"status_code": [600]}}},
-        "check.http.status_code[0]: 600: is no status of HTTP; use 100 to 599, or a range such as 200-299",
-    ),
-    "two checks": (
-        {"check": {"http": {"path": "/"}, "tcp": {"port": 1}}},
-        "check: {http: {path: /}, tcp: {port: 1}}: has http and tcp, and a server has one check; " + HTTP,
-    ),
-    "no check": ({"check": {"retry": 2}}, "check: {retry: 2}: is no check; " + HTTP),
-    "a check that nobody knows": (
-        {"check": "icmp"},
-        "check: icmp: is unknown; known are: http, https, none, program, smtp, tcp",
-    ),
-    "a program without a path": (
-        {"check": {"program": {"command": ["check.sh"]}}},
-        "check.program.command: [check.sh]: is no absolute path; begin with a slash, such as /check.sh",
-    ),
-    "a time that is none": (
-        {"check": {"tcp": {}, "delay_loop": 0}},
-        "check.delay_loop: 0: is out of range; use 0.1 to 3600 seconds, which is an hour",
-    ),
-    "mail without a server": (
-        {"mail": {"to": ["tuyen"]}},
-        "mail.by: (empty): is missing; by is required here",
-    ),
-    "mail to nobody": ({"mail": {"to": [], "by": "192.168.0.3"}}, "mail.to: []: is empty; name who is told"),
-    "an unknown host": (
-        {"servers": ["client", "clint"]},
-        "servers[1]: clint: is no address, and no host of the inventory; did you mean client?",
-    ),
-    "a server twice": (
-        {"servers": ["client", "192.168.2.3"]},
-        "servers[1]: 192.168.2.3: is servers[0] already; name each server once",
-    ),
-    "a sorry server among the others": (
-        {"sorry": "client"},
-        "sorry: client: is servers[0] already; name each server once",
-    ),
-    "a server of the other family": (
-        {"servers": ["2001:db8::5"]},
-        "servers[0]: 2001:db8::5: is an address of IPv6, and 192.168.0.100 one of IPv4; write two of one "
-        "family",
-    ),
-    "a server where it is asked for": (
-        {"servers": ["192.168.0.7"]},
-        "servers[0]: 192.168.0.7: has no IPv4 address on another network of the pair; name a host on inside",
-    ),
-    "a server that is the pair": (
-        {"servers": ["192.168.2.100"]},
-        "servers[0]: 192.168.2.100: is a virtual address of pair ftfw; name a host behind the pair",
-    ),
-    "an address that is not virtual": (
-        {"address": "192.168.0.3"},
-        "address: 192.168.0.3: is no virtual address on network outside; those are: 192.168.0.100",
-    ),
-    "a network without one": (
-        {"network": "sync"},
-        "network: sync: is a network for replication; nothing is forwarded there",
-    ),
-    "a service without a port": (
-        {"service": "ping"},
-        "service: ping: has no port to balance; name one with tcp or udp ports",
-    ),
-    "a service with a helper": (
-        {"service": "ftp"},
-        "service: ftp: needs the helper ftp, and balanced flows have none; forward its port to one host",
-    ),
-    "a check of TCP where there is none": (
-        {"service": "ntp"},
-        "check: tcp: asks by TCP, and ntp has no port of TCP; name the port of TCP that tells whether the "
-        "server is well, or use program",
-    ),
-    "a program without a name": (
-        {"check": {"program": {"command": []}}},
-        "check.program.command: []: is empty; name a program",
-    ),
-    "a key that nobody knows": (
-        {"sched": "rr"},
-        "sched: rr: unknown option; did you mean scheduler?",
-    ),
-}
-
-
-@pytest.mark.parametrize(("changes", "line"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_one_line(changed: Change, changes: dict[str, object], line: str) -> None:
-    assert errors(changed(balanced(**changes))) == [f"all: site_balancers.web.{line}"]
-
-
-def test_two_of_one_port(changed: Change) -> None:
-    changes = balanced()
-    changes["all:site_balancers"] = {"web": WEB, "more": {**WEB, "servers": ["192.168.2.7"]}}
-    assert errors(changed(changes)) == [
-        "all: site_balancers.more.service: http: site_balancers.web already takes tcp port 80 of "
-        "192.168.0.100; forward a port to one host, or give each sources that the others do not have"
-    ]
-
-
-def test_a_port_that_is_forwarded(changed: Change) -> None:
-    changes = {
-        **balanced(),
-        "all:site_port_forwards": [{"to": "outside", "service": "http", "host": "192.168.2.7"}],
-    }
-    assert errors(changed(changes)) == [
-        "all: site_balancers.web.service: http: site_port_forwards[0] already takes tcp port 80 of "
-        "192.168.0.100; forward a port to one host, or give each sources that the others do not have"
-    ]
 
 
 WARNED: dict[str, tuple[dict[str, object], str]] = {

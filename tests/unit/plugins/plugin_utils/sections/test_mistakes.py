@@ -19,13 +19,14 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 HostVars = dict[str, dict[str, Any]]
 ROOT = Path(__file__).parents[5]
 LAB = ROOT / "inventories/lab"
-HOSTS = ("omarine", "fw-1", "fw-2", "client")
+HOSTS = ("omarine", "fw-1", "fw-2", "client", "srv-1", "srv-2")
 ABSENT = "(absent)"
 MISTAKES = json.loads((Path(__file__).parents[1] / "data/mistakes.json").read_text())
 USED = (
     "omarine: hypervisor_bridges.br1.network, fw-1: node_interfaces.eth1.network, "
     "fw-2: node_interfaces.eth1.network, client: node_interfaces.eth0.network, "
-    "all: site_policy[0].from, all: site_policy[1].from, all: site_policy[2].from"
+    "all: site_policy[0].from, all: site_policy[1].from, all: site_policy[2].from, "
+    "all: site_balancers.web.network, all: site_balancers.web-6.network"
 )
 NO_TEXT = "YAML takes this name for no text"
 RIGHT = "write it in quotes there, or choose another one"

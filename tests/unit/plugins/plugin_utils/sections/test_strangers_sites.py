@@ -245,21 +245,41 @@ def test_a_long_value_is_cut(changed: Change) -> None:
     assert "… (" in warnings[0] and " characters): the firewalls have no way there" in warnings[0]
 
 
-@pytest.mark.parametrize(("gateway", "told"), [("virtual", False), (None, True)])
-def test_a_port_forward_to_a_node_without_a_way_back(
-    changed: Change, gateway: str | None, told: bool
+FORWARDED: dict[str, object] = {
+    "all:site_port_forwards": [
+        {"to": "outside", "address": "192.168.0.100", "service": "http", "host": "client"}
+    ]
+}
+BALANCED: dict[str, object] = {
+    "all:site_balancers": {
+        "web": {"network": "outside", "service": "http", "servers": ["client"], "check": "tcp"}
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("gateway", "wrong"),
+    [
+        ("virtual", None),
+        (None, "has no gateway of IPv4, so that no answer of its comes back"),
+        (
+            "192.168.2.9",
+            "has the gateway 192.168.2.9, so that its answers do not come back through pair ftfw",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [(FORWARDED, "site_port_forwards[0].host"), (BALANCED, "site_balancers.web.servers[0]")],
+)
+def test_a_node_without_a_way_back(
+    changed: Change, changes: dict[str, object], place: str, gateway: str | None, wrong: str | None
 ) -> None:
-    forward = {"to": "outside", "address": "192.168.0.100", "service": "http", "host": "client"}
-    changes: dict[str, object] = {"all:site_port_forwards": [forward], "all:site_probes": None}
-    hostvars = changed(changes)
+    hostvars = changed({**changes, "all:site_probes": None})
     for interface in hostvars["client"]["node_interfaces"].values():
         interface.pop("gateway", None)
         if gateway and interface["network"] == "inside":
             interface["gateway"] = gateway
-    found = [line for line in load_site(hostvars).warnings if "gateway of IPv4" in line]
-    assert bool(found) == told
-    if told:
-        assert found == [
-            "all: site_port_forwards[0].host: client: has no gateway of IPv4, so that no answer of its comes "
-            "back; give it gateway: virtual, or see to the route yourself"
-        ]
+    found = [line for line in load_site(hostvars).warnings if place in line]
+    right = "give it gateway: virtual, or see to the route yourself"
+    assert found == ([f"all: {place}: client: {wrong}; {right}"] if wrong else [])
