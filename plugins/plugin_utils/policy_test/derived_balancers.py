@@ -127,7 +127,7 @@ def _itself(bench: Bench, one: Balanced, name: str, server: Answering, more: Opt
         label = f"{name}: {where} itself"
         setup = _failed(one, server)
         if found.accepts:
-            words = ("accept", "no dnat")
+            words = ("accept", "no dnat", bench.shown(source, server.network, sender, receiver))
             yield case(label, source, server.network, sender, receiver, *words, **more, setup=setup)
         else:
             yield case(label, source, None, sender, receiver, found.action, **more, setup=setup)

@@ -152,12 +152,13 @@ def balancer_source_nat(firewall: Firewall) -> tuple[Block, ...]:
 
 def _shown(firewall: Firewall, one: Balanced) -> list[str]:
     family = one.virtual.version
-    ip = IP[family]
+    ip, networks = IP[family], list(dict.fromkeys(each.network for each in one.answering))
     return [
-        f'oifname "{firewall.device(network)}" ct original {ip} daddr {one.virtual} '
-        f"{asked_port(protocol, ports_asked)} ct status dnat "
+        f"{where}ct original {ip} daddr {one.virtual} {asked_port(protocol, ports_asked)} "
         f"snat {ip} to {of_family(one.pair.virtual_addresses(network), family)[0]}"
-        for network in dict.fromkeys(each.network for each in one.answering)
+        for network in networks
+        # where all servers are on one network, there is no other way out
+        for where in [f'oifname "{firewall.device(network)}" ' if len(networks) > 1 else ""]
         for protocol, ranges in ports_by_protocol([one.service])
         for ports_asked in merged(ranges)
     ]
@@ -207,7 +208,7 @@ def _memory(one: Balanced) -> list[str]:
     ):
         client = f"{_client(other, ip, address)} timeout {_LAST_SECONDS}s"
         if one.translates:
-            match = f"ct direction {direction} ct original proto-dst {tcp} {flow}"
+            match = f"ct direction {direction} {asked_port('tcp', one.service.tcp[0])} {flow}"
             more = f" update @{last_port_map(one.name)} {{ {client} : tcp {port} }}"
         else:
             match, more = f"ct direction {direction} tcp {port} {tcp} {flow}", ""

@@ -246,7 +246,7 @@ MOVED: dict[str, Any] = {
         **BALANCED,
         "address": VIRTUAL[0],
         "service": "http",
-        "servers": [{"host": "client", "port": 8080}, "192.168.2.5", {"host": "client", "port": 8081}],
+        "servers": ["192.168.2.5", {"host": "client", "port": 8080}, {"host": "client", "port": 8081}],
         "sorry": {"host": "192.168.2.9", "service": "smtp"},
     },
     "secure": {
@@ -254,7 +254,7 @@ MOVED: dict[str, Any] = {
         "source_nat": True,
         "address": VIRTUAL[0],
         "service": "https",
-        "servers": [{"host": "client", "port": 8080}, "192.168.2.5"],
+        "servers": ["192.168.2.5", {"host": "client", "port": 8080}],
     },
     "names": {
         **BALANCED,
@@ -275,9 +275,9 @@ MOVED_6: dict[str, Any] = {
 }
 FOR_MOVED: list[dict[str, Any]] = [
     {**BACK, "services": ["proxy"], "sources": ["servers"]},
-    {**BACK, "services": ["https", "smtp"], "sources": SOME_ONE, "action": "reject", "limit": "9/second"},
+    {**BACK, "services": ["https", "smtp"], "sources": SOME_ONE, "limit": "9/second"},
     *FOR_BALANCERS[:2],
-    {**BACK, "services": ["smtp", "https", "dns"]},
+    {**BACK, "services": ["smtp", "http", "https", "dns"]},
     {**OUT, "services": ["proxy"]},
 ]
 SITES: dict[str, Callable[[], HostVars]] = {
@@ -337,6 +337,7 @@ SITES: dict[str, Callable[[], HostVars]] = {
     "balancers to other ports": lambda: dual_served(
         site_addresses=ADDRESSES,
         site_services={"proxy": {"tcp": [8080]}},
+        site_source_nat="none",
         site_policy=FOR_MOVED,
         site_balancers={**MOVED, **MOVED_6},
         site_port_forwards=[],
