@@ -66,7 +66,9 @@ def site(
 
     shared = load("group_vars/all/site.yml")
     shared |= {"site_policy": policy, "site_services": services}
-    shared.pop("site_probes")
+    # what has hosts of its own, and rules beside those of the policy
+    for name in ("site_probes", "site_balancers"):
+        shared.pop(name, None)
     return {host: {**copy.deepcopy(shared), **load(f"host_vars/{host}.yml")} for host in HOSTS}
 
 

@@ -53,6 +53,12 @@ REASONS: tuple[Reason, ...] = (
         "it remembers who has answered, for a later flow, and decides nothing about a packet",
     ),
     Reason(
+        ".*",
+        "without meta l4proto tcp",
+        ".* ct original proto-dst .* tcp (flags|dport) .*",
+        "that it is TCP is said once more; nft 1.0.6 can't do without, and 1.1.3 can",
+    ),
+    Reason(
         "offload_shut",
         ".*",
         ".*",

@@ -52,6 +52,8 @@ def test_each_host_gets_its_view(tmp_path: Path) -> None:
         "fw-1": ["guest", "firewall"],
         "fw-2": ["guest", "firewall"],
         "client": ["guest", "endpoint"],
+        "srv-1": ["endpoint"],
+        "srv-2": ["endpoint"],
         "localhost": [],
     }
     assert not any(result["changed"] for result in views.values())
@@ -88,13 +90,13 @@ def test_all_errors_are_told_once(tmp_path: Path) -> None:
     assert (
         sum(line.startswith("all: site_policy[0].services: gopher: unknown service") for line in lines) == 1
     )
-    assert sum(": node_resolvers[0]: nobody: is not an IP address" in line for line in lines) == 5
+    assert sum(": node_resolvers[0]: nobody: is not an IP address" in line for line in lines) == 7
 
 
 def test_without_the_check_the_other_hosts_refer_to_the_first(tmp_path: Path) -> None:
     code, (results,) = play(tmp_path, VIEW, "-e", json.dumps(BAD))
     assert code != 0
-    assert set(results) == {"omarine", "fw-1", "fw-2", "client", "localhost"}
+    assert set(results) == {"omarine", "fw-1", "fw-2", "client", "srv-1", "srv-2", "localhost"}
     assert "gopher" in results.pop("omarine")["msg"]
     # one that is asked after the first has failed may tell as well
     others = {result["msg"] for result in results.values() if "gopher" not in result["msg"]}
