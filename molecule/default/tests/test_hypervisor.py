@@ -10,7 +10,8 @@ import pytest
 from kernel import addresses
 
 PORTS = {
-    "br0": {"net01", "net02"},
+    # and the lab's web servers
+    "br0": {"net01", "net02", "srv-1", "srv-2"},
     "br1": {"net11", "net12", "net13"},
     "br2": {"net21", "net22"},
     "br-mgmt": {"netm1", "netm2", "netm3"},
