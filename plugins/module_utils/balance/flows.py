@@ -26,7 +26,7 @@ class BalancedFlow(NamedTuple):
 
 def listing(addresses: Iterable[str]) -> str:
     """What a node's shell runs to list the flows to virtual addresses, whatever ports they are of."""
-    return "; ".join(f"{LISTING} --orig-dst {one} 2>/dev/null" for one in dict.fromkeys(addresses))
+    return " && ".join(f"{LISTING} --orig-dst {one} 2>/dev/null" for one in dict.fromkeys(addresses))
 
 
 def read_flows(text: str) -> Iterator[BalancedFlow]:
