@@ -25,6 +25,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.units.plan import (
 )
 
 JOURNAL_LINES = 15
+NATIVE = "SYSTEMCTL_SKIP_SYSV=1"
+"""Units have files of systemd's own: the links of scripts in /etc/init.d mean nothing then, and Debian takes its time for them."""
 
 SPEC = {
     "units": {
@@ -104,7 +106,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
 
     def _systemctl(self, call: Call) -> None:
-        done = self._shell(f"systemctl {call.verb} -- {quoted(call.units)}")
+        done = self._shell(f"{NATIVE} systemctl {call.verb} -- {quoted(call.units)}")
         if done["rc"]:
             unit = next(
                 (unit for unit in call.units if unit in said(done)), " ".join(call.units) or "systemd"
