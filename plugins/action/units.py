@@ -26,7 +26,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.units.plan import (
 
 JOURNAL_LINES = 15
 NATIVE = "SYSTEMCTL_SKIP_SYSV=1"
-"""Units have files of systemd's own: the links of scripts in /etc/init.d mean nothing then, and Debian takes its time for them."""
+"""Links of scripts in /etc/init.d mean nothing beside units, and Debian takes its time for them."""
 
 SPEC = {
     "units": {

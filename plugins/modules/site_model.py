@@ -226,6 +226,7 @@ ansible_facts:
               sorry: 192.168.0.3
               sorry_port: null
               alpha: false
+              omega: false
               inhibit_on_failure: false
               check:
                 kind: http

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 Ask = Callable[..., str]
-FILES = Path(__file__).resolve().parents[2] / "inventories/lab/files"
+FILES = Path(__file__).resolve().parents[2] / "roles/lab/files"
 SAYS = """
 import sys
 sys.path[:0] = [{files!r}]

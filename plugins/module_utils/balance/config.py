@@ -73,6 +73,8 @@ class BalancerConfig:
     """Who answers when there is no quorum, as maps know him."""
     alpha: bool
     """Whether a server is down until it was checked."""
+    omega: bool
+    """Whether the end of the checks is told by commands: nobody is known to be well any more."""
     inhibit_on_failure: bool
     """Whether open flows stay with a server that fails."""
     check: CheckConfig | None
@@ -112,6 +114,8 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
         hysteresis=int(said["hysteresis"]),
         sorry=member(_address(said["sorry"]), _port(said["sorry_port"])) if said["sorry"] else None,
         alpha=bool(said["alpha"]),
+        # an earlier version has not written it
+        omega=bool(said.get("omega")),
         inhibit_on_failure=bool(said["inhibit_on_failure"]),
         check=_check(check) if check else None,
         mail=MailConfig(tuple(map(str, mail["to"])), _address(mail["by"]), int(mail["port"]))

@@ -31,6 +31,8 @@ class Happening:
     server: str | None
     up: bool
     text: str
+    mail: bool = True
+    """Whether it is worth a mail."""
 
 
 @dataclass
@@ -117,6 +119,14 @@ class BalancerState:
             self.quorum, self.since = True, now
             return [Happening(None, True, f"Gained quorum {quorum}+{slack}={quorum + slack} <= {alive}")]
         return []
+
+    def all_that_is_up(self, up: bool) -> list[Happening]:
+        """What is well, as commands are told of it when the checks begin and, as down, when they end."""
+        text = "the checks begin" if up else "the checks end"
+        names = [name for name, one in self.servers.items() if one.up]
+        found: list[str | None] = [*names, *([None] if self.quorum else [])]
+        # as with failures, the quorum comes last
+        return [Happening(name, up, text, mail=False) for name in found]
 
     @property
     def sorry(self) -> str | None:

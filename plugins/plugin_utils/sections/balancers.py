@@ -76,6 +76,7 @@ def _balancer(name: str, value: Value) -> Balancer:
         "hysteresis",
         "sorry",
         "alpha",
+        "omega",
         "inhibit_on_failure",
         "source_nat",
         "persistence_granularity",
@@ -99,6 +100,7 @@ def _balancer(name: str, value: Value) -> Balancer:
         hysteresis=hysteresis or 0,
         sorry=_sorry(fields["sorry"]) if fields["sorry"].given else None,
         alpha=fields["alpha"].boolean(False),
+        omega=_omega(fields["omega"], any(fields[key].given for key in _NOTIFY)),
         inhibit_on_failure=fields["inhibit_on_failure"].boolean(False),
         check=_check(fields["check"]),
         mail=_mail(fields["mail"]),
@@ -106,6 +108,15 @@ def _balancer(name: str, value: Value) -> Balancer:
         persistence_granularity=fields["persistence_granularity"].integer(1, 128),
         notify={key: _command(fields[key]) for key in _NOTIFY if fields[key].given},
     )
+
+
+def _omega(value: Value, commands: bool) -> bool:
+    wanted = value.boolean(False)
+    if wanted and not commands:
+        value.wrong(
+            "is about commands, and there is none", f"add {' or '.join(reversed(_NOTIFY))}, or leave it out"
+        )
+    return wanted
 
 
 def _server(value: Value) -> Server | None:

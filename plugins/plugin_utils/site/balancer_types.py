@@ -63,6 +63,8 @@ class Balancer:
     hysteresis: int = 0
     sorry: SorryServer | None = None
     alpha: bool = False
+    omega: bool = False
+    """Whether commands are told that all is down when the checks end."""
     inhibit_on_failure: bool = False
     check: ServerCheck | None = None
     mail: MailOfBalancer | None = None

@@ -52,6 +52,7 @@ def _part(one: Balanced) -> BalancerPart:
         "sorry": str(one.sorry.address) if one.sorry else None,
         "sorry_port": one.sorry.port if one.sorry else None,
         "alpha": balancer.alpha,
+        "omega": balancer.omega,
         "inhibit_on_failure": balancer.inhibit_on_failure,
         "check": _check(balancer, None if one.translates else asked),
         "mail": _mail(balancer),

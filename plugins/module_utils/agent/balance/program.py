@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import queue
 import random
-import socket
+import signal
 import subprocess
 import sys
 import threading
@@ -27,22 +27,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.news import News, notify
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import (
-    WITHOUT_RIGHTS,
     ask,
     digest_of,
-    filled,
-    words_of,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
-    BalancerConfig,
     BalancersConfig,
     CheckConfig,
     ServerConfig,
     read_config,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.datagrams import CheckError
-from ansible_collections.ftfw.pair.plugins.module_utils.balance.mail import message, send
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     cover,
     flush_map,
@@ -75,7 +71,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.journal import (
     notify_systemd,
 )
 
-NOTIFY_SECONDS = 30
 LOOK_SECONDS = 1.0
 """Seconds between two looks at the maps."""
 NFT, CONNTRACK = "/usr/sbin/nft", "/usr/sbin/conntrack"
@@ -115,7 +110,7 @@ class BalanceProgram:
         self.states = {one.name: BalancerState.begin(one, now) for one in config.balancers}
         self.recall()
         self.found: queue.Queue[FoundVerdict] = queue.Queue()
-        self.news: queue.Queue[tuple[BalancerState, Happening]] = queue.Queue()
+        self.news = News(config.host)
         self.said = ""
         """What went wrong with the maps, if anything."""
         self.unsaved = False
@@ -134,11 +129,23 @@ class BalanceProgram:
             log(WARNING, f"{self.state_file}: {error!r}")
 
     def run(self) -> None:
+        """Go on until systemd ends it."""
+        told = [state for state in self.states.values() if state.config.omega]
+        if told:
+            signal.signal(signal.SIGTERM, _end)
+        try:
+            for state in told:
+                self.news.put(state.config, state.all_that_is_up(True))
+            self.look_after()
+        finally:
+            self.tell_end(told)
+
+    def look_after(self) -> None:
         for state in self.states.values():
             if state.config.check is not None:
                 for server in state.config.servers:
                     Asker(state.config.name, server, state.config.check, self.found).start()
-        threading.Thread(target=self.spread_news, daemon=True).start()
+        self.news.start()
         notify_systemd("READY=1")
         while True:
             self.take_in(LOOK_SECONDS)
@@ -146,6 +153,13 @@ class BalanceProgram:
             self.keep_maps()
             self.save()
             notify_systemd("WATCHDOG=1")
+
+    def tell_end(self, states: Sequence[BalancerState]) -> None:
+        """Run the commands of what is no longer asked (keepalived.conf(5), omega)."""
+        for state in states:
+            for one in state.all_that_is_up(False):
+                notify_systemd("WATCHDOG=1")
+                notify(state.config, one)
 
     def take_in(self, seconds: float) -> None:
         """Wait for what a check has found, and take all that is there."""
@@ -184,7 +198,7 @@ class BalanceProgram:
         for one in happenings:
             who = f"{state.config.name}: {one.server or 'quorum'}"
             log(NOTICE if one.up else WARNING, f"{who}: {one.text}")
-            self.news.put((state, one))
+        self.news.put(state.config, happenings)
 
     def keep_maps(self) -> None:
         """Write what differs. Where nobody has changed anything, nothing is asked."""
@@ -265,36 +279,9 @@ class BalanceProgram:
         else:
             self.unsaved = False
 
-    def spread_news(self) -> None:
-        """A thread does this: commands and mail servers may take their time."""
-        while True:
-            state, happening = self.news.get()
-            config = state.config
-            server = next((one for one in config.servers if one.name == happening.server), None)
-            try:
-                notify(config, happening, server)
-                # the node that has the virtual address tells it
-                if config.mail is not None and _is_here(config.address):
-                    send(message(self.config.host, config, happening, server), config.mail)
-            except Exception as error:
-                # whatever it is: the next one is to be told all the same
-                by = f"no mail by {config.mail.by}" if config.mail else "nobody is told"
-                log(ERROR, f"{config.name}: {by}: {error!r}")
 
-
-def notify(config: BalancerConfig, happening: Happening, server: ServerConfig | None) -> None:
-    """Run the site's command for what has happened, on each node, as a user without rights."""
-    when = f"{'quorum' if server is None else 'notify'}_{'up' if happening.up else 'down'}"
-    command = config.notify.get(when)
-    if command is None:
-        return
-    words = {"{balancer}": config.name}
-    if server is not None:
-        words |= words_of(server, server.port or config.port)
-    ended = run([*WITHOUT_RIGHTS, *(filled(one, words) for one in command)], NOTIFY_SECONDS)
-    if ended.failure is not None or ended.code:
-        why = ended.failure or f"ended with {ended.code}: {ended.last_word or 'says nothing'}"
-        log(ERROR, f"{config.name}: {when}: {command[0]}: {why}")
+def _end(*_of: object) -> None:
+    raise SystemExit(0)
 
 
 def _told(state: BalancerState) -> dict[str, Any]:
@@ -338,17 +325,6 @@ def _load(text: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["nft refuses it"])[0]
-
-
-def _is_here(address: str) -> bool:
-    """Whether this node has an address now."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True
 
 
 def main(words: Sequence[str]) -> None:

@@ -94,6 +94,7 @@ class BalancerPart(TypedDict):
     sorry_port: int | None
     """At which port; null where that is the one that was asked for."""
     alpha: bool
+    omega: bool
     inhibit_on_failure: bool
     check: BalancerCheck | None
     mail: BalancerMail | None

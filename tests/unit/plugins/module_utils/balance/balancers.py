@@ -34,6 +34,7 @@ def balancer(**changes: Any) -> BalancerConfig:
         "hysteresis": 0,
         "sorry": None,
         "alpha": False,
+        "omega": False,
         "inhibit_on_failure": False,
         "check": check(),
         "mail": None,

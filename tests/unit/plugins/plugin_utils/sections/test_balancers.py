@@ -48,6 +48,7 @@ def test_what_a_firewall_gets(changed: Change) -> None:
         "sorry": "192.168.2.9",
         "sorry_port": None,
         "alpha": False,
+        "omega": False,
         "inhibit_on_failure": True,
         "check": {
             "kind": "http",
@@ -106,8 +107,9 @@ def test_commands(changed: Change) -> None:
         "quorum_down": ["/usr/local/bin/tell", "{balancer}"],
         "notify_up": ["/usr/local/bin/tell", "{name}", "{address}"],
     }
-    (found,) = host_view(load_site(changed(balanced(**commands))), "fw-1")["balancers"]
+    (found,) = host_view(load_site(changed(balanced(**commands, omega=True))), "fw-1")["balancers"]
     assert found["notify"] == commands
+    assert found["omega"]
 
 
 def test_clients_of_one_prefix_have_one_server(changed: Change) -> None:

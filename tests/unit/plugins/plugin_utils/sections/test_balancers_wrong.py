@@ -31,6 +31,11 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         "servers: (empty): no server has a weight, so that nobody answers; give one of them a weight of 1 or "
         "more",
     ),
+    "an end that nobody is told of": (
+        {"omega": True},
+        "omega: true: is about commands, and there is none; add notify_down or notify_up or quorum_down or "
+        "quorum_up, or leave it out",
+    ),
     "no servers": ({"servers": []}, "servers: []: nobody answers; name a host or an address"),
     "a scheduler of IPVS": ({"scheduler": "lc"}, "scheduler: lc: is unknown; known are: fo, mh, rr, sh, wrr"),
     "a digest of 31 digits": (
