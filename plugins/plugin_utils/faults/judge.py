@@ -30,7 +30,10 @@ STREAM, FORWARDED = "UDP stream", "forwarded UDP stream"
 USUAL_RATE = 1000
 """Datagrams a second of the stream that the bounds of a table are for."""
 PAUSE_MS = 10
-"""How far a gap may be from the pause of its sender that it is taken for, when nothing was lost."""
+"""How much longer a gap may be than the pause of its sender that it is taken for, when nothing was lost.
+
+It may be shorter: what was sent before the pause has come late to one that is as busy.
+"""
 
 
 Counts = Mapping[str, int] | None
@@ -256,7 +259,7 @@ def _gap(most: float, stream: str, streams: Sequence[Mapping[str, Any]]) -> Faul
         gap, stall = way["longest_gap_ms"], way.get("sender_stall_ms") or 0.0
         if gap is None:
             return at_most(name, most, None, " ms")
-        own = stall > gap / 2 and abs(gap - stall) <= PAUSE_MS and not way["lost"]
+        own = stall > gap / 2 and gap - stall <= PAUSE_MS and not way["lost"]
         gaps.append(gap)
         judged += [] if own else [gap]
         paused = max(paused, stall)

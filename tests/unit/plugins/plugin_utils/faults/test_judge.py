@@ -119,6 +119,18 @@ def test_a_node_that_was_to_start_anew_has_done_so(
         ),
         (
             {"gap_ms": 200},
+            {"client": client(udp={"up": way(0, 250.0, 280.0), "down": way(0, 12.0)})},
+            "longest gap",
+            ("at most 200 ms", "250 ms (a sender itself paused for 280 ms)", True),
+        ),
+        (
+            {"gap_ms": 200},
+            {"client": client(udp={"up": way(0, 250.0, 239.0), "down": way(0, 12.0)})},
+            "longest gap",
+            ("at most 200 ms", "250 ms (a sender itself paused for 239 ms)", False),
+        ),
+        (
+            {"gap_ms": 200},
             {"client": client(udp={"up": way(3, 250.0, 249.8)})},
             "longest gap",
             ("at most 200 ms", "250 ms (a sender itself paused for 249.8 ms)", False),
