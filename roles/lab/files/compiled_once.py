@@ -40,7 +40,11 @@ def keep(path: str, code: object) -> None:
             file.write(marshal.dumps(code))
         os.replace(part, path)
     except OSError:
-        return
+        # a full file system gets no fuller by it
+        try:
+            os.unlink(part)
+        except OSError:
+            return
 
 
 def install() -> None:

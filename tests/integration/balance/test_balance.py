@@ -151,7 +151,8 @@ def test_a_server_that_answers_no_echo_request_is_told(agent: Path, tmp_path: Pa
     ]
 
 
-def test_the_end_of_the_checks_is_told(agent: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_end_of_the_checks_is_told(agent: Path, tmp_path: Path, family: int) -> None:
     """keepalived.conf(5), omega: whoever was told that a server is up is told that nobody knows any more."""
     told = tmp_path / "told"
     said = {
@@ -159,25 +160,25 @@ def test_the_end_of_the_checks_is_told(agent: Path, tmp_path: Path) -> None:
         for when in ("notify_down", "notify_up", "quorum_down", "quorum_up")
     }
     check = {"tcp": {}, "delay_loop": 0.2, "connect_timeout": 1, "retry": 0}
-    servers = SERVERS[4]
+    servers, web = SERVERS[family], f"web-{family}"
 
     def lines() -> list[str]:
-        return [line for line in told.read_text().splitlines() if " web-4" in line] if told.exists() else []
+        return [line for line in told.read_text().splitlines() if f" {web}" in line] if told.exists() else []
 
     with net(tmp_path, agent, site(check=check, omega=True, **said)) as lab:
         first, second = servers["srv-1"], servers["srv-2"]
-        up = [f"notify_up web-4 {first}", f"notify_up web-4 {second}", "quorum_up web-4 {name}"]
+        up = [f"notify_up {web} {first}", f"notify_up {web} {second}", f"quorum_up {web} {{name}}"]
         down = [one.replace("_up", "_down") for one in up]
         with lab.balancing() as program:
             until(lambda: len(lines()) == 3)
             assert lines() == up
-            until(lambda: all(one["checked"] for one in lab.told(4)["servers"]))
+            until(lambda: all(one["checked"] for one in lab.told(family)["servers"]))
             ended(program)
         assert lines() == up + down
         with lab.balancing() as program:
             until(lambda: len(lines()) == 9)
-            lab.servers.say("stop srv-1")
-            until(lambda: lab.up(4) == [False, True])
+            lab.servers.say(f"stop srv-1{suffix(family)}")
+            until(lambda: lab.up(family) == [False, True])
             # its failure, and the quorum's, have been told already
             until(lambda: len(lines()) == 11)
             ended(program)

@@ -50,6 +50,8 @@ class News(threading.Thread):
                 # whatever it is: the next one is to be told all the same
                 by = f"no mail by {config.mail.by}" if config.mail else "nobody is told"
                 log(ERROR, f"{config.name}: {by}: {error!r}")
+            finally:
+                self.waiting.task_done()
 
 
 def notify(config: BalancerConfig, happening: Happening) -> None:

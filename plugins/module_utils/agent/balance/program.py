@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
-from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.news import News, notify
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.news import News
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import (
     ask,
     digest_of,
@@ -133,6 +133,7 @@ class BalanceProgram:
         told = [state for state in self.states.values() if state.config.omega]
         if told:
             signal.signal(signal.SIGTERM, _end)
+        self.news.start()
         try:
             for state in told:
                 self.news.put(state.config, state.all_that_is_up(True))
@@ -145,7 +146,6 @@ class BalanceProgram:
             if state.config.check is not None:
                 for server in state.config.servers:
                     Asker(state.config.name, server, state.config.check, self.found).start()
-        self.news.start()
         notify_systemd("READY=1")
         while True:
             self.take_in(LOOK_SECONDS)
@@ -157,9 +157,10 @@ class BalanceProgram:
     def tell_end(self, states: Sequence[BalancerState]) -> None:
         """Run the commands of what is no longer asked (keepalived.conf(5), omega)."""
         for state in states:
-            for one in state.all_that_is_up(False):
-                notify_systemd("WATCHDOG=1")
-                notify(state.config, one)
+            self.news.put(state.config, state.all_that_is_up(False))
+        if states:
+            # what has happened before is told before
+            self.news.waiting.join()
 
     def take_in(self, seconds: float) -> None:
         """Wait for what a check has found, and take all that is there."""
