@@ -131,6 +131,8 @@ def _tap(site: Site, host: Host, guest: Host, interface: Interface) -> parts.Tap
     bridge = host.bridge_on(interface.network)
     if bridge is None:
         raise LookupError(f"{host.name} has no bridge on network {interface.network}")
+    if interface.tap is None:
+        raise LookupError(f"{guest.name} has no tap on network {interface.network}")
     network = site.networks[interface.network]
     return {
         "name": interface.tap,

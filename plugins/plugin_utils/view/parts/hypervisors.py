@@ -40,7 +40,7 @@ class BridgePart(TypedDict):
 class TapPart(TypedDict):
     """A guest's card, seen from its hypervisor."""
 
-    name: str | None
+    name: str
     bridge: str
     owner: str
     """The guest's own system user."""
