@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 FAMILY, TABLE = "inet", "ftfw"
+BALANCER_TABLE = "ftfw_balancer"
+"""Of a host that has balancers and is in no pair."""
 GATE = "gate"
 """Interfaces that are shut until the peer's flows are in the kernel."""
 OFFLOAD_SHUT = "offload_shut"

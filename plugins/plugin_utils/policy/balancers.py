@@ -16,6 +16,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
     check_forward_address,
     check_forward_host,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.host_balancers import (
+    check_answering,
+    check_own_address,
+    warn_of_answers,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.way_back import warn_of_way_back
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import (
@@ -26,9 +31,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types impo
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
     Balanced,
     as_forward,
+    asked_at,
     balanced,
+    host_balanced,
     only_port,
     own_port,
+    target_of,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import (
     FLOWS,
@@ -36,7 +44,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
     PolicyEntry,
     Way,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, of_family
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import covers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
@@ -54,16 +62,24 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
         _check_service(one, service, problems)
         _check_ports(site, one, service, problems)
     _check_weights(one, problems)
-    network = check_data_network(site, f"{one.key}.network", one.network, problems)
-    forward = as_forward(one, "")
-    if network is None or not check_forward_address(site, one.key, forward, problems, network_key="network"):
+    if not _check_address(site, one, problems):
         return
     _check_hosts(site, one, problems)
-    address = site.forward_address(forward)
+    address = asked_at(site, one)
     if address is not None:
         _check_granularity(one, address, problems)
     if service is not None and address is not None:
-        taken.claim(forward, service, address, problems, one.key)
+        taken.claim(as_forward(one, ""), service, address, problems, one.key)
+
+
+def _check_address(site: Site, one: Balancer, problems: Problems) -> bool:
+    """See that there is one address to ask at, of the pair or of the balancer's host."""
+    if one.host:
+        return check_own_address(site, one, problems)
+    network = check_data_network(site, f"{one.key}.network", one.network, problems)
+    if network is None:
+        return False
+    return check_forward_address(site, one.key, as_forward(one, ""), problems, network_key="network")
 
 
 def _check_service(one: Balancer, service: Service, problems: Problems) -> None:
@@ -144,10 +160,12 @@ def _check_hosts(site: Site, one: Balancer, problems: Problems) -> None:
     seen: dict[object, str] = {}
     service = site.services.get(one.service)
     for key, who in _places(one):
-        forward = as_forward(one, who.host)
-        check_forward_host(site, key, forward, problems, host_key="")
-        target = site.forward_target(forward)
-        _check_source_nat(site, one, target, problems)
+        target = target_of(site, one, who.host)
+        if one.host:
+            check_answering(site, one, key, who, problems)
+        else:
+            check_forward_host(site, key, as_forward(one, who.host), problems, host_key="")
+            _check_source_nat(site, one, target, problems)
         port = own_port(site, one, who) or (only_port(service) if service else None)
         first = seen.setdefault((target[1] if target else who.host, port), key)
         if first != key:
@@ -180,17 +198,22 @@ def warn_of_balancers(site: Site, warnings: Problems) -> None:
     for pair in site.pairs:
         for one in balanced(site, pair):
             _warn_of_entries(site, one, warnings)
-            _warn_of_ways_back(site, one, warnings)
+            _warn_of_ways_back(site, pair, one, warnings)
             _warn_of_checks(one, warnings)
             _warn_of_offload(site, one, warnings)
+    for host in site.hosts.values():
+        for one in host_balanced(site, host):
+            for (key, _who), answering in zip(_places(one.balancer), one.answering):
+                warn_of_answers(site, key, one, answering, warnings)
+            _warn_of_checks(one, warnings)
 
 
-def _warn_of_ways_back(site: Site, one: Balanced, warnings: Problems) -> None:
+def _warn_of_ways_back(site: Site, pair: Pair, one: Balanced, warnings: Problems) -> None:
     if one.balancer.source_nat:
         # they answer to the pair itself
         return
     for (key, _who), answering in zip(_places(one.balancer), one.answering):
-        warn_of_way_back(site, key, one.pair, (answering.network, answering.address), warnings)
+        warn_of_way_back(site, key, pair, (answering.network, answering.address), warnings)
 
 
 def _warn_of_offload(site: Site, one: Balanced, warnings: Problems) -> None:

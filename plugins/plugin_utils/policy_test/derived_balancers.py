@@ -83,7 +83,7 @@ def _answered(
     if not found.accepts:
         yield case(name, source, None, sender, virtual, found.action, **more, setup=only)
         return
-    words = ("accept", f"dnat to {_place(server)}", _seen_as(one, server))
+    words = ("accept", f"dnat to {_place(server)}", _seen_as(bench, one, server))
     yield case(name, source, server.network, sender, virtual, *words, **more, setup=only)
     label = f"{name}, which has failed"
     yield case(label, source, None, sender, virtual, "reject", **more, setup=[*only, *_failed(one, server)])
@@ -162,11 +162,12 @@ def _remembered(one: Balanced, client: Address, server: Answering) -> list[str]:
     return known
 
 
-def _seen_as(one: Balanced, server: Answering) -> str:
+def _seen_as(bench: Bench, one: Balanced, server: Answering) -> str:
     """Whom a server sees, as an expectation."""
     if not one.balancer.source_nat:
         return "no snat"
-    return f"snat to {of_family(one.pair.virtual_addresses(server.network), one.virtual.version)[0]}"
+    shown = of_family(bench.firewall.pair.virtual_addresses(server.network), one.virtual.version)
+    return f"snat to {shown[0]}"
 
 
 def _called(server: Answering) -> str:

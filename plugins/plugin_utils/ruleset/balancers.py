@@ -8,6 +8,7 @@ fails. What a map is loaded with lets all servers answer. What may pass is the e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.jhash import MODULUS, SEED
@@ -56,9 +57,9 @@ def first_members(one: Balanced) -> list[str]:
     return share(one.balancer.scheduler, weights, slots_of(one))
 
 
-def balancer_sets(firewall: Firewall) -> tuple[Set, ...]:
+def balancer_sets(balanced: Iterable[Balanced]) -> tuple[Set, ...]:
     found: list[Set] = []
-    for one in firewall.balanced:
+    for one in balanced:
         family, with_port = one.virtual.version, " . tcp dport" if one.translates else ""
         found.append(
             Set(
@@ -90,9 +91,9 @@ def remembers(one: Balanced) -> bool:
     """Whether a client that comes again from the same port could get another server than a moment before.
 
     The peer still has the flow that has ended, and conntrackd changes its state, not its server: after a
-    takeover the new flow would go astray.
+    takeover the new flow would go astray. A host without a pair has no peer.
     """
-    return one.balancer.scheduler in IN_TURN and bool(one.service.tcp)
+    return one.pair is not None and one.balancer.scheduler in IN_TURN and bool(one.service.tcp)
 
 
 def balancer_nat(firewall: Firewall) -> tuple[Block, ...]:
@@ -101,17 +102,21 @@ def balancer_nat(firewall: Firewall) -> tuple[Block, ...]:
         *(
             (
                 f"site_balancers.{one.name}: {one.service.name} on {one.virtual}",
-                [
-                    f'iifname "{firewall.device(one.balancer.network)}" {IP[one.virtual.version]} '
-                    f"daddr {one.virtual} {protocol} dport {ports(ranges)} "
-                    f"dnat {IP[one.virtual.version]} to {whom}"
-                    for protocol, ranges in ports_by_protocol([one.service])
-                    for whom in _whom(one, protocol)
-                ],
+                [f'iifname "{firewall.device(one.balancer.network)}" {rule}' for rule in led(one)],
             )
             for one in firewall.balanced
         )
     )
+
+
+def led(one: Balanced) -> list[str]:
+    """The rules that lead what asks for a balancer to whoever answers."""
+    ip = IP[one.virtual.version]
+    return [
+        f"{ip} daddr {one.virtual} {protocol} dport {ports(ranges)} dnat {ip} to {whom}"
+        for protocol, ranges in ports_by_protocol([one.service])
+        for whom in _whom(one, protocol)
+    ]
 
 
 def _whom(one: Balanced, protocol: str) -> list[str]:
@@ -154,23 +159,27 @@ def _shown(firewall: Firewall, one: Balanced) -> list[str]:
     family = one.virtual.version
     ip, networks = IP[family], list(dict.fromkeys(each.network for each in one.answering))
     return [
-        f"{where}ct original {ip} daddr {one.virtual} {asked_port(protocol, ports_asked)} "
-        f"snat {ip} to {of_family(one.pair.virtual_addresses(network), family)[0]}"
+        f"{where}{asked} snat {ip} to {of_family(firewall.pair.virtual_addresses(network), family)[0]}"
         for network in networks
         # where all servers are on one network, there is no other way out
         for where in [f'oifname "{firewall.device(network)}" ' if len(networks) > 1 else ""]
+        for asked in asked_for(one)
+    ]
+
+
+def asked_for(one: Balanced) -> list[str]:
+    """What matches the flows of a balancer, wherever they have been led."""
+    return [
+        f"ct original {IP[one.virtual.version]} daddr {one.virtual} {asked_port(protocol, ports_asked)}"
         for protocol, ranges in ports_by_protocol([one.service])
         for ports_asked in merged(ranges)
     ]
 
 
-def balancer_resets(firewall: Firewall) -> tuple[Block, ...]:
+def balancer_resets(balanced: Iterable[Balanced]) -> tuple[Block, ...]:
     """What is open to a server that has failed is refused at once: a client would wait for it in vain."""
     return blocks(
-        *(
-            (f"site_balancers.{one.name}: flows to a server that has failed", _resets(one))
-            for one in firewall.balanced
-        )
+        *((f"site_balancers.{one.name}: flows to a server that has failed", _resets(one)) for one in balanced)
     )
 
 

@@ -123,7 +123,7 @@ def compile_policy(firewall: Firewall) -> Table:
         gate_sets(firewall)
         + offload_sets(firewall)
         + probe_sets(firewall)
-        + balancer_sets(firewall)
+        + balancer_sets(firewall.balanced)
         + sets
         + forward_sets(firewall, sets),
         entry_counters(firewall) + offload_counters(firewall) + probe_counters(firewall),
@@ -317,7 +317,7 @@ def _forward(
         for block in blocks(("what takes the short way from now on", offload_rules(firewall)))
     )
     known = (
-        balancer_resets(firewall)
+        balancer_resets(firewall.balanced)
         + balancer_memory(firewall)
         + blocks(
             ("both directions of what was let in", ["ct state established accept"]),

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""site_balancers: services at virtual addresses that several servers behind the pair answer."""
+"""site_balancers: services at one address, of a pair or of a host, that several servers answer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.balancers import 
     warn_of_balancers,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import TakenPorts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.host_balancers import check_forward_others
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value, present
 from ansible_collections.ftfw.pair.plugins.plugin_utils.sections.section import (
@@ -29,8 +30,9 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types impo
     ServerCheck,
     SorryServer,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import host_balanced
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.balancers import balancers_part
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.balancers import balancer_table, balancers_part
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
@@ -68,6 +70,8 @@ def read_balancers(reading: Reading) -> tuple[Balancer, ...]:
 def _balancer(name: str, value: Value) -> Balancer:
     fields = value.section(
         "network",
+        "host",
+        "forward_others",
         "address",
         "service",
         "servers",
@@ -83,8 +87,9 @@ def _balancer(name: str, value: Value) -> Balancer:
         "check",
         "mail",
         *_NOTIFY,
-        required=["network", "service", "servers"],
+        required=["service", "servers"],
     )
+    _see_place(value, fields["network"], fields["host"])
     Value(value.host, value.key, name, value.problems).word(longest=_LONGEST)
     if fields["servers"].raw == []:
         fields["servers"].wrong("nobody answers", "name a host or an address")
@@ -106,8 +111,18 @@ def _balancer(name: str, value: Value) -> Balancer:
         mail=_mail(fields["mail"]),
         source_nat=fields["source_nat"].boolean(False),
         persistence_granularity=fields["persistence_granularity"].integer(1, 128),
+        host=fields["host"].text() or "",
+        forward_others=fields["forward_others"].boolean(False),
         notify={key: _command(fields[key]) for key in _NOTIFY if fields[key].given},
     )
+
+
+def _see_place(value: Value, network: Value, host: Value) -> None:
+    """A balancer is at a virtual address of a network, or at an address of a host."""
+    if network.given and host.given:
+        host.wrong("stands beside a network", "write network for a pair's balancer, host for another's")
+    elif not (network.given or host.given):
+        value.wrong("has no place", "add network, that of a virtual address, or host, which is in no pair")
 
 
 def _omega(value: Value, commands: bool) -> bool:
@@ -302,6 +317,7 @@ def _mail(value: Value) -> MailOfBalancer | None:
 
 
 def _check_all(checking: Checking) -> None:
+    check_forward_others(checking.site.balancers, checking.problems)
     taken = TakenPorts.of_forwards(checking.site)
     for one in checking.site.balancers:
         check_balancer(checking.site, one, taken, checking.problems)
@@ -313,9 +329,13 @@ def _names(site: Site) -> Iterator[Named]:
 
 
 def _view(point: Viewpoint) -> Parts:
-    if point.firewall is None:
+    if point.firewall is not None:
+        return {"balancers": balancers_part(point.firewall.balanced), "balancer_table": None}
+    own = tuple(host_balanced(point.site, point.host))
+    if not own:
         return {}
-    return {"balancers": balancers_part(point.site, point.firewall)}
+    table = balancer_table(point.site, point.host, own)
+    return {"balancers": balancers_part(own), "balancer_table": table}
 
 
 SECTION = Section(

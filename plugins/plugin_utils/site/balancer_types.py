@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a site says of its balancers: one service at one virtual address, and the servers that answer it."""
+"""What a site says of its balancers: one service at one address, and the servers that answer it."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ class MailOfBalancer:
 
 @dataclass(frozen=True)
 class Balancer:
-    """A service at a virtual address of a pair, and who answers it."""
+    """A service at a virtual address of a pair, or at an address of a host's own, and who answers it."""
 
     name: str
     network: str
+    """Of the pair's virtual address; empty where a host has the balancer."""
     address: Address | None
     service: str
     servers: tuple[Server, ...]
@@ -72,6 +73,10 @@ class Balancer:
     """Whether servers see the pair instead of the client."""
     persistence_granularity: int | None = None
     """The length of a prefix: clients of one prefix have one server."""
+    host: str = ""
+    """Who has the balancer, where that is no pair."""
+    forward_others: bool = False
+    """Whether that host forwards for others, too: what is not balanced passes then."""
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """Commands by the key that says when they run."""
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Balancers with what they name found: the pair, the virtual address, and the addresses of the servers."""
+"""Balancers with what they name found: who has them, their address, and the addresses of the servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types impo
     SorryServer,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Way
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Pair, PortForward, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Pair, PortForward, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
 
@@ -32,12 +32,13 @@ class Answering:
 
 @dataclass(frozen=True)
 class Balanced:
-    """A balancer of a pair, with all that it names."""
+    """A balancer of a pair, or of a host, with all that it names."""
 
     balancer: Balancer
-    pair: Pair
+    pair: Pair | None
     service: Service
     virtual: Address
+    """Where it is asked for: a virtual address of the pair, or one of the host's own."""
     servers: tuple[Answering, ...]
     sorry: Answering | None = None
 
@@ -72,16 +73,68 @@ def as_forward(balancer: Balancer, host: str | Address) -> PortForward:
 def balanced(site: Site, pair: Pair) -> Iterator[Balanced]:
     """The balancers of a pair. One that is not sound is left out."""
     for one in site.balancers:
-        found = _balanced(site, one)
+        found = None if one.host else _balanced(site, one)
         if found is not None and found.pair == pair:
             yield found
 
 
+def host_balanced(site: Site, host: Host) -> Iterator[Balanced]:
+    """The balancers of a host that is in no pair. One that is not sound is left out."""
+    found = (_balanced(site, one) for one in site.balancers if one.host == host.name)
+    return (one for one in found if one is not None)
+
+
+def asked_at(site: Site, one: Balancer) -> Address | None:
+    """The address that a balancer is asked for at: the given one, or the only one that there is."""
+    if not one.host:
+        return site.forward_address(as_forward(one, ""))
+    own = own_addresses(site, one)
+    if one.address is not None:
+        return one.address if one.address in own else None
+    return own[0] if len(own) == 1 else None
+
+
+def own_addresses(site: Site, one: Balancer) -> list[Address]:
+    """Those of a balancer's host on which it can be asked; nobody asks by the management."""
+    host = site.hosts.get(one.host)
+    return [address for network, address in (host.places() if host else ()) if _for_data(site, network)]
+
+
+def _for_data(site: Site, network: str) -> bool:
+    known = site.networks.get(network)
+    return known is not None and not known.management
+
+
+def target_of(site: Site, one: Balancer, who: str | Address) -> tuple[str, Address] | None:
+    """The network and the address of somebody who answers. Of a host's balancer it may be on any network.
+
+    An address that is on no network of the site has an empty one: the host's own routes lead there.
+    """
+    if not one.host:
+        return site.forward_target(as_forward(one, who))
+    virtual = asked_at(site, one)
+    if virtual is None:
+        return None
+    if not isinstance(who, str):
+        on_link = (name for name, network in site.networks.items() if network.prefix_of(who))
+        return (next(on_link, ""), who) if who.version == virtual.version else None
+    host = site.hosts.get(who)
+    found = [
+        place
+        for place in (host.places() if host else ())
+        if place[1].version == virtual.version and _for_data(site, place[0])
+    ]
+    # of its own addresses the balancer's is the one; of others' one that it is on link with
+    near = {network for network, _address in site.hosts[one.host].places()}
+    found.sort(key=lambda place: (place[1] != virtual, place[0] not in near))
+    return next(iter(found), None)
+
+
 def _balanced(site: Site, one: Balancer) -> Balanced | None:
-    virtual = site.forward_address(as_forward(one, ""))
-    pair = site.forward_pair(as_forward(one, ""))
+    virtual = asked_at(site, one)
+    pair = None if one.host else site.forward_pair(as_forward(one, ""))
     service = site.services.get(one.service)
-    if virtual is None or pair is None or service is None:
+    if virtual is None or service is None or (pair is None and not one.host):
         return None
     asked = only_port(service)
     ports = [own_port(site, one, who) or asked for who in one.servers]
@@ -104,7 +157,7 @@ def _balanced(site: Site, one: Balancer) -> Balanced | None:
 def _answering(
     site: Site, one: Balancer, host: str | Address, server: Server | None = None, port: int | None = None
 ) -> Answering | None:
-    target = site.forward_target(as_forward(one, host))
+    target = target_of(site, one, host)
     return Answering(host, *target, server, port) if target else None
 
 

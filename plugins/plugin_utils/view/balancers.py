@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a firewall gets of its balancers: the configuration of pair-balance."""
+"""What a node gets of its balancers: the configuration of pair-balance and, on a host in no pair, a table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
@@ -14,20 +15,36 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.balancers import ASKS_BY
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers, slots_of
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.host_balancers import (
+    forwarded_families,
+    host_table,
+)
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.render import render_ruleset
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Answering, Balanced
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.balancers import (
     BalancerCheck,
     BalancerCheckOptions,
     BalancerMail,
     BalancerPart,
+    BalancerTable,
 )
 
 
-def balancers_part(_site: Site, firewall: Firewall) -> list[BalancerPart]:
-    return [_part(one) for one in firewall.balanced]
+def balancers_part(balanced: Iterable[Balanced]) -> list[BalancerPart]:
+    return [_part(one) for one in balanced]
+
+
+def balancer_table(site: Site, host: Host, balanced: Sequence[Balanced]) -> BalancerTable:
+    """The table of a host that is in no pair."""
+    rendered = render_ruleset(host_table(site, host, balanced))
+    return {
+        "ruleset": rendered.text,
+        "contents": rendered.contents.pack(),
+        "families": forwarded_families(balanced),
+        "forward_others": any(one.balancer.forward_others for one in balanced),
+    }
 
 
 def _part(one: Balanced) -> BalancerPart:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.balancers import BalancerParts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.firewalls import FirewallParts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.hypervisors import HypervisorParts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.nodes import NodeParts
@@ -27,10 +28,12 @@ class HostPart(TypedDict):
     site: str
     """The site's name."""
     roles: list[str]
-    """What the host is, of hypervisor, guest, firewall and endpoint."""
+    """What the host is, of hypervisor, guest, firewall, endpoint and balancer."""
 
 
-class Parts(NodeParts, FirewallParts, PolicyTestsParts, HypervisorParts, VerifyParts, total=False):
+class Parts(
+    NodeParts, FirewallParts, BalancerParts, PolicyTestsParts, HypervisorParts, VerifyParts, total=False
+):
     """What sections of the inventory add. The text behind a part says who has it; others lack all of it."""
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import BALANCER_TABLE, TABLE
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import without_flowtables
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
@@ -26,6 +27,8 @@ SERVERS = {
     4: {"srv-1": "192.168.2.4", "srv-2": "192.168.2.5", "sorry": "192.168.2.9"},
     6: {"srv-1": "2001:db8:2::4", "srv-2": "2001:db8:2::5", "sorry": "2001:db8:2::9"},
 }
+HOST = {4: "192.168.0.7", 6: "2001:db8:0::7"}
+"""Of one that is in no pair, and has balancers of its own."""
 CLIENT = {4: "192.168.0.3", 6: "2001:db8:0::3"}
 HERE = Path(__file__).parent
 ASK = """
@@ -130,6 +133,15 @@ class Net:
     agent: Path
     servers: Servers
     view: dict[str, Any]
+    asked: dict[int, str]
+    """Where the balancers are asked for, by family."""
+
+    @property
+    def table(self) -> tuple[str, str]:
+        """The name of the table that the balancers are in, and the whole of it."""
+        if own := self.view["balancer_table"]:
+            return BALANCER_TABLE, own["ruleset"]
+        return TABLE, without_flowtables(self.view["nftables"]["ruleset"])
 
     def of(self, hostvars: HostVars) -> Net:
         """The same, with the rules of another site."""
@@ -142,14 +154,13 @@ class Net:
 
     def load(self, before: str = "") -> None:
         """Load the rules, behind some words."""
-        rules = without_flowtables(self.view["nftables"]["ruleset"])
-        done = self.run("fw", "nft", "--file", "-", input=f"{before}{rules}")
+        done = self.run("fw", "nft", "--file", "-", input=f"{before}{self.table[1]}")
         assert done.returncode == 0, done.stderr
 
     def ask(self, family: int, times: int = 1, source_port: int | None = None) -> list[str]:
         """Who answers; an error's name where nobody does."""
         found = []
-        words = [VIRTUAL[family], str(PORT), *([str(source_port)] if source_port else [])]
+        words = [self.asked[family], str(PORT), *([str(source_port)] if source_port else [])]
         for _time in range(times):
             done = self.run("client", sys.executable, "-c", ASK, *words)
             said = done.stdout.strip() or done.stderr.strip().splitlines()[-1]
@@ -166,7 +177,7 @@ class Net:
     @contextmanager
     def talk(self, family: int) -> Iterator[Callable[[], str]]:
         """A flow that stays open: each call says something, and returns what comes back."""
-        words = ["ip", "netns", "exec", self.names["client"], sys.executable, "-c", TALK, VIRTUAL[family]]
+        words = ["ip", "netns", "exec", self.names["client"], sys.executable, "-c", TALK, self.asked[family]]
         with subprocess.Popen(
             [*words, str(PORT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -208,7 +219,7 @@ class Net:
     def balancing(self) -> Iterator[subprocess.Popen[str]]:
         """The program, as the role starts it."""
         config = self.folder / "balancers.json"
-        said = {"table": "ftfw", "host": "fw-1", "balancers": self.view["balancers"]}
+        said = {"table": self.table[0], "host": self.view["name"], "balancers": self.view["balancers"]}
         config.write_text(json.dumps(said))
         words = ["ip", "netns", "exec", self.names["fw"], sys.executable, "-I", str(self.agent), "balance"]
         options = {"--config": config, "--folder": self.folder, "--drained": self.folder / "drained.json"}
@@ -240,10 +251,11 @@ def _ip(*words: str) -> None:
 
 
 @contextmanager
-def _servers(inside: str, port: int, more: dict[str, str]) -> Iterator[Servers]:
-    both = [f"{name}={address}" for name, address in {**SERVERS[4], **more}.items()]
-    both += [f"{name}-6={SERVERS[6][name]}" for name in SERVERS[6]]
-    command = ["ip", "netns", "exec", inside, sys.executable, str(HERE / "server.py"), str(port), *both]
+def serving(where: str, port: int, servers: dict[int, dict[str, str]]) -> Iterator[Servers]:
+    """Servers in a namespace, by family and name; those of IPv6 have names of their own."""
+    both = [f"{name}={address}" for name, address in servers[4].items()]
+    both += [f"{name}-6={address}" for name, address in servers[6].items()]
+    command = ["ip", "netns", "exec", where, sys.executable, str(HERE / "server.py"), str(port), *both]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             servers = Servers(process)
@@ -255,10 +267,15 @@ def _servers(inside: str, port: int, more: dict[str, str]) -> Iterator[Servers]:
 
 @contextmanager
 def net(
-    folder: Path, agent: Path, hostvars: HostVars, port: int = PORT, more: dict[str, str] | None = None
+    folder: Path,
+    agent: Path,
+    hostvars: HostVars,
+    port: int = PORT,
+    more: dict[str, str] | None = None,
+    host: str = "fw-1",
 ) -> Iterator[Net]:
     """Build it, with servers that answer at a port, and `more` of IPv4; all of it is gone afterwards."""
-    view: Any = host_view(load_site(hostvars), "fw-1")
+    view: Any = host_view(load_site(hostvars), host)
     token = secrets.token_hex(3)
     names = {what: f"ftfw-test-{token}-{what}" for what in ("fw", "client", "inside")}
     with ExitStack() as stack:
@@ -286,13 +303,13 @@ def net(
             _ip("-n", names["fw"], "link", "add", device, "type", "bridge")
         networks = {"eth0": ("192.168.0", "2001:db8:0"), "eth1": ("192.168.2", "2001:db8:2")}
         for device, (four, six) in networks.items():
-            for last in ("1", "100"):
-                _address(names["fw"], device, f"{four}.{last}/24", f"{six}::{last}/64")
-        _address(names["client"], "eth0", f"{CLIENT[4]}/24", f"{CLIENT[6]}/64")
+            for last in ("1", "7", "100"):
+                address(names["fw"], device, f"{four}.{last}/24", f"{six}::{last}/64")
+        address(names["client"], "eth0", f"{CLIENT[4]}/24", f"{CLIENT[6]}/64")
         for four, six in zip(SERVERS[4].values(), SERVERS[6].values()):
-            _address(names["inside"], "eth0", f"{four}/24", f"{six}/64")
+            address(names["inside"], "eth0", f"{four}/24", f"{six}/64")
         if more:
-            _address(names["inside"], "eth0", *(f"{one}/24" for one in more.values()))
+            address(names["inside"], "eth0", *(f"{one}/24" for one in more.values()))
         for what, gateway in (("inside", 2), ("client", 0)):
             _ip("-n", names[what], "route", "add", "default", "via", f"192.168.{gateway}.100")
             _ip("-n", names[what], "-6", "route", "add", "default", "via", f"2001:db8:{gateway}::100")
@@ -303,8 +320,9 @@ def net(
             ("inside", "net.ipv4.conf.eth0.promote_secondaries"),
         ):
             _set(names[where], setting, 1)
-        servers = stack.enter_context(_servers(names["inside"], port, more or {}))
-        made = Net(names, folder, agent, servers, view)
+        every = {4: {**SERVERS[4], **(more or {})}, 6: SERVERS[6]}
+        servers = stack.enter_context(serving(names["inside"], port, every))
+        made = Net(names, folder, agent, servers, view, VIRTUAL if host == "fw-1" else HOST)
         made.load()
         yield made
 
@@ -313,7 +331,7 @@ def _set(name: str, setting: str, value: int) -> None:
     subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", f"{setting}={value}"], check=True)
 
 
-def _address(name: str, device: str, *addresses: str) -> None:
+def address(name: str, device: str, *addresses: str) -> None:
     for one in addresses:
         more = ("nodad",) if ":" in one else ()
         _ip("-n", name, "address", "add", one, "dev", device, *more)

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import PackedContents
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Family
+
 
 class BalancerCheckOptions(TypedDict, total=False):
     """What a kind of check asks for; each has some of these."""
@@ -67,11 +70,11 @@ class BalancerServer(TypedDict):
 
 
 class BalancerPart(TypedDict):
-    """One service at one virtual address."""
+    """One service at one address."""
 
     name: str
     address: str
-    """The virtual address that it is asked for at."""
+    """The address that it is asked for at."""
     protocol: str
     """tcp or udp."""
     port: int
@@ -101,3 +104,25 @@ class BalancerPart(TypedDict):
     notify: dict[str, list[str]]
     """Commands by the word for when they run: quorum_up, quorum_down, notify_up and notify_down."""
     servers: list[BalancerServer]
+
+
+class BalancerTable(TypedDict):
+    """What a host that is in no pair has for its balancers."""
+
+    ruleset: str
+    """The table inet ftfw_balancer, as nft reads it."""
+    contents: PackedContents
+    """What is in it."""
+    families: list[Family]
+    """Those that the host has to forward."""
+    forward_others: bool
+    """Whether what is not balanced is forwarded, too."""
+
+
+class BalancerParts(TypedDict, total=False):
+    """A node that has balancers."""
+
+    balancers: list[BalancerPart]
+    """firewalls, and other hosts with balancers"""
+    balancer_table: BalancerTable | None
+    """firewalls, and other hosts with balancers; null on a firewall, which has it all in its own table"""

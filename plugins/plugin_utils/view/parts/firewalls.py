@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TypedDict
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.contents import PackedContents
-from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.balancers import BalancerPart
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Family
 
 
@@ -171,6 +170,4 @@ class FirewallParts(TypedDict, total=False):
     firewall_kernel: FirewallKernel
     """firewalls"""
     nftables: Nftables
-    """firewalls"""
-    balancers: list[BalancerPart]
     """firewalls"""
