@@ -94,7 +94,7 @@ ansible_facts:
           sample: fw-1
         site: {description: The site's name., returned: always, type: str, sample: lab}
         roles:
-          description: What the host is, of hypervisor, guest, firewall and endpoint.
+          description: What the host is, of hypervisor, guest, firewall, endpoint and balancer.
           returned: always
           type: list
           elements: str
@@ -206,8 +206,8 @@ ansible_facts:
             modules: [nf_conntrack_ftp]
             ruleset: '# The policy of lab on fw-1, firewall of pair ftfw'
         balancers:
-          description: One service at one virtual address.
-          returned: on firewalls
+          description: One service at one address.
+          returned: on firewalls, and other hosts with balancers
           type: dict
           elements: dict
           sample:
@@ -240,6 +240,12 @@ ansible_facts:
               notify: {}
               servers:
                 - {name: srv-1, address: 192.168.0.4, port: null, weight: 1}
+        balancer_table:
+          description: What a host that is in no pair has for its balancers.
+          returned: on firewalls, and other hosts with balancers; null on a firewall, which has it
+            all in its own table
+          type: dict
+          sample: null
         policy_test:
           description: Options of the module policy_check.
           returned: on firewalls, where the module is told policy_tests

@@ -23,6 +23,7 @@ EARLY = [name for name, text in UNITS.items() if "DefaultDependencies=no" in tex
 def test_all_are_found() -> None:
     assert EARLY == [
         "node_network/ftfw-cards.service",
+        "balancer/nftables.service.conf.j2",
         "nftables/ftfw-nftables.service.j2",
         "nftables/nftables.service.conf.j2",
     ]
@@ -32,5 +33,5 @@ def test_all_are_found() -> None:
 def test_a_file_system_of_its_own_is_waited_for(name: str) -> None:
     unit = UNITS[name].partition("[Unit]")[2].partition("\n[")[0]
     # what is there may be a link to a program
-    library = " /usr/local/lib/ftfw" if name.startswith("nftables/") else ""
+    library = " /usr/local/lib/ftfw" if "nftables" in name else ""
     assert f"\nRequiresMountsFor={OURS}{library}\n" in f"{unit}\n"

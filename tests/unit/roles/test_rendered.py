@@ -58,6 +58,8 @@ WRITES = re.compile(
 """What a command has that writes a file: a redirection that is none to /dev/null, or a program."""
 
 ELSEWHERE = {
+    "balancer: Forward what is balanced": "settings in /proc",
+    "balancer: Replace the table": "the text that configure_ruleset.yml keeps",
     "firewall_kernel: Check that the kernel keeps the helper of an injected entry": "a verdict in /run",
     "firewall_kernel: Forward no more, and put back the settings that were there before": "settings in /proc",
     "firewall_kernel: Load the modules and set the sysctls where the kernel differs": "what was set before",
@@ -82,6 +84,8 @@ ELSEWHERE = {
 """Tasks that write no file which could be rendered, with the reason."""
 NO_HOST = {"lab": "makes a container on the controller, and no file of the site's hosts"}
 SCRIPTS = {
+    "balancer/forward.sh.j2": "run, and not written",
+    "balancer/forwards.sh.j2": "run, and not written",
     "firewall_kernel/absent.sh.j2": "run, and not written",
     "firewall_kernel/settings.sh.j2": "run, and not written",
     "guest/known_hosts.j2": "the controller's, with keys of disks",
