@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
 import yaml
@@ -19,6 +19,8 @@ from ansible_collections.ftfw.pair.tests.sites import contract
 FOLDER = Path(__file__).parents[3] / "roles"
 SITES = sorted(path.parent for path in FOLDER.parent.glob("tests/sites/*/views.yml"))
 FROM_VIEW = re.compile(r"{{ site_view\.([\w.]+) }}")
+ALSO = {"str": ("path", "raw"), "int": ("raw",), "float": ("raw",)}
+"""Types of a specification that take what the contract has, too."""
 ROLES = sorted(path.parent.parent for path in FOLDER.glob("*/meta/argument_specs.yml"))
 
 
@@ -89,7 +91,18 @@ def drift(kind: Any, spec: dict[str, Any], where: str) -> Iterator[str]:
         told = spec["options"][key]
         if told.get("required") and (key not in kind.__required_keys__ or may_be_null(hints[key])):
             yield f"{where}.{key}: the contract lets it be absent or null"
+        kind_of = plain(hints[key])
+        if told.get("type", "str") not in (kind_of, *ALSO.get(kind_of, ())):
+            yield f"{where}.{key}: the contract has {kind_of}, and the specification {told.get('type')}"
         yield from drift(hints[key], told, f"{where}.{key}")
+
+
+def plain(kind: Any) -> str:
+    """What the documentation of a module calls a type; of a choice, that of its values."""
+    (kind,) = {one for one in get_args(kind) if one is not NoneType} if may_be_null(kind) else {kind}
+    if get_origin(kind) is Literal:
+        return contract.NAMES[type(get_args(kind)[0])]
+    return "dict" if is_typeddict(kind) else contract.NAMES[get_origin(kind) or kind]
 
 
 def may_be_null(kind: Any) -> bool:
