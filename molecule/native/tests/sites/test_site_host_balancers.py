@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from containers import PREFIX, PROJECT, playbook, run, wait
 
 HOST, PORT = "client", 8088
@@ -20,6 +21,9 @@ SERVERS = {
 }
 ALL = [(name, at) for names in SERVERS.values() for name, at in names.items()]
 KEYS = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+OWN_SERVICES = yaml.safe_load((PROJECT / "inventories/native/group_vars/all/site.yml").read_text())[
+    "site_services"
+]
 ASK = """
 import socket, sys
 for _time in range(4):
@@ -45,7 +49,9 @@ def site(**changes: object) -> str:
         }
         for family, names in SERVERS.items()
     }
-    return json.dumps({"site_balancers": balancers, "site_services": {"far": {"tcp": [PORT]}}})
+    return json.dumps(
+        {"site_balancers": balancers, "site_services": {**OWN_SERVICES, "far": {"tcp": [PORT]}}}
+    )
 
 
 def built(*more: str, **changes: object) -> subprocess.CompletedProcess[str]:
@@ -96,6 +102,7 @@ def servers() -> Iterator[None]:
 
 def test_a_host_has_balancers_and_has_them_no_more(tmp_path: Path) -> None:
     assert forwards() == ["0", "0"]
+    run(HOST, "systemctl stop nftables.service")
     before = run(HOST, "nft list ruleset; ls /etc/systemd/system")
     done = built()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -110,8 +117,9 @@ def test_a_host_has_balancers_and_has_them_no_more(tmp_path: Path) -> None:
             wait("both are back", lambda f=family, of={first, second}: answers(f) == of)
 
         # rules of others come and go, and the table stays
-        run(HOST, "systemctl restart nftables.service")
-        assert "ftfw_balancer" in run(HOST, "nft list tables")
+        for verb in ("restart", "stop"):
+            run(HOST, f"systemctl {verb} nftables.service")
+            assert "ftfw_balancer" in run(HOST, "nft list tables"), verb
         run(HOST, "systemctl restart ftfw-balancer.service")
         assert forwards() == ["1", "1"]
         for family, names in SERVERS.items():
