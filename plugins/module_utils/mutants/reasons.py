@@ -59,6 +59,12 @@ REASONS: tuple[Reason, ...] = (
         "that it is TCP is said once more; nft 1.0.6 can't do without, and 1.1.3 can",
     ),
     Reason(
+        "nat_postrouting",
+        "without meta l4proto (tcp|udp)",
+        "ct original .* ct original proto-dst .* snat ip6? to .*",
+        "what asks for that port by another protocol is led on where it has a test; nft 1.0.6 can't do without",
+    ),
+    Reason(
         "offload_shut",
         ".*",
         ".*",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -145,7 +146,10 @@ def test_prints_as_long_as_a_host_is_unfinished(callback: CallbackModule, screen
     wait_for(screen.lines, 2)
     callback.v2_runner_on_ok(result("b"))
     time.sleep(1.3)
-    assert screen.lines == ["    … 1 s: Build (a, b)", "    … 2 s: Build (b)"]
+    # on a busy machine a second may be missed
+    found = [re.fullmatch(r"    … (\d) s: Build \((.*)\)", text) for text in screen.lines]
+    assert [match and match[2] for match in found] == ["a, b", "b"], screen.lines
+    assert [int(match[1]) for match in found if match] in ([1, 2], [1, 3], [2, 3]), screen.lines
 
 
 @pytest.mark.parametrize(
