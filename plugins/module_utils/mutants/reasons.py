@@ -62,7 +62,7 @@ REASONS: tuple[Reason, ...] = (
         "nat_postrouting",
         "without meta l4proto (tcp|udp)",
         "ct original .* ct original proto-dst .* snat ip6? to .*",
-        "what asks for that port by another protocol is led on where it has a test; nft 1.0.6 can't do without",
+        "what asks there by another protocol is led on where it has a test; nft 1.0.6 can't do without",
     ),
     Reason(
         "offload_shut",
