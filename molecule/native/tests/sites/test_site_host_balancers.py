@@ -100,7 +100,7 @@ def servers() -> Iterator[None]:
         run(HOST, "systemctl stop far; ip netns delete far; rm -f /run/far /root/server.py", check=False)
 
 
-def test_a_host_has_balancers_and_has_them_no_more(tmp_path: Path) -> None:
+def test_a_host_has_balancers_and_has_them_no_more() -> None:
     assert forwards() == ["0", "0"]
     run(HOST, "systemctl stop nftables.service")
     before = run(HOST, "nft list ruleset; ls /etc/systemd/system")
@@ -125,29 +125,33 @@ def test_a_host_has_balancers_and_has_them_no_more(tmp_path: Path) -> None:
         for family, names in SERVERS.items():
             wait("both answer", lambda f=family, of=set(list(names)[:2]): answers(f) == of)
 
-        drained(tmp_path)
         again = built()
         assert again.returncode == 0 and "changed=0" in again.stdout.partition("PLAY RECAP")[2]
         assert not any(f"changed={n}" in again.stdout for n in range(1, 10)), again.stdout[-2000:]
     finally:
-        gone = playbook(
-            "playbooks/remove.yml",
-            "--limit",
-            f"{HOST},localhost",
-            "-e",
-            site(),
-            "-e",
-            "remove_confirm=native",
-        )
-    assert gone.returncode == 0, gone.stdout[-3000:] + gone.stderr
+        removed()
     assert forwards() == ["0", "0"]
     assert run(HOST, "nft list ruleset; ls /etc/systemd/system") == before
 
 
-def drained(folder: Path) -> None:
-    """A server that is taken out gets nothing new."""
+@pytest.mark.long
+def test_a_server_that_is_taken_out_gets_nothing_new(tmp_path: Path) -> None:
+    done = built()
+    try:
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        drained(tmp_path / "rows.json")
+    finally:
+        removed()
+
+
+def removed() -> None:
+    words = ("--limit", f"{HOST},localhost", "-e", site(), "-e", "remove_confirm=native")
+    gone = playbook("playbooks/remove.yml", *words)
+    assert gone.returncode == 0, gone.stdout[-3000:] + gone.stderr
+
+
+def drained(report: Path) -> None:
     name = f"far-4/{SERVERS[4]['srv-1']}"
-    report = folder / "rows.json"
     options = ("-e", site(), "-e", f"balancer_json={report}")
     done = playbook("playbooks/balancer.yml", *options, "-e", f"balancer_drain={name}")
     assert done.returncode == 0, done.stdout[-3000:]
