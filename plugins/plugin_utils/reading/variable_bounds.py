@@ -15,6 +15,7 @@ _ADVERT = (0.01, 255)
 """Hundredths of a second with version 3 of VRRP (RFC 9568, section 5.2.7), whole seconds with version 2."""
 
 BOUNDS: dict[str, tuple[float, float]] = {
+    "balancer_confirm": (0, MOST),
     "conntrackd_ack_window_size": (1, MOST),
     "conntrackd_conntrack_max": (FEWEST_FLOWS, MOST),
     "conntrackd_hash_limit": (1, MOST),

@@ -87,7 +87,7 @@ def _balancer(name: str, value: Value) -> Balancer:
         "check",
         "mail",
         *_NOTIFY,
-        required=["service", "servers"],
+        required=[*_places(value), "service", "servers"],
     )
     _see_place(value, fields["network"], fields["host"])
     Value(value.host, value.key, name, value.problems).word(longest=_LONGEST)
@@ -117,11 +117,16 @@ def _balancer(name: str, value: Value) -> Balancer:
     )
 
 
+def _places(value: Value) -> list[str]:
+    """The keys that say where a balancer is, as far as they are there."""
+    return [key for key in ("network", "host") if isinstance(value.raw, dict) and key in value.raw]
+
+
 def _see_place(value: Value, network: Value, host: Value) -> None:
     """A balancer is at a virtual address of a network, or at an address of a host."""
     if network.given and host.given:
         host.wrong("stands beside a network", "write network for a pair's balancer, host for another's")
-    elif not (network.given or host.given):
+    elif isinstance(value.raw, dict) and not _places(value):
         value.wrong("has no place", "add network, that of a virtual address, or host, which is in no pair")
 
 
