@@ -165,14 +165,15 @@ def drained(report: Path) -> None:
     wait("both answer", lambda: answers(4) == {"srv-1", "srv-2"})
 
 
-def test_a_host_that_forwards_already_is_refused() -> None:
+@pytest.mark.parametrize("key", KEYS)
+def test_a_host_that_forwards_already_is_refused(key: str) -> None:
     """It would forward for others no more; nothing is changed before that is told."""
-    run(HOST, f"sysctl -qw {KEYS[0]}=1")
+    run(HOST, f"sysctl -qw {key}=1")
     try:
         done = built()
         assert done.returncode == 2
         said = " ".join(done.stdout.split())
-        assert f"{HOST}: forwards already ({KEYS[0]} is 1)" in said, said[-2000:]
+        assert f"{HOST}: forwards already ({key} is 1)" in said, said[-2000:]
         assert "ftfw_balancer" not in run(HOST, "nft list tables")
     finally:
-        run(HOST, f"sysctl -qw {KEYS[0]}=0")
+        run(HOST, f"sysctl -qw {key}=0")
