@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print the failed tasks and tests of a log, for all may be torn down again before its end; else that end.
+"""Print the failed tasks, tests and checks of a log, for all may be torn down before its end; else that end.
 
 Usage: excerpt.py LOG
 """
@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LINES = 40
+FIRST = 12
+"""So many of them are the first ones: what fails later often fails because of them."""
 WIDTH = 400
 _OF_A_TASK = 30
 _END = 15
@@ -21,11 +23,11 @@ _BAR = re.compile(r"^ *│ ?")
 """What Molecule puts before each line of a command."""
 _TASK = re.compile(r"(TASK|RUNNING HANDLER|PLAY) \[")
 _FAILED_TASK = re.compile(r"(fatal|failed): ")
-_SAID = re.compile(r"(FAILED|ERROR|CRITICAL|E) ")
+_SAID = re.compile(r"(FAILED|ERROR|CRITICAL|FATAL|E):? ")
 
 
 def excerpt(log: Iterable[str]) -> list[str]:
-    """The last lines that tell of failures, each failed task under its name; of others the last lines."""
+    """The first and last lines that tell of failures, each failed task under its name; of others the end."""
     told: list[str] = []
     every: list[str] = []
     task, left = "", 0
@@ -41,7 +43,9 @@ def excerpt(log: Iterable[str]) -> list[str]:
         left = left - 1 if left and line else 0
         if left or _SAID.match(line):
             told.append(line[:WIDTH])
-    return told[-LINES:] or every
+    if len(told) > LINES:
+        told = [*told[:FIRST], "[…]", *told[FIRST + 1 - LINES :]]
+    return told or every
 
 
 if __name__ == "__main__":

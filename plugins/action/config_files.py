@@ -20,6 +20,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import (
     argument_spec,
     parse,
 )
+from ansible_collections.ftfw.pair.plugins.module_utils.system.terminals import plain
 from ansible_collections.ftfw.pair.plugins.plugin_utils.rendering.collected import Collected, collect
 
 MARK = "-- sums"
@@ -81,11 +82,11 @@ def survey(paths: Sequence[str]) -> str:
 
 def same(wanted: Sequence[WantedFile], stdout: str, stderr: str) -> bool:
     """Whether nothing is to be done. In doubt it is False: the module looks closer."""
-    attributes, mark, sums = stdout.partition(MARK + "\n")
+    attributes, mark, sums = plain(stdout).partition(MARK + "\n")
     if wanted and not mark:
         return False
     # in a folder that can't be searched, an absent file and a present one look alike
-    if "Permission denied" in stderr:
+    if "Permission denied" in stderr or "Permission denied" in attributes:
         return False
     # what was kept, and whose the file is, is the module's to see
     if any(item.original for item in wanted):

@@ -24,6 +24,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.nft.options import (
     contents_of,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.text import read
+from ansible_collections.ftfw.pair.plugins.module_utils.system.terminals import plain
 from ansible_collections.ftfw.pair.plugins.plugin_utils.rendering.collected import Collected, collect
 
 MARK = "-- seen"
@@ -81,7 +82,7 @@ def survey(given: dict[str, Any]) -> str:
 
 def same(given: dict[str, Any], stdout: str) -> bool:
     """Whether nothing is to be done. In doubt it is False: the module looks closer."""
-    words = stdout.partition(f"{MARK}\n")[2].split()
+    words = plain(stdout).partition(f"{MARK}\n")[2].split()
     if len(words) < 6:
         return False
     text, seen, now, _input, kept = words[:5]

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible_collections.ftfw.pair.plugins.module_utils.system.terminals import plain
 from ansible_collections.ftfw.pair.plugins.plugin_utils.health.status import MARK, command, parse_status
 
 SPEC = {
@@ -35,7 +36,7 @@ class ActionModule(ActionBase):
         before = time.time()
         answer = self._low_level_execute_command(health_command())
         after = time.time()
-        text = answer["stdout"].replace("\r\n", "\n")
+        text = plain(answer["stdout"])
         if MARK not in text:
             # not even a shell: some connections tell of an exit code only
             raise AnsibleConnectionFailure(

@@ -13,6 +13,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ftfw.pair.plugins.module_utils.files.program import MARK_SIZE, PYTHON, is_current
+from ansible_collections.ftfw.pair.plugins.module_utils.system.terminals import plain
 from ansible_collections.ftfw.pair.plugins.modules.program import argument_spec
 from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.imports import PackingError
 from ansible_collections.ftfw.pair.plugins.plugin_utils.packing.program import build
@@ -65,7 +66,7 @@ def survey(path: str, links: Sequence[str]) -> str:
 
 def same(stdout: str, built: bytes, path: str, links: Sequence[str]) -> bool:
     """Whether nothing is to be done. In doubt it is False: the module looks closer."""
-    lines = stdout.replace("\r\n", "\n").splitlines(keepends=True)
+    lines = plain(stdout).splitlines(keepends=True)
     if len(lines) != 4 + len(links):
         return False
     attributes, digest, python, *targets = (line.strip() for line in lines[:-1])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import draw, traffic
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.balanced import SPARE_SECONDS, seconds
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.facts import site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.steps import missing, virtual_address_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
@@ -87,7 +88,9 @@ def drill_rows(
     probes = where.nodes[0].view["verify"]["probes"]
     try:
         wish = None if drawn is None else draw.read(drawn)
-        rows = choose(expand(load(faults, defaults), where.legs()), names, of_set)
+        longer = 2 * seconds(where.balancers) + SPARE_SECONDS * probes["slack"]
+        every = expand(load(faults, defaults), where.legs(), longer)
+        rows = choose(every, names, of_set)
         if wish:
             rows = draw.rounds(rows, wish, lambda row: missing(row, where) is None)
         ends = {

@@ -14,6 +14,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.health.pair import (
     look_again,
     may_pass,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.health.hosts import LOOK, BalancerHost, look
 from ansible_collections.ftfw.pair.plugins.plugin_utils.health.report import report
 
 DOCUMENTATION = r"""
@@ -26,7 +27,7 @@ description:
     tells what is wrong.
 options:
   _input:
-    description: The fact C(site_view) of each firewall.
+    description: The fact C(site_view) of each firewall; none where a site has no pair.
     type: list
     elements: dict
     required: true
@@ -38,6 +39,16 @@ options:
     required: true
   again:
     description: What was registered at a second look; one that was skipped counts as none.
+    type: list
+    elements: dict
+    default: []
+  host_views:
+    description: The fact C(site_view) of each host that has balancers and is in no pair.
+    type: list
+    elements: dict
+    default: []
+  host_looks:
+    description: What was registered when C(host_command) ran on each of them, in the same order.
     type: list
     elements: dict
     default: []
@@ -58,6 +69,7 @@ _value:
     - C(document) is what the playbook C(status) writes; C(columns) and C(rows) are its table, C(lines) the
       findings for the eye, and C(problems) the findings as sentences, none when all is well.
     - C(look_again) says whether only a second look can tell if flows are missing, and if what is wrong lasts.
+    - C(host_command) is what the shell of a host runs that has balancers and is in no pair.
   type: dict
   sample: {document: {healthy: true}, columns: [node], rows: [], lines: [], problems: [], look_again: false}
 """
@@ -66,23 +78,42 @@ Registered = Mapping[str, Any]
 
 
 def pair_health(
-    views: Sequence[Mapping[str, Any]], looks: Sequence[Registered], again: Sequence[Registered] = ()
+    views: Sequence[Mapping[str, Any]],
+    looks: Sequence[Registered],
+    again: Sequence[Registered] = (),
+    host_views: Sequence[Mapping[str, Any]] = (),
+    host_looks: Sequence[Registered] = (),
 ) -> dict[str, Any]:
     views, looks, again = list(views), list(looks), list(again)
-    if not views or len(looks) != len(views) or len(again) not in (0, len(views)):
+    hosts, host_looks = list(host_views), list(host_looks)
+    if len(looks) != len(views) or len(again) not in (0, len(views)) or len(host_looks) != len(hosts):
         raise AnsibleFilterError(
-            f"pair_health: {len(views)} firewalls with {len(looks)} looks and {len(again)} second looks; "
-            "it needs one firewall at least, and a look for each"
+            f"pair_health: {len(views)} firewalls with {len(looks)} looks and {len(again)} second looks, "
+            f"{len(hosts)} hosts with {len(host_looks)}; it needs a look for each"
         )
     nodes: dict[str, list[SeenNode]] = {}
     addresses: dict[str, list[str]] = {}
-    for view, look, later in zip(views, looks, again or [{}] * len(views)):
+    for view, seen, later in zip(views, looks, again or [{}] * len(views)):
         name = view["pair"]["name"]
-        nodes.setdefault(name, []).append(SeenNode(view["name"], _seen(look), _seen(later)))
+        nodes.setdefault(name, []).append(SeenNode(view["name"], _seen(seen), _seen(later)))
         addresses[name] = [item["address"].partition("/")[0] for item in view["pair_state"]["addresses"]]
     pairs = [SeenPair(name, addresses[name], members) for name, members in nodes.items()]
     unsure = any(look_again(pair) or may_pass(pair) for pair in pairs)
-    return {**report(views[0]["site"], pairs), "look_again": unsure and not again}
+    site = next((str(view["site"]) for view in (*views, *hosts)), "")
+    balancing = [look(_balancer_host(view, seen)) for view, seen in zip(hosts, host_looks)]
+    return {
+        **report(site, pairs, balancing),
+        "look_again": unsure and not again,
+        "host_command": LOOK,
+    }
+
+
+def _balancer_host(view: Mapping[str, Any], registered: Registered) -> BalancerHost:
+    names = [str(one["name"]) for one in view["balancers"]]
+    # the command itself always succeeds: another exit code is that of the connection
+    failed = registered.get("unreachable") or registered.get("rc", 0) != 0
+    said = None if failed else registered.get("stdout")
+    return BalancerHost(view["name"], names, view["balancer_table"]["families"], said)
 
 
 def _seen(look: Registered) -> Registered | None:

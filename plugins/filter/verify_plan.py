@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import listing
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.verify import families_row, services, sessions
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.verify_balancers import answered, requests
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.verify_balancers import (
+    answered,
+    asked_nodes,
+    requests,
+)
 
 DOCUMENTATION = r"""
 name: verify_plan
@@ -33,10 +37,9 @@ options:
       and without it services.
     type: dict
   conntrack:
-    description: What the commands C(listing) have printed on each firewall.
-    type: list
-    elements: str
-    default: []
+    description: What the command C(listing) has printed, by the host that it ran on.
+    type: dict
+    default: {}
   web:
     description: How many sessions of HTTP there are in each family.
     type: int
@@ -54,8 +57,8 @@ _value:
   description:
     - C(families) is a row of the report. C(from_client) and C(from_server) are checks, C(listening) who
       listens where. C(route) and C(unroute) give the server its ways to the client, and take them away.
-      C(flows) are sessions. C(requests) are checks of balancers, C(listing) tells who answers them, and
-      C(answered) are rows about that.
+      C(flows) are sessions. C(requests) are checks of balancers, C(listing) tells on
+      C(listing_nodes) who answers them, and C(answered) are rows about that.
   type: dict
   sample: {families: {name: families that are verified, expected: IPv4, seen: IPv4, ok: true, detail: ""}}
 """
@@ -66,13 +69,14 @@ def verify_plan(
     served: Mapping[str, Any] | None = None,
     ssh: Mapping[str, Any] | None = None,
     web: int = 3,
-    conntrack: Sequence[str] = (),
+    conntrack: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     plan: dict[str, Any] = {
         "families": families_row(verify),
         "requests": requests(verify),
         "listing": listing(one["address"] for one in verify["balancers"]),
-        "answered": answered(verify, conntrack),
+        "listing_nodes": asked_nodes(verify),
+        "answered": answered(verify, conntrack or {}),
     }
     if served is not None and ssh is None:
         plan |= services(verify, served)

@@ -72,9 +72,13 @@ options:
             for the other.
           - V(ping) sends ICMP echo requests.
           - V(ftp) downloads one file slowly, and a second one on the same session when collected.
+          - V(http) holds sessions with a web server, which need no listener of the probe. Each asks for a
+            page again and again over one connection. Where the server says that it ends the connection, the
+            session goes on over another one.
+          - V(http_connect) opens new connections for one page each, which has to be there within 3 seconds.
         type: str
         required: true
-        choices: [connect, ftp, ping, tcp, udp]
+        choices: [connect, ftp, http, http_connect, ping, tcp, udp]
       target:
         description: The IP address to send to.
         type: str
@@ -88,13 +92,18 @@ options:
         default: 1
       rate:
         description:
-          - Messages, or new connections, per second of each flow. By default 1000 for V(udp), 5 for V(tcp),
-            and 10 for V(connect) and V(ping).
+          - Messages, requests or new connections per second of each flow. By default 1000 for V(udp), 5 for
+            V(tcp), 1 for V(http), and 10 for the others.
         type: float
       size:
         description:
           - Bytes of one message, 64 by default, 36 at least. Of V(ftp), those of the file, 1 MiB by default.
+            The size of a page is what the server has.
         type: int
+      path:
+        description: The page of V(http) and V(http_connect).
+        type: str
+        default: /
       seconds:
         description: How long the download of V(ftp) takes.
         type: float
@@ -170,6 +179,9 @@ flows:
   description:
     - What became of each entry of O(flows), all flows of an entry together.
     - Of V(ftp), C(sent), C(received) and C(lost) are bytes of both downloads.
+    - A V(connect) or V(http_connect) entry also has C(first_failed_at) and C(last_failed_at), when the first
+      and the last connection began that failed. A V(http) entry has C(kept), whether the server lets a
+      connection last for more than one page, and C(ended), the sessions that have ended for whatever reason.
     - A V(udp) entry also has C(up) and C(down), with the counts of each direction, and C(complete), which is
       false when the listener could not be asked at the end. What only it knows is null then.
     - C(series) are arrivals per bin, from C(start) on (of V(udp) those of C(down), of V(ftp) bytes).
@@ -263,7 +275,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.probe.spec import (
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.serve import serve
 
-FLOW_KINDS = ["connect", "ftp", "ping", "tcp", "udp"]
+FLOW_KINDS = ["connect", "ftp", "http", "http_connect", "ping", "tcp", "udp"]
 OPTIONS = ("bin_ms", "lifetime", "listeners", "realtime", "require_reachable", "timeout")
 
 
@@ -281,6 +293,7 @@ def argument_spec() -> dict[str, Any]:
         "count": {"type": "int", "default": 1},
         "rate": {"type": "float"},
         "size": {"type": "int"},
+        "path": {"type": "str", "default": "/"},
         "seconds": {"type": "float", "default": 20},
         "down": {"type": "bool", "default": True},
         "source_port": {"type": "int"},

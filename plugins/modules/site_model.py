@@ -215,6 +215,8 @@ ansible_facts:
               address: 192.168.2.100
               protocol: tcp
               port: 80
+              asked:
+                - {protocol: tcp, first: 80, last: 80}
               map: balancer.web
               gone: balancer.web.gone
               last: balancer.web.last
@@ -225,6 +227,14 @@ ansible_facts:
               hysteresis: 0
               sorry: 192.168.0.3
               sorry_port: null
+              sorry_check:
+                kind: tcp
+                options: {port: 80}
+                delay_loop: 5
+                connect_timeout: 3
+                retry: 1
+                delay_before_retry: 1
+                warmup: 0
               alpha: false
               omega: false
               inhibit_on_failure: false
@@ -239,7 +249,12 @@ ansible_facts:
               mail: null
               notify: {}
               servers:
-                - {name: srv-1, address: 192.168.0.4, port: null, weight: 1}
+                - name: srv-1
+                  address: 192.168.0.4
+                  port: null
+                  weight: 1
+                  uthreshold: null
+                  lthreshold: null
         balancer_table:
           description: What a host that is in no pair has for its balancers.
           returned: on firewalls, and other hosts with balancers; null on a firewall, which has it
@@ -310,7 +325,7 @@ ansible_facts:
           type: dict
           sample:
             address: 192.168.0.3
-            more_addresses: ['2001:db8::3']
+            more_addresses: [192.168.0.6]
             interface: br0
             prefix: 192.168.0.0/24
             leases:
@@ -334,6 +349,7 @@ ansible_facts:
             left_out: []
             balancers:
               - name: web
+                nodes: [fw-1]
                 address: 192.168.2.100
                 port: 80
                 kind: http
@@ -362,6 +378,16 @@ ansible_facts:
                   client: 192.168.2.3
                   server: 192.168.0.3
                   forward: 192.168.0.100
+              balancers:
+                - name: web
+                  family: 4
+                  address: 192.168.2.100
+                  port: 80
+                  path: /
+                  shows: true
+                  servers:
+                    - {address: 192.168.0.4, port: 80}
+                  seconds: 12
               nodes: [fw-1]
               open:
                 - add element inet ftfw probe_ports { tcp . 7001 timeout SECONDSs, udp . 7002 timeout

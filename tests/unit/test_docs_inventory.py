@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ ROOT = Path(__file__).parents[2]
 CODE = ROOT / "plugins" / "plugin_utils"
 ROOMS = ("site", "policy", "sections", "across", "policy_test")
 """That read sections of an inventory."""
+
+
+SAME = {"site_balancers.NAME.sorry.check": "site_balancers.NAME.check"}
+"""Places that have the tables of others, since they have the same keys."""
 
 
 class Anything(dict[str, Any]):
@@ -37,7 +41,9 @@ def read() -> tuple[dict[str, set[str]], set[tuple[str, str]]]:
     known: dict[str, set[str]] = {}
     asking: set[tuple[str, str]] = set()
 
-    def section(value: Value, *keys: str, required: Iterable[str] = ()) -> dict[str, Value]:
+    def section(
+        value: Value, *keys: str, required: Iterable[str] = (), others: Mapping[str, str] | None = None
+    ) -> dict[str, Value]:
         code = sys._getframe(1).f_code
         asking.add((Path(code.co_filename).stem, code.co_name))
         known.setdefault(value.key.replace("[0]", "[]"), set()).update(keys)
@@ -70,7 +76,16 @@ def functions() -> Iterator[tuple[str, str]]:
                 yield path.stem, function.name
 
 
-KNOWN, ASKING = read()
+def table_of(place: str) -> str:
+    """Whose table has the keys of a place."""
+    for same, other in SAME.items():
+        if place == same or place.startswith(f"{same}."):
+            return other + place.removeprefix(same)
+    return place
+
+
+EVERY, ASKING = read()
+KNOWN = {place: keys for place, keys in EVERY.items() if table_of(place) == place}
 DOCS = ROOT / "docs"
 PAGES = {path.stem: path.read_text() for path in sorted((DOCS / "inventory").glob("*.md"))}
 INDEX = (DOCS / "inventory.md").read_text().partition("\n## Every variable\n")[2].partition("\n## ")[0]
@@ -95,6 +110,15 @@ def test_every_place_with_keys_has_a_table() -> None:
     assert not more, (
         f"docs/inventory/{TOLD[min(more)][0]}.md has keys of {min(more)}, and no code asks for them"
     )
+
+
+@pytest.mark.parametrize("place", sorted(EVERY.keys() - KNOWN.keys()))
+def test_a_place_with_the_table_of_another_has_its_keys(place: str) -> None:
+    assert EVERY[place] == KNOWN[table_of(place)]
+
+
+def test_places_with_the_tables_of_others_are_there() -> None:
+    assert SAME.keys() <= EVERY.keys()
 
 
 @pytest.mark.parametrize("place", sorted(KNOWN))

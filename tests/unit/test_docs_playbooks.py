@@ -11,7 +11,11 @@ import yaml
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import EXPECT, ROW_KEYS
 
 ROOT = Path(__file__).parents[2]
-HEALTH = ROOT / "plugins" / "module_utils" / "health"
+HEALTH = [
+    path
+    for utils in ("module_utils", "plugin_utils")
+    for path in (ROOT / "plugins" / utils / "health").glob("*.py")
+]
 # without parts of others, and a former name
 PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {
     "delegation",
@@ -44,7 +48,7 @@ def findings() -> set[str]:
         *(f"pair-{name}" for name in ("state", "guard", "watch", "path", "preempt", "balance")),
     )
     texts: set[str] = set()
-    for path in HEALTH.glob("*.py"):
+    for path in HEALTH:
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Finding" and call.args:
                 first = call.args[0]
@@ -72,7 +76,7 @@ def test_findings_that_are_made_are_told() -> None:
 
 
 def test_findings_that_are_told_are_made() -> None:
-    text = "".join(path.read_text() for path in HEALTH.glob("*.py"))
+    text = "".join(path.read_text() for path in HEALTH)
     shown = told(STATUS, "| id | severity | about | meaning |") - findings()
     assert [name for name in shown if f'"{name}"' not in text] == []
 

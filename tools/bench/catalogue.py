@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import balancer_cases
 import cases
 import load_cases
 import policy_cases
@@ -76,6 +77,8 @@ MEASURES = (
     Measure("policy_apply", partial(policy_cases.speed, "apply"), ("default",), 3),
     Measure("policy_forward", partial(policy_cases.speed, "forward"), ("default",), 3),
     Measure("policy_reload", policy_cases.reloads, ("default",), 3),
+    Measure("balancer", policy_cases.balancer_speed, ("default",), 3),
+    Measure("balanced", balancer_cases.survival, ("default",), 3),
     Measure("established_only", cases.established_only, ("default",)),
 )
 
@@ -222,6 +225,27 @@ FIGURES = {
         limit=at_most(0, "default"),
         every=True,
     ),
+    "balancer_2_ratio": Figure(
+        "New flows through a balancer of 2 servers: time, to that through a port forward",
+        "times",
+        limit=at_most(1.5, "default"),
+    ),
+    "balancer_64_ratio": Figure(
+        "New flows through a balancer of 64 servers: time, to that through a port forward",
+        "times",
+        limit=at_most(1.5, "default"),
+    ),
+    "balanced_100k_survivors": Figure(
+        "Crash with 100,000 entries: flows of 70 through a balancer that live on",
+        "flows",
+        "higher",
+        at_least(70, "default"),
+    ),
+    "balanced_100k_resets": Figure(
+        "Crash with 100,000 entries: flows of 70 through a balancer that were reset",
+        "flows",
+        limit=at_most(0, "default"),
+    ),
 }
 
 BOTH_FAMILIES = {
@@ -246,6 +270,8 @@ BOTH_FAMILIES = {
     "policy_unchanged": ("ratio", "changes"),
     "policy_forward": ("ratio", "linear_ratio"),
     "policy_reload": ("lost",),
+    "balancer": ("2_ratio", "64_ratio"),
+    "balanced_100k": ("survivors", "resets"),
 }
 """Figures that are measured in IPv6, too, within the same limits. The manual's system has none to compare."""
 

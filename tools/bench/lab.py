@@ -89,7 +89,7 @@ class Lab:
             process.wait()
         self._children.clear()
 
-    def playbook(self, name: str) -> subprocess.Popen[str]:
+    def playbook(self, name: str, *options: str) -> subprocess.Popen[str]:
         """Run a playbook on the lab; its output, by lines as they come, is to be read. `end_all` ends it."""
         process = subprocess.Popen(
             [
@@ -97,6 +97,7 @@ class Lab:
                 f"playbooks/{name}.yml",
                 "--inventory=inventories/native",
                 f"--extra-vars=lab_name={self.prefix.removeprefix('ftfw-')}",
+                *options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from cases import UDP, Trial, listener
@@ -15,20 +16,27 @@ from probe import RunningProbe, flow
 from profiles import families
 
 SPEED = Path(__file__).parent / "policy_speed.py"
+BALANCERS = Path(__file__).parent / "balancer_speed.py"
 RELOADS = 50
 
 
 def speed(what: str, lab: Lab, profile: str, primary: str) -> Trial:
     """Without the pair: on this machine, in a network namespace of its own."""
-    namespace = [] if what == "compile" else ["unshare", "--net"]
+    return printed([] if what == "compile" else ["unshare", "--net"], SPEED, what)
+
+
+def balancer_speed(lab: Lab, profile: str, primary: str) -> Trial:
+    """Without the pair, too."""
+    return printed(["unshare", "--net"], BALANCERS)
+
+
+def printed(before: Sequence[str], program: Path, *words: str) -> Trial:
+    """What a program has measured."""
     done = subprocess.run(
-        [*namespace, sys.executable, str(SPEED), what],
-        capture_output=True,
-        text=True,
-        check=False,
+        [*before, sys.executable, str(program), *words], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise LabError(f"{SPEED.name} {what}: {done.stderr.strip()[-400:]}")
+        raise LabError(f"{' '.join([program.name, *words])}: {done.stderr.strip()[-400:]}")
     return Trial(json.loads(done.stdout))
 
 

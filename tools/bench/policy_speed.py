@@ -56,9 +56,9 @@ SENDERS = 2000
 
 
 def site(
-    policy: list[dict[str, Any]], services: dict[str, Any], lab: Path = LAB
+    policy: list[dict[str, Any]], services: dict[str, Any], lab: Path = LAB, **more: object
 ) -> dict[str, dict[str, Any]]:
-    """The lab's variables with another policy."""
+    """The lab's variables with another policy, and more of them."""
 
     def load(path: str) -> dict[str, Any]:
         loaded: dict[str, Any] = yaml.safe_load((lab / path).read_text())
@@ -69,11 +69,12 @@ def site(
     # what has hosts of its own, and rules beside those of the policy
     for name in ("site_probes", "site_balancers"):
         shared.pop(name, None)
+    shared |= more
     return {host: {**copy.deepcopy(shared), **load(f"host_vars/{host}.yml")} for host in HOSTS}
 
 
-def compiled(policy: list[dict[str, Any]], services: dict[str, Any], lab: Path = LAB) -> str:
-    text: str = host_view(load_site(site(policy, services, lab)), "fw-1")["nftables"]["ruleset"]
+def compiled(policy: list[dict[str, Any]], services: dict[str, Any], lab: Path = LAB, **more: object) -> str:
+    text: str = host_view(load_site(site(policy, services, lab, **more)), "fw-1")["nftables"]["ruleset"]
     return text
 
 
@@ -196,7 +197,7 @@ def forward() -> dict[str, float]:
     texts = {"ten": ten, "many": many, "linear": several.sub(lambda _match: chain, ten, count=1)}
     taken: dict[tuple[int, str], list[float]] = {(family, name): [] for family in ENDS for name in texts}
     kinds = {4: socket.AF_INET, 6: socket.AF_INET6}
-    with wires() as client:
+    with wires() as (client, _server):
         with in_namespace(client):
             senders = {
                 family: [socket.socket(kind, socket.SOCK_DGRAM) for _number in range(SENDERS)]
@@ -256,10 +257,10 @@ def forwarded() -> int:
 
 
 @contextmanager
-def wires() -> Iterator[int]:
+def wires() -> Iterator[tuple[int, int]]:
     """Give this namespace a client on eth1 and a server on eth0, whose namespaces go with it.
 
-    Yields the process that holds the client's.
+    Yields the processes that hold theirs.
     """
     with ExitStack() as stack:
         client, server = (stack.enter_context(holder()) for _end in range(2))
@@ -288,7 +289,7 @@ def wires() -> Iterator[int]:
         Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1\n")
         # link-local addresses, from which neighbours are asked, wait for their check of a second
         time.sleep(3)
-        yield client
+        yield client, server
 
 
 def nodad(family: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import testinfra
+from ansible_collections.ftfw.pair.tests import long_tests
 from kernel import Ansible
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -20,6 +21,8 @@ SUITE = os.environ.get("FTFW_SUITE", "bookworm")
 INVENTORY = ["-i", str(PROJECT / "inventories/lab"), "-e", "lab_name=molecule", "-e", f"lab_suite={SUITE}"]
 SSH_CONFIG = PROJECT / "build" / "molecule" / "ssh" / "omarine.config"
 BOOT_SECONDS = 240
+pytest_configure = long_tests.pytest_configure
+pytest_collection_modifyitems = long_tests.pytest_collection_modifyitems
 
 
 @pytest.fixture(scope="session")

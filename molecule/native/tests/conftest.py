@@ -3,28 +3,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftfw.pair.tests import long_tests
 from containers import PORT, PREFIX, run
 from faults import Status, settle
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: only in `./ftfw test long`")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out, and count them as what they are: not selected."""
-    if os.environ.get("FTFW_TEST_LONG"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+pytest_configure = long_tests.pytest_configure
+pytest_collection_modifyitems = long_tests.pytest_collection_modifyitems
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import member
 
@@ -27,6 +27,18 @@ class CheckConfig:
     """The first question comes up to so many seconds later, by chance."""
 
 
+class AskedPorts(NamedTuple):
+    """Ports of TCP or UDP, both ends inside."""
+
+    protocol: str
+    first: int
+    last: int
+
+
+SORRY = "sorry server"
+"""The name of every sorry server; no server can have it."""
+
+
 @dataclass(frozen=True)
 class ServerConfig:
     name: str
@@ -34,6 +46,10 @@ class ServerConfig:
     weight: int
     port: int | None = None
     """Where it answers, where the balancer translates ports."""
+    uthreshold: int | None = None
+    """With so many flows it gets no new one."""
+    lthreshold: int | None = None
+    """With fewer than so many it gets some again."""
 
     @property
     def member(self) -> str:
@@ -57,6 +73,8 @@ class BalancerConfig:
     protocol: str
     """Of its first port: tcp or udp."""
     port: int
+    asked: tuple[AskedPorts, ...]
+    """All ports that it is asked for at; empty where that is not known."""
     map: str
     """The map of the ruleset that has its slots."""
     gone: str
@@ -69,8 +87,10 @@ class BalancerConfig:
     scheduler: str
     quorum: int
     hysteresis: int
-    sorry: str | None
-    """Who answers when there is no quorum, as maps know him."""
+    sorry: ServerConfig | None
+    """Who answers when there is no quorum."""
+    sorry_check: CheckConfig | None
+    """How he is asked whether he is well."""
     alpha: bool
     """Whether a server is down until it was checked."""
     omega: bool
@@ -104,6 +124,11 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
         address=_address(said["address"]),
         protocol=str(said["protocol"]),
         port=int(said["port"]),
+        # an earlier version has not written it
+        asked=tuple(
+            AskedPorts(str(one["protocol"]), int(one["first"]), int(one["last"]))
+            for one in said.get("asked", ())
+        ),
         map=str(said["map"]),
         gone=str(said["gone"]),
         last=said["last"] and str(said["last"]),
@@ -112,7 +137,10 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
         scheduler=str(said["scheduler"]),
         quorum=int(said["quorum"]),
         hysteresis=int(said["hysteresis"]),
-        sorry=member(_address(said["sorry"]), _port(said["sorry_port"])) if said["sorry"] else None,
+        sorry=ServerConfig(SORRY, _address(said["sorry"]), 0, _number(said["sorry_port"]))
+        if said["sorry"]
+        else None,
+        sorry_check=_check(said["sorry_check"]) if said.get("sorry_check") else None,
         alpha=bool(said["alpha"]),
         # an earlier version has not written it
         omega=bool(said.get("omega")),
@@ -122,7 +150,14 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
         if mail
         else None,
         servers=tuple(
-            ServerConfig(str(one["name"]), _address(one["address"]), int(one["weight"]), _port(one["port"]))
+            ServerConfig(
+                str(one["name"]),
+                _address(one["address"]),
+                int(one["weight"]),
+                _number(one["port"]),
+                _number(one.get("uthreshold")),
+                _number(one.get("lthreshold")),
+            )
             for one in said["servers"]
         ),
         notify={str(when): tuple(map(str, command)) for when, command in said["notify"].items()},
@@ -141,7 +176,7 @@ def _check(said: dict[str, Any]) -> CheckConfig:
     )
 
 
-def _port(said: Any) -> int | None:
+def _number(said: Any) -> int | None:
     return None if said is None else int(said)
 
 

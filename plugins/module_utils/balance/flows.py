@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import AskedPorts
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import (
     fields,
     is_closing,
@@ -14,6 +17,12 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import 
 )
 
 LISTING = "conntrack -L"
+_MOST_PORTS = 16
+_OPEN = re.compile(
+    r"^(tcp|udp) +(?:6 \d+ (?:SYN_SENT2?|SYN_RECV|ESTABLISHED)|17 \d+) "
+    r"src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?\bsrc=(\S+) dst=\S+ sport=(\d+)",
+    re.MULTILINE,
+)
 
 
 class BalancedFlow(NamedTuple):
@@ -27,6 +36,48 @@ class BalancedFlow(NamedTuple):
 def listing(addresses: Iterable[str]) -> str:
     """What a node's shell runs to list the flows to virtual addresses, whatever ports they are of."""
     return " && ".join(f"{LISTING} --orig-dst {one} 2>/dev/null" for one in dict.fromkeys(addresses))
+
+
+def count_flows(text: str, address: str, asked: Sequence[AskedPorts]) -> Counter[tuple[str, int]]:
+    """How many flows, of those to some ports of an address, each server's address and port has.
+
+    Those of TCP that are ending do not count. This is read often, and from long listings: it does not look
+    at what is not asked for.
+    """
+    found: Counter[tuple[str, int]] = Counter()
+    for protocol, dst, dport, server, port in _OPEN.findall(text):
+        if dst == address and is_asked(asked, protocol, int(dport)):
+            found[server, int(port)] += 1
+    return found
+
+
+def flows_of(known: Mapping[tuple[str, int], int], address: str, port: int | None) -> int:
+    """How many flows a server has; without a port it has those of all."""
+    return sum(
+        number for server, number in known.items() if server[0] == address and port in (None, server[1])
+    )
+
+
+def is_asked(asked: Sequence[AskedPorts], protocol: str, port: int) -> bool:
+    """Whether a port is one of those; where none is known, any may be."""
+    return not asked or any(one[0] == protocol and one[1] <= port <= one[2] for one in asked)
+
+
+def asked_words(asked: Sequence[AskedPorts]) -> list[list[str]]:
+    """What conntrack(8) takes for the flows to some ports that no answer keeps open.
+
+    It takes one port at a time. Of many, those of other balancers at the same address are among them.
+    """
+    found = []
+    for protocol, state in (("udp", []), ("tcp", ["--state", "SYN_SENT"])):
+        kind = ["--proto", protocol, *state]
+        of = [one for one in asked if one.protocol == protocol]
+        ports = [port for one in of for port in range(one.first, min(one.last, one.first + _MOST_PORTS) + 1)]
+        if asked and len(ports) <= _MOST_PORTS:
+            found += [[*kind, "--orig-port-dst", str(port)] for port in ports]
+        else:
+            found.append(kind)
+    return found
 
 
 def read_flows(text: str) -> Iterator[BalancedFlow]:

@@ -8,6 +8,7 @@ import smtplib
 from email.message import EmailMessage
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
+    SORRY,
     BalancerConfig,
     MailConfig,
     ServerConfig,
@@ -25,7 +26,8 @@ def message(
     what = f"Virtualserver {where}"
     if server is not None:
         port = server.port or balancer.port
-        what = f"Realserver [{server.address}]:{balancer.protocol}:{port} of virtual server {where}"
+        kind = "Sorry server" if server.name == SORRY else "Realserver"
+        what = f"{kind} [{server.address}]:{balancer.protocol}:{port} of virtual server {where}"
     mail = EmailMessage()
     mail["Subject"] = f"[{host}] {what} - {'UP' if told.up else 'DOWN'}"
     mail["From"] = f"root@{host}"

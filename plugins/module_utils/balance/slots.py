@@ -17,9 +17,11 @@ IN_TURN = ("rr", "wrr")
 """Schedulers that take one slot after the other."""
 BY_SOURCE = ("sh", "mh")
 """Schedulers that take the slot of the sender's hash."""
+LEAST = ("lc", "wlc")
+"""Schedulers that take one slot after the other, and give more of them to who has fewer flows."""
 FAILOVER = ("fo",)
 """Schedulers that take the heaviest server alone (kernel's ip_vs_fo.c)."""
-SCHEDULERS = (*IN_TURN, *BY_SOURCE, *FAILOVER)
+SCHEDULERS = (*IN_TURN, *LEAST, *BY_SOURCE, *FAILOVER)
 _EXACT = 6
 """Up to so many units of weight any set of equal servers gets equal shares."""
 _FINE = 20
@@ -40,8 +42,8 @@ def slots_for(scheduler: str, weights: Sequence[int], dynamic: bool = False) -> 
     positive = [one for one in weights if one > 0] or [1]
     if scheduler in FAILOVER:
         return 1
-    if dynamic:
-        return _DYNAMIC
+    if dynamic or scheduler in LEAST:
+        return min(_MOST, max(_DYNAMIC, _FINE * len(positive)))
     unit = math.gcd(*positive)
     units = sum(one // unit for one in positive)
     if units <= _EXACT:
@@ -57,10 +59,38 @@ def share(scheduler: str, weights: Mapping[str, int], slots: int) -> list[str]:
         return []
     if scheduler in FAILOVER:
         return [max(alive, key=lambda name: alive[name])] * slots
-    return _hashed(alive, slots) if scheduler in BY_SOURCE else _in_turn(alive, slots)
+    return _hashed(alive, slots) if scheduler in BY_SOURCE else in_turn(alive, slots)
 
 
-def _in_turn(weights: Mapping[str, int], slots: int) -> list[str]:
+def level(weights: Mapping[str, int], flows: Mapping[str, int], slots: int) -> dict[str, int]:
+    """How many slots each server gets, so that new flows bring all to the same number for their weight.
+
+    Nobody knows how many will come until the next count: a tenth of all that there are, one for each at
+    least. Where somebody lacks more than that, all of them are his.
+    """
+    alive = {name: weight for name, weight in weights.items() if weight > 0}
+    if not alive:
+        return {}
+    loads = {name: flows.get(name, 0) / weight for name, weight in alive.items()}
+    coming = max(len(alive), sum(flows.get(name, 0) for name in alive) / 10)
+    below: list[str] = []
+    height = 0.0
+    for name in sorted(alive, key=lambda name: loads[name]):
+        if below and height <= loads[name]:
+            break
+        below.append(name)
+        filled = coming + sum(flows.get(one, 0) for one in below)
+        height = filled / sum(alive[one] for one in below)
+    lacking = {name: alive[name] * height - flows.get(name, 0) for name in below}
+    ends, done, found = 0.0, 0, dict.fromkeys(alive, 0)
+    for name, lack in lacking.items():
+        ends += lack
+        found[name] = round(slots * ends / coming) - done
+        done += found[name]
+    return found
+
+
+def in_turn(weights: Mapping[str, int], slots: int) -> list[str]:
     """Smooth turns: a server with twice the weight comes twice as often, and not twice in a row."""
     total, credit, found = sum(weights.values()), dict.fromkeys(weights, 0), []
     for _slot in range(slots):

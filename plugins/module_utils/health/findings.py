@@ -51,7 +51,7 @@ def find(facts: Facts, samples: Sequence[Mapping[str, int]] = ()) -> list[Findin
         *_table(facts),
         *_flows(facts),
         *_ruleset(facts),
-        *_balancers(facts),
+        *balancer_findings(facts["balancers"]),
         *_units(facts),
     ]
 
@@ -164,8 +164,8 @@ def _ruleset(facts: Facts) -> Iterator[Finding]:
         yield Finding("ruleset-changed", ERROR, "the kernel's table inet ftfw is not the ruleset file's")
 
 
-def _balancers(facts: Facts) -> Iterator[Finding]:
-    balancers = facts["balancers"]
+def balancer_findings(balancers: Sequence[Facts]) -> Iterator[Finding]:
+    """Of what pair-balance says."""
     for words in dict.fromkeys(one["problem"] for one in balancers if one["problem"]):
         yield Finding("balancer-maps", ERROR, f"who answers can't be written into the ruleset: {words}")
     for one in balancers:
@@ -174,6 +174,16 @@ def _balancers(facts: Facts) -> Iterator[Finding]:
         for server in (each for each in one["servers"] if not each["up"]):
             words = f"{server['name']} is down: {server['reason']}"
             yield Finding("balancer-server", WARNING, f"balancer {one['name']}: {words}")
+        takers = [each for each in one["servers"] if each["up"] and not each["drained"]]
+        # an earlier version says nothing of limits, and of a sorry server
+        if takers and all(each.get("full") for each in takers):
+            instead = f"{one['sorry']} answers" if one["sorry"] else "new flows are refused"
+            words = f"all servers have as many flows as they may; {instead}"
+            yield Finding("balancer-full", WARNING, f"balancer {one['name']}: {words}")
+        sorry = one.get("sorry_server")
+        if sorry and not sorry["up"]:
+            words = f"the sorry server {sorry['address']} is down: {sorry['reason']}"
+            yield Finding("balancer-sorry", WARNING, f"balancer {one['name']}: {words}")
 
 
 def _lacking(balancer: Facts) -> str:

@@ -203,6 +203,22 @@ def _balancers(facts: Mapping[str, Any]) -> Iterable[Metric]:
             "Whether a server was taken out.",
             [(labels, _flag(each["drained"])) for labels, each in servers],
         ),
+        Metric(
+            "ftfw_balancer_server_flows",
+            "gauge",
+            "The flows of a server, where they are counted.",
+            [(labels, float(each["flows"])) for labels, each in servers if each.get("flows") is not None],
+        ),
+        Metric(
+            "ftfw_balancer_sorry_up",
+            "gauge",
+            "Whether the last check has found a sorry server well.",
+            [
+                ({"balancer": one["name"]}, _flag(one["sorry_server"]["up"]))
+                for one in balancers
+                if one.get("sorry_server")
+            ],
+        ),
     )
 
 

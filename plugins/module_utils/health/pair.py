@@ -313,6 +313,7 @@ def _lasting(node: SeenNode) -> dict[tuple[str, str], bool]:
     return {
         (balancer["name"], server["name"]): bool(server["up"])
         for balancer in health["balancers"]
-        for server in balancer["servers"]
+        # an earlier version says nothing of a sorry server
+        for server in (*balancer["servers"], *filter(None, [balancer.get("sorry_server")]))
         if health["clock"]["wall"] - server["since"] > BALANCER_SECONDS
     }

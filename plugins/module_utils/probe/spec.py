@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-KINDS = ("tcp", "connect", "udp", "ping", "ftp")
+KINDS = ("tcp", "connect", "udp", "ping", "ftp", "http", "http_connect")
 LISTENER_KINDS = ("tcp", "udp", "ftp")
 
 DEFAULTS: dict[str, dict[str, float]] = {
@@ -17,6 +18,8 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "udp": {"rate": 1000, "size": 64},
     "ping": {"rate": 10, "size": 64},
     "ftp": {"rate": 1, "size": 1 << 20},
+    "http": {"rate": 1, "size": 0},
+    "http_connect": {"rate": 10, "size": 0},
 }
 SIZES = {
     "tcp": (36, 65536),
@@ -24,7 +27,12 @@ SIZES = {
     "udp": (36, 1472),
     "ping": (36, 1472),
     "ftp": (1, 1 << 30),
+    # the server says how large a page is
+    "http": (0, 0),
+    "http_connect": (0, 0),
 }
+NEW = ("connect", "http_connect")
+PATH = re.compile(r"/[!-~]*")
 RATES = (0.1, 20000.0)
 """Messages per second, of all flows of one entry together."""
 COUNTS = (1, 2000)
@@ -32,7 +40,7 @@ COUNTS = (1, 2000)
 
 def complete(flow: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in what a flow leaves out."""
-    defaults = {"count": 1, "port": None, "source_port": None, "seconds": 20.0, "down": True}
+    defaults = {"count": 1, "port": None, "source_port": None, "seconds": 20.0, "down": True, "path": "/"}
     given = {key: value for key, value in flow.items() if value is not None}
     return {**defaults, **DEFAULTS.get(str(flow.get("kind")), {}), **given}
 
@@ -90,19 +98,23 @@ def _numbers(place: str, flow: Mapping[str, Any]) -> Iterator[str]:
     kind, count, rate, size = flow["kind"], flow["count"], flow["rate"], flow["size"]
     if not COUNTS[0] <= count <= COUNTS[1]:
         yield f"{place}.count: {count}: use {COUNTS[0]} to {COUNTS[1]}"
-    elif kind == "connect" and count != 1:
+    elif kind in NEW and count != 1:
         yield f"{place}.count: {count}: new connections have a rate, leave it out"
     elif not (RATES[0] <= rate and rate * count <= RATES[1]):
         lowest, highest = RATES
         yield f"{place}.rate: {rate:g}: use {lowest:g} a second or more, and up to {highest:g} with all flows"
     smallest, largest = SIZES[kind]
-    if not smallest <= size <= largest:
+    if size and not largest:
+        yield f"{place}.size: {size}: of {kind} the server says it, leave it out"
+    elif not smallest <= size <= largest:
         yield f"{place}.size: {size}: use {smallest} to {largest} bytes for {kind}"
     if kind == "ftp" and not 0 <= flow["seconds"] <= 3600:
         yield f"{place}.seconds: {flow['seconds']:g}: use 0 to 3600"
+    if not PATH.fullmatch(flow["path"]):
+        yield f"{place}.path: {flow['path']}: is no path; begin with a slash, and write blanks as %20"
     port = flow["source_port"]
     if port is not None:
-        if kind in ("connect", "ping"):
+        if kind not in ("tcp", "udp", "ftp"):
             yield f"{place}.source_port: {port}: {kind} can't keep one, leave it out"
         elif not 1 <= port <= 65536 - count:
             yield f"{place}.source_port: {port}: use 1 to {65536 - count}, for {count} ports from there on"

@@ -67,15 +67,19 @@ class Attempt:
 
 
 class ConnectFlows(Flows):
+    attempts: type[Attempt] = Attempt
+    request = b""
+
     def open(self) -> None:
         self.key = new_key()
         self.padding = content(0, max(0, self.size - OVERHEAD))
         self.track, self.sender = Track(time.monotonic_ns()), Sender()
         self.tracks, self.senders = [self.track], [self.sender]
         self.open_attempts = 0
+        self.failed_at: list[int] = []
         self.last_error = ""
         if self.run.patient:
-            Attempt(self, False, time.monotonic_ns())
+            self.attempts(self, False, time.monotonic_ns())
         else:
             self.begin()
 
@@ -86,7 +90,7 @@ class ConnectFlows(Flows):
     def attempt(self, _number: int, _due: int, now: int) -> None:
         self.sender.note(now)
         self.open_attempts += 1
-        Attempt(self, True, now)
+        self.attempts(self, True, now)
 
     def unmet(self) -> str:
         return "" if self.met else self.last_error or "timed out"
@@ -107,16 +111,21 @@ class ConnectFlows(Flows):
             self.track.tick(now)
             self.track.fresh = attempt.begun
             self.series.add(now)
-        elif how == "corrupt":
+            return
+        self.failed_at.append(attempt.begun)
+        if how == "corrupt":
             self.corrupt += 1
         else:
             self.happened[how] += 1
 
     def _again(self) -> None:
-        Attempt(self, False, time.monotonic_ns())
+        self.attempts(self, False, time.monotonic_ns())
 
     def result(self) -> Result:
         # one that has neither come nor failed yet says nothing
         whole = super().result()
         whole["sent"] -= self.open_attempts
-        return {**whole, "lost": whole["sent"] - whole["received"]}
+        begun = sorted(map(self.run.epoch, self.failed_at))
+        failed = {"first_failed_at": begun[0], "last_failed_at": begun[-1]} if begun else {}
+        never = {"first_failed_at": None, "last_failed_at": None}
+        return {**whole, "lost": whole["sent"] - whole["received"], **never, **failed}

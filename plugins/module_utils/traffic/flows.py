@@ -50,7 +50,7 @@ class Flows:
 
     def hopeless(self) -> bool:
         """Tell whether the first exchange of one can't come any more: a connection is tried once."""
-        return self.spec["kind"] in ("tcp", "ftp") and bool(self.happened)
+        return self.spec["kind"] in ("tcp", "ftp", "http") and bool(self.happened)
 
     def failed(self, error: OSError | None) -> None:
         self.happened[what_happened(error)] += 1

@@ -18,6 +18,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.traffic.connect_flows im
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.flows import DRAIN, Flows
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.ftp_flows import FtpFlows
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.ftp_listener import FtpListener
+from ansible_collections.ftfw.pair.plugins.module_utils.traffic.http_flows import HttpConnectFlows, HttpFlows
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.listeners import Listener
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.loop import NANO
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.ping_flows import PingFlows
@@ -33,6 +34,8 @@ KINDS: dict[str, type[Flows]] = {
     "udp": UdpFlows,
     "ping": PingFlows,
     "ftp": FtpFlows,
+    "http": HttpFlows,
+    "http_connect": HttpConnectFlows,
 }
 LISTENERS: dict[str, type[Listener]] = {"tcp": TcpListener, "udp": UdpListener, "ftp": FtpListener}
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.traffic.accounting import decode
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import FaultCheck, FaultSeen, passed
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.checks import FaultCheck
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import FaultSeen, passed
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.types import FAILED, NOT_APPLICABLE, OK
 
 BEFORE_MS, AFTER_MS, MOST_MS = 500, 2000, 12000

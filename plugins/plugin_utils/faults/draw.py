@@ -113,13 +113,15 @@ def invariants(parts: Sequence[FaultRow]) -> dict[str, Any]:
     to hear each other. Everything is well afterwards, with the same flows on both nodes, in the time that
     each of the faults may take.
     """
-    roles = {role for row in parts for role in row.roles()}
+    # what is done to balancers on both nodes leaves the nodes as they are
+    roles = {role for row in parts if row.areas != ("balancer",) for role in row.roles()}
     one_is_well = len(parts) == 1 or roles in ({"primary"}, {"backup"})
     survive = one_is_well and all(row.expect["flows"] == "all" for row in parts)
     return {
         "primary": "any",
         "flows": "all" if survive else "any",
         "resets": 0 if survive else None,
+        **({"balanced": "each"} if any(row.expect.get("balanced") for row in parts) else {}),
         "reachable": True,
         "overlap_after_ms": max(row.expect["overlap_after_ms"] for row in parts),
         "healthy_s": sum(row.expect["healthy_s"] for row in parts),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.balanced import SPARE_SECONDS, seconds
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.document import fault, timeline
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import (
@@ -30,12 +31,14 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PROFIL
 
 def site(facts: Mapping[str, Any]) -> FaultSite:
     """`facts`: nodes (each with name, view, and what disturbs it), hosts, open (a command) and lab."""
+    nodes = tuple(map(_node, facts["nodes"]))
     return FaultSite(
         # priorities may say otherwise than the order of the nodes
-        nodes=tuple(sorted(map(_node, facts["nodes"]), key=lambda node: not node.view["pair"]["preferred"])),
+        nodes=tuple(sorted(nodes, key=lambda node: not node.view["pair"]["preferred"])),
         hosts=tuple(facts["hosts"]),
         open=facts["open"],
         is_lab=bool(facts["lab"]),
+        balancers=(nodes[0].view["verify"]["probes"] or {"balancers": ()})["balancers"],
     )
 
 
@@ -96,6 +99,7 @@ def result(row: FaultRow, where: FaultSite, known: Mapping[str, Any]) -> dict[st
         else None,
         counts=_counts(known["nodes_before"], health["nodes"]),
         rate=probes["rate"],
+        known_after=seconds(where.balancers) + SPARE_SECONDS * probes["slack"],
     )
     expect = for_site(
         row.expect,

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from ansible_collections.ftfw.pair.plugins.module_utils.system.terminals import plain
+
 LINE = re.compile(r"^\[(?P<stamp>[-0-9T:.]+)\] (?P<deleted>Deleted )?.*?\sinet6? (?P<address>[0-9a-f:.]+)")
 HeldSpan = tuple[float, float]
 
@@ -55,7 +57,7 @@ def read(text: str, virtual_addresses: Sequence[str], offset: float = 0) -> Held
 
 def _events(text: str, wanted: set[str]) -> Iterable[tuple[float, set[str], set[str], bool]]:
     """Time, addresses that came, addresses that went, and whether it was seen to happen."""
-    for line in text.replace("\r\n", "\n").splitlines():
+    for line in plain(text).splitlines():
         words = line.split()
         if words[:2] in (["@@", "start"], ["@@", "end"]):
             at, present = words[2], words[3:]

@@ -10,6 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.checks import (
+    UNKNOWN,
+    FaultCheck,
+    at_most,
+    check,
+    flows,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import (
     Held,
     overlap_ms,
@@ -17,8 +25,6 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.holders import (
     without,
 )
 
-FaultCheck = dict[str, Any]
-UNKNOWN = "unknown"
 EQUAL = "caches-differ", "flows-unknown"
 FAILED_UNIT = "unit-failed", "units-unknown"
 """What is wrong, and that it could not be seen."""
@@ -81,6 +87,8 @@ class FaultSeen:
     counts: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
     rate: int = USUAL_RATE
     """Datagrams a second that the stream was to have."""
+    known_after: float = 0
+    """Within so many seconds a balancer's server that answers no more is known."""
 
 
 ADVERTS = 4
@@ -115,16 +123,6 @@ def judge(expect: Mapping[str, Any], seen: FaultSeen) -> list[FaultCheck]:
     """Make a check of each expectation; one that could not be seen has failed."""
     wanted = {key: value for key, value in expect.items() if value is not None}
     return [*_roles(wanted, seen), *_traffic(wanted, seen), *_pair(wanted, seen), *_special(wanted, seen)]
-
-
-def check(name: str, expected: str, seen: str, ok: bool) -> FaultCheck:
-    return {"name": name, "expected": expected, "seen": seen, "ok": ok}
-
-
-def at_most(name: str, most: float, value: float | None, unit: str = "", detail: str = "") -> FaultCheck:
-    if value is None:
-        return check(name, f"at most {most:g}{unit}", UNKNOWN, False)
-    return check(name, f"at most {most:g}{unit}", f"{value:g}{unit}{detail}", value <= most)
 
 
 def _roles(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[FaultCheck]:
@@ -191,10 +189,6 @@ def download_checks(every: bool, downloads: Sequence[Mapping[str, Any]]) -> Iter
         yield check("FTP downloads that have ended", "with the right checksum", told, right == len(ended))
 
 
-def flows(*probes: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
-    return [flow for probe in probes for flow in probe.get("flows") or [] if flow["kind"] == kind]
-
-
 def _traffic(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[FaultCheck]:
     """Judge each family's flows by themselves: one must not hide behind the other."""
     for name, probe in (("client", seen.client), ("server", seen.server)):
@@ -208,7 +202,10 @@ def _traffic(wanted: Mapping[str, Any], seen: FaultSeen) -> Iterator[FaultCheck]
             {**probe, "flows": [flow for flow in probe.get("flows") or [] if _family(flow) == family]}
             for probe in (seen.client, seen.server)
         )
-        for one in _traffic_of_family(wanted, client, server, seen.rate):
+        for one in (
+            *_traffic_of_family(wanted, client, server, seen.rate),
+            *balanced.judge_balanced(wanted, client, seen.known_after),
+        ):
             second = family in families[1:]
             yield {**one, "name": one["name"] + (f" (IPv{family})" if second else "")}
 

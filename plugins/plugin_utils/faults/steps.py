@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import scripts
+from ansible_collections.ftfw.pair.plugins.plugin_utils.faults import balanced, scripts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.judge import ADVERTISED
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.scripts import LEAD_SECONDS, MARK, Script
 from ansible_collections.ftfw.pair.plugins.plugin_utils.faults.table import (
@@ -85,6 +85,8 @@ class FaultSite:
     hosts: tuple[str, ...]
     open: str = ""
     is_lab: bool = False
+    balancers: Sequence[Mapping[str, Any]] = ()
+    """Those that the probe goes through."""
 
     def legs(self) -> dict[str, list[str]]:
         return {purpose: list(self.nodes[0].interfaces(purpose)) for purpose in ("data", "sync")}
@@ -129,6 +131,8 @@ def missing(row: FaultRow, site: FaultSite, primary: str | None = None) -> str |
         return "only in a lab: it fills a disk"
     if "kernel" in row.needs and "container" in kinds:
         return "needs nodes with a kernel of their own, and these are containers"
+    if "balancer" in row.needs and not (site.balancers and all(one["shows"] for one in site.balancers)):
+        return balanced.LACKING
     if ANY in row.via:
         return None
     if not kinds <= set(row.via):
@@ -319,6 +323,7 @@ def _words(row: FaultRow, site: FaultSite, node: FaultNode) -> dict[str, str]:
         "cut_sync": _drop(list(sync.values())),
         "cut_vrrp": _drop(list(data.values()), "meta l4proto vrrp"),
         "thin_sync": _drop(list(sync.values()), "numgen random mod 100 < 30"),
+        **balanced.words(site.balancers, list(data.values())),
         "uncut": f"nft delete table netdev {TABLE} 2>/dev/null; true",
         "keepalived_parent": "$(systemctl show --property=MainPID --value keepalived.service)",
         "keepalived_child": "$(cat /run/vrrp.pid 2>/dev/null || pgrep -n keepalived)",

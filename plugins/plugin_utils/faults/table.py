@@ -19,8 +19,8 @@ KINDS = ("guest", "container", "command", "machine")
 """What a node can be; `command` is one that is killed and started by commands of its own."""
 ANY = "any"
 """Stands for a node of any kind."""
-NEEDS = ("lab", "kernel")
-AREAS = ("node", "keepalived", "conntrackd", "wire", "system")
+NEEDS = ("lab", "kernel", "balancer")
+AREAS = ("node", "keepalived", "conntrackd", "wire", "system", "balancer")
 """What a fault disturbs. Two that are made at the same time have no area in common."""
 LEGS = ("data", "sync")
 STEP_KEYS = {"at", "of", "inject", "undo", "wait_down"}
@@ -28,6 +28,8 @@ PRIMARY = ("any", "changed", "unchanged", "backup_or_changed")
 EXPECT: dict[str, Any] = {
     "primary": PRIMARY,
     "flows": ("all", "any"),
+    "balanced": ("each", "some", "none"),
+    "until_checked": bool,
     "resets": int,
     "gap_ms": int,
     "lost": int,
@@ -43,7 +45,8 @@ EXPECT: dict[str, Any] = {
 """What may be expected: one of some words, a most, or that something is so. Null is no expectation."""
 WORDS = frozenset(
     (
-        *("container", "cut_data", "cut_leg", "cut_sync", "cut_vrrp", "keepalived_child"),
+        *("container", "cut_data", "cut_leg", "cut_server", "cut_servers", "cut_sync", "cut_vrrp"),
+        *("flap_server", "keepalived_child", "uncut_server"),
         *(
             "keepalived_parent",
             "kill",
@@ -65,6 +68,7 @@ ROW_KEYS = {
     *(
         "areas",
         "expect",
+        "for_checks",
         "gratuitous_arp",
         "late",
         "legs",
@@ -111,6 +115,8 @@ class FaultRow:
     returns: bool = False
     late: bool = False
     gratuitous_arp: bool = False
+    for_checks: bool = False
+    """It lasts as much longer as a balancer's check may take."""
     undo_when: str = "always"
     expect: Mapping[str, Any] = field(default_factory=dict)
     leg: str | None = None
@@ -217,7 +223,18 @@ def _row(fault: Mapping[str, Any], defaults: Mapping[str, Any]) -> FaultRow:
     whole = {**{key: value for key, value in defaults.items() if key != "expect"}, **fault}
     kept = {
         key: whole[key]
-        for key in ("name", "title", "set", "seconds", "legs", "repeat", "silent", "returns", "late")
+        for key in (
+            "name",
+            "title",
+            "set",
+            "seconds",
+            "legs",
+            "repeat",
+            "silent",
+            "returns",
+            "late",
+            "for_checks",
+        )
         if key in whole
     }
     return FaultRow(
@@ -242,10 +259,15 @@ def from_data(data: Mapping[str, Any]) -> FaultRow:
     return FaultRow(**{**data, **lists, "via": via, "parts": tuple(map(from_data, data["parts"]))})
 
 
-def expand(rows: Iterable[FaultRow], legs: Mapping[str, Sequence[str]]) -> list[FaultRow]:
-    """Make one row of each leg where a row is for legs: `silence` becomes `silence_inside`."""
+def expand(
+    rows: Iterable[FaultRow], legs: Mapping[str, Sequence[str]], for_checks: int = 0
+) -> list[FaultRow]:
+    """Make one row of each leg where a row is for legs: `silence` becomes `silence_inside`.
+
+    `for_checks` is how many seconds longer a row lasts that needs the checks of balancers.
+    """
     made = []
-    for row in rows:
+    for row in (_long_enough(row, for_checks) for row in rows):
         if row.legs is None:
             made.append(row)
         for network in legs.get(row.legs, ()) if row.legs else ():
@@ -253,6 +275,14 @@ def expand(rows: Iterable[FaultRow], legs: Mapping[str, Sequence[str]]) -> list[
             name, title = f"{row.name}_{word}", row.title.replace("{network}", network)
             made.append(FaultRow(**{**row.__dict__, "name": name, "title": title, "leg": network}))
     return made
+
+
+def _long_enough(row: FaultRow, seconds: int) -> FaultRow:
+    """A server has to be found dead, and afterwards well."""
+    if not row.for_checks:
+        return row
+    expect = {**row.expect, "healthy_s": (row.expect.get("healthy_s") or 0) + seconds}
+    return FaultRow(**{**row.__dict__, "seconds": row.seconds + seconds, "expect": expect})
 
 
 def choose(rows: Sequence[FaultRow], names: Sequence[str], of_set: str) -> list[FaultRow]:

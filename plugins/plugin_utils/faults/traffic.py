@@ -20,7 +20,8 @@ def listeners(probes: Mapping[str, Any]) -> list[Options]:
     """What listens at both ends: `host`, `listeners`.
 
     `probes` is `verify.probes` of a view: `client` and `server`, each with `host`; `families`, each with
-    `name`, `client`, `server` and `forward`; the ports `tcp`, `udp`, `ftp` and `forward`; `rate`, `slack`.
+    `name`, `client`, `server` and `forward`; the ports `tcp`, `udp`, `ftp` and `forward`; `rate`, `slack`;
+    `balancers`.
     """
     at_server = [
         {"kind": kind, "address": each["server"], "port": probes[kind]}
@@ -46,7 +47,10 @@ def flows(probes: Mapping[str, Any], sessions: int, seconds: float) -> list[Opti
     return [
         {
             "host": probes["client"]["host"],
-            "flows": [one for each in families for one in _from_client(probes, each, sessions, download)],
+            "flows": [
+                *(one for each in families for one in _from_client(probes, each, sessions, download)),
+                *(one for each in probes["balancers"] for one in _through_balancer(probes, each, sessions)),
+            ],
         },
         {
             "host": probes["server"]["host"],
@@ -97,6 +101,18 @@ def _from_client(
             "size": DOWNLOAD_BYTES,
             "seconds": float(download),
         },
+    ]
+
+
+def _through_balancer(probes: Mapping[str, Any], balancer: Mapping[str, Any], sessions: int) -> list[Options]:
+    """Its own servers answer: a listener of the probe would not be found well."""
+    to = {"target": balancer["address"], "port": balancer["port"], "path": balancer["path"]}
+    name = balancer["name"]
+    # so that each server has one, where others come in between
+    count = max(min(FEW, sessions), 2 * len(balancer["servers"]))
+    return [
+        {"name": f"sessions through {name}", "kind": "http", "count": count, **to},
+        {"name": f"new connections through {name}", "kind": "http_connect", "rate": _few(probes), **to},
     ]
 
 

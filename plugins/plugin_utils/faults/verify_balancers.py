@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import read_flows
@@ -29,11 +29,19 @@ def requests(verify: Mapping[str, Any]) -> list[VerifyRow]:
     ]
 
 
-def answered(verify: Mapping[str, Any], listings: Iterable[str]) -> list[VerifyRow]:
-    """A row for each balancer: which servers have answered. One client may have one server, by a hash."""
-    flows = [flow for text in listings for flow in read_flows(text)]
+def asked_nodes(verify: Mapping[str, Any]) -> list[str]:
+    """The hosts that know who answers."""
+    return list(dict.fromkeys(node for one in verify["balancers"] for node in one["nodes"]))
+
+
+def answered(verify: Mapping[str, Any], listings: Mapping[str, str]) -> list[VerifyRow]:
+    """A row for each balancer: which servers have answered. One client may have one server, by a hash.
+
+    `listings` has the flows of each host: another one sees the balancer's host answer itself.
+    """
     rows: list[VerifyRow] = []
     for one in verify["balancers"]:
+        flows = [flow for node in one["nodes"] for flow in read_flows(listings.get(node, ""))]
         names = {(each["address"], each["port"]): str(each["name"]) for each in one["servers"]}
         seen = {
             names.get(flow.server, flow.server[0])

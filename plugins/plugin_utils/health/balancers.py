@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import read_flows
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import AskedPorts
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import count_flows, flows_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import nearest
 
 COLUMNS = ["node", "balancer", "server", "address", "weight", "flows", "state", "since", "reason"]
@@ -25,19 +26,31 @@ def changed(
 ) -> dict[str, str]:
     """Change each node's file of servers that are out: balancer → names. A name is BALANCER/SERVER.
 
+    A balancer with several addresses is several, such as web and web.2: its own name is for all of them.
     What the site no longer has leaves the file.
     """
     servers = {node: _servers(balancers) for node, balancers in of.items()}
-    every = set().union(*servers.values())
+    known_names = set().union(*servers.values())
+    every = known_names | set(map(_declared, known_names))
     for name in (*out, *back):
         if name not in every:
             raise DrainError(f"{name}: no balancer has this server; {nearest(name, every)}")
         if name in out and name in back:
             raise DrainError(f"{name}: is to be taken out and let in again; name it once")
     return {
-        node: _written(((_read(known.get(node, "")) & own) | (set(out) & own)) - set(back))
+        node: _written(((_read(known.get(node, "")) & own) | _named(out, own)) - _named(back, own))
         for node, own in servers.items()
     }
+
+
+def _named(names: Sequence[str], own: set[str]) -> set[str]:
+    return {one for one in own if one in names or _declared(one) in names}
+
+
+def _declared(name: str) -> str:
+    """How the site calls the balancer of a server: a name has no dot."""
+    balancer, _slash, server = name.partition("/")
+    return f"{balancer.partition('.')[0]}/{server}"
 
 
 def _servers(balancers: Balancers) -> set[str]:
@@ -83,28 +96,34 @@ def rows(node: str, state: str, listed: str | None = None) -> list[dict[str, str
             "address": f"{each['address']} port {each['port']}" if each.get("port") else each["address"],
             "weight": str(each["weight"]),
             "flows": _open(one, each, listed),
-            "state": "taken out" if each["drained"] else "well" if each["up"] else "down",
+            "state": _state(each),
             "since": datetime.fromtimestamp(each["since"], timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "reason": each["reason"],
         }
         for one in said
-        for each in one["servers"]
+        for each in (*one["servers"], *_sorry(one))
     ]
+
+
+def _state(server: Mapping[str, Any]) -> str:
+    if server["drained"] or not server["up"]:
+        return "taken out" if server["drained"] else "down"
+    return "full" if server.get("full") else "well"
+
+
+def _sorry(balancer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The sorry server, where there is one; an earlier version of the program says nothing of it."""
+    return [balancer["sorry_server"]] if balancer.get("sorry_server") else []
 
 
 def _open(balancer: Mapping[str, Any], server: Mapping[str, Any], listed: str | None) -> str:
     """How many flows a node has that have not ended; empty where it was not asked."""
     if listed is None:
         return ""
-    return str(
-        sum(
-            flow.asked[0] == balancer["address"]
-            and flow.server[0] == server["address"]
-            and server.get("port") in (None, flow.server[1])
-            and not flow.ending
-            for flow in read_flows(listed)
-        )
-    )
+    # an earlier version of the program says nothing of ports
+    asked = [AskedPorts(one["protocol"], one["first"], one["last"]) for one in balancer.get("asked", ())]
+    known = count_flows(listed, balancer["address"], asked)
+    return str(flows_of(known, server["address"], server.get("port")))
 
 
 def problems(states: Mapping[str, str], files: Mapping[str, str]) -> list[str]:

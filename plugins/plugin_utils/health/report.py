@@ -16,6 +16,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.health.pair import (
     find,
     under_way,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.health.hosts import BalancerHostHealth
 from ansible_collections.ftfw.pair.plugins.plugin_utils.health.status import summary
 
 COLUMNS = [
@@ -34,8 +35,11 @@ WIDTH = 70
 """Characters of the last error in the table; the document has all of it."""
 
 
-def report(site: str, pairs: Sequence[SeenPair]) -> dict[str, Any]:
-    """What `status` prints and writes. The first pair's keys stand at the top of the document as well."""
+def report(site: str, pairs: Sequence[SeenPair], hosts: Sequence[BalancerHostHealth] = ()) -> dict[str, Any]:
+    """What `status` prints and writes. The first pair's keys stand at the top of the document as well.
+
+    `hosts` have balancers and are in no pair.
+    """
     found = [(pair.last(), find(pair)) for pair in pairs]
     documents = [_document(pair, findings) for pair, findings in found]
     problems = [
@@ -43,18 +47,20 @@ def report(site: str, pairs: Sequence[SeenPair]) -> dict[str, Any]:
         for pair, findings in found
         for finding in findings
     ]
+    problems += [sentence for host in hosts for sentence in host.sentences]
     several = ["pair"] if len(pairs) > 1 else []
     return {
         "columns": [*several, *COLUMNS],
         "rows": [{"pair": pair.name, **_row(node)} for pair, _findings in found for node in pair.nodes],
-        "lines": _lines(found),
+        "lines": _lines(found) + [line for host in hosts for line in _host_lines(host)],
         "problems": problems,
         "document": {
             "site": site,
             "healthy": not problems,
-            **documents[0],
+            **(documents[0] if documents else {}),
             "problems": problems,
             "pairs": documents,
+            "hosts": [host.document for host in hosts],
         },
     }
 
@@ -86,14 +92,34 @@ def _balancers(pair: SeenPair) -> list[str]:
     for node in pair.nodes:
         for one in (node.health or {}).get("balancers") or ():
             if node.look and one["address"] in node.look["virtual_addresses"]:
-                servers = ", ".join(_server(each) for each in one["servers"])
-                instead = f"; {one['sorry']} answers" if one["sorry"] else ""
-                told.append(f"{one['name']} at {one['address']}: {servers}{instead}")
+                told.append(_balancer(one))
     return told
 
 
+def _host_lines(host: BalancerHostHealth) -> list[str]:
+    return [
+        *host.lines(),
+        *(f"BALANCER {host.name}: {_balancer(one)}" for one in host.document["balancers"]),
+    ]
+
+
+def _balancer(one: Mapping[str, Any]) -> str:
+    servers = ", ".join(_server(each) for each in one["servers"])
+    instead = f"; {one['sorry']} answers" if one["sorry"] else ""
+    sorry = one.get("sorry_server")
+    if sorry and not sorry["up"]:
+        instead += f"; sorry server {sorry['address']} down, {sorry['reason']} since {_iso(sorry['since'])}"
+    return f"{one['name']} at {one['address']}: {servers}{instead}"
+
+
+def _well(server: Mapping[str, Any]) -> str:
+    """An earlier version of the program says nothing of limits."""
+    return f"full, with {server['flows']} flows," if server.get("full") else "well"
+
+
 def _server(server: Mapping[str, Any]) -> str:
-    state = "taken out" if server["drained"] else "well" if server["up"] else f"down, {server['reason']}"
+    state = _well(server) if server["up"] else f"down, {server['reason']}"
+    state = "taken out" if server["drained"] else state
     return f"{server['name']} (weight {server['weight']}) {state} since {_iso(server['since'])}"
 
 

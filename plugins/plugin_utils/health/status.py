@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import OutputError
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrackd.stats import parse_general
 from ansible_collections.ftfw.pair.plugins.module_utils.health.pair import primary_of
+from ansible_collections.ftfw.pair.plugins.module_utils.system.terminals import plain
 
 MASTER, UNKNOWN = "MASTER", "UNKNOWN"
 MARK = "@@ "
@@ -110,7 +111,7 @@ def _sections(text: str) -> dict[str, str]:
     for part in text.split(MARK)[1:]:
         name, _newline, body = part.partition("\n")
         if name.strip() in told:
-            told[name.strip()] = body.replace("\r\n", "\n")
+            told[name.strip()] = plain(body)
     return told
 
 

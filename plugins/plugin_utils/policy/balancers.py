@@ -11,6 +11,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.checks import (
     check_data_network,
     unknown_service,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.entries import has_ports, within
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
     TakenPorts,
     check_forward_address,
@@ -26,6 +27,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import (
     Balancer,
     Server,
+    ServerCheck,
     SorryServer,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
@@ -40,13 +42,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import (
     FLOWS,
-    Addresses,
     PolicyEntry,
     Way,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, of_family
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import covers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
 
 ASKS_BY = {"http": "tcp", "https": "tcp", "tcp": "tcp", "smtp": "tcp", "dns": "udp", "udp": "udp"}
@@ -62,6 +62,7 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
         _check_service(one, service, problems)
         _check_ports(site, one, service, problems)
     _check_weights(one, problems)
+    _check_thresholds(one, problems)
     if not _check_address(site, one, problems):
         return
     _check_hosts(site, one, problems)
@@ -90,12 +91,21 @@ def _check_service(one: Balancer, service: Service, problems: Problems) -> None:
         # a helper rewrites what is said, and needs room for that before destination NAT
         wrong = f"needs the helper {service.helper}, and balanced flows have none"
         problems.add(SITE, f"{one.key}.service", one.service, wrong, "forward its port to one host")
-    elif one.check and one.check.kind in ASKS_BY and not one.check.options.get("port"):
-        by = ASKS_BY[one.check.kind]
-        if not (service.tcp if by == "tcp" else service.udp):
-            wrong = f"asks by {by.upper()}, and {service.name} has no port of {by.upper()}"
-            right = f"name the port of {by.upper()} that tells whether the server is well, or use program"
-            problems.add(SITE, f"{one.key}.check", one.check.kind, wrong, right)
+    else:
+        _check_protocol(f"{one.key}.check", one.check, service, problems)
+        if one.sorry is not None:
+            _check_protocol(f"{one.key}.sorry.check", one.sorry.check, service, problems)
+
+
+def _check_protocol(key: str, check: ServerCheck | None, service: Service, problems: Problems) -> None:
+    """See that a check has a port to ask at."""
+    if check is None or check.kind not in ASKS_BY or check.options.get("port"):
+        return
+    by = ASKS_BY[check.kind]
+    if not (service.tcp if by == "tcp" else service.udp):
+        wrong = f"asks by {by.upper()}, and {service.name} has no port of {by.upper()}"
+        right = f"name the port of {by.upper()} that tells whether the server is well, or use program"
+        problems.add(SITE, key, check.kind, wrong, right)
 
 
 def _check_ports(site: Site, one: Balancer, service: Service, problems: Problems) -> None:
@@ -144,6 +154,17 @@ def _check_weights(one: Balancer, problems: Problems) -> None:
         problems.add(SITE, f"{one.key}.hysteresis", one.hysteresis, wrong, f"use 0 to {one.quorum - 1}")
 
 
+def _check_thresholds(one: Balancer, problems: Problems) -> None:
+    for server in one.servers:
+        least, most = server.lthreshold, server.uthreshold
+        key = f"{one.key}.servers[{server.index}].lthreshold"
+        if least is not None and most is None:
+            wrong, right = "stands without uthreshold, and nothing is limited", "add uthreshold"
+            problems.add(SITE, key, least, wrong, right)
+        elif least is not None and most is not None and least > most:
+            problems.add(SITE, key, least, f"is above uthreshold, {most}", f"use 1 to {most}")
+
+
 def _check_granularity(one: Balancer, address: Address, problems: Problems) -> None:
     length, longest = one.persistence_granularity, address.max_prefixlen
     if length is None:
@@ -189,7 +210,7 @@ def _check_source_nat(
 def _places(one: Balancer) -> list[tuple[str, Server | SorryServer]]:
     """All who may answer, with the keys that say so."""
     found: list[tuple[str, Server | SorryServer]] = [
-        (f"{one.key}.servers[{index}]", server) for index, server in enumerate(one.servers)
+        (f"{one.key}.servers[{server.index}]", server) for server in one.servers
     ]
     return found if one.sorry is None else [*found, (f"{one.key}.sorry", one.sorry)]
 
@@ -222,8 +243,8 @@ def _warn_of_offload(site: Site, one: Balanced, warnings: Problems) -> None:
         return
     for entry in site.policy:
         of = entry.destinations
-        about = entry.any_service or _has(site, entry, "tcp", one.service.tcp[0])
-        led = entry.offload == FLOWS and about and (of is None or _within(of, one.virtual))
+        about = entry.any_service or has_ports(site, entry, "tcp", one.service.tcp[0])
+        led = entry.offload == FLOWS and about and (of is None or within(of, one.virtual))
         if led and any(way in entry.ways() for way in one.ways()):
             wrong = f"flows of balancer {one.name} would not be reset when their server fails"
             right = "write an entry without offload for it, before this one"
@@ -273,23 +294,9 @@ def _let_in(
     ports: tuple[int, int],
 ) -> bool:
     """Whether entries let a range of ports in, for all servers of a way."""
-    about = [entry for entry in entries if entry.any_service or _has(site, entry, protocol, ports)]
+    about = [entry for entry in entries if entry.any_service or has_ports(site, entry, protocol, ports)]
     lists = [entry.destinations for entry in about]
-    if any(of is None or _within(of, one.virtual) for of in lists):
+    if any(of is None or within(of, one.virtual) for of in lists):
         return True
     servers = [each.address for each in one.answering if each.network == way[1]]
-    return all(any(of and _within(of, address) for of in lists) for address in servers)
-
-
-def _within(of: Addresses, address: Address) -> bool:
-    return covers(of.of_family(address.version), [(int(address), int(address))])
-
-
-def _has(site: Site, entry: PolicyEntry, protocol: str, ports: tuple[int, int]) -> bool:
-    """Whether an entry has a range of ports, in a service of whatever name."""
-    services = [site.services[name] for name in entry.services]
-    return any(
-        first <= ports[0] and ports[1] <= last
-        for service in services
-        for first, last in (service.tcp if protocol == "tcp" else service.udp)
-    )
+    return all(any(of and within(of, address) for of in lists) for address in servers)

@@ -30,6 +30,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services impo
 )
 
 _PORT = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?")
+# as others write it: udp/53, 53/udp, tcp:80
+_WITH_PROTOCOL = re.compile(
+    r"(?i:(?P<before>tcp|udp)[/: ]?)?(?P<port>[0-9-]+)(?i:[/: ]?(?P<behind>tcp|udp))?"
+)
 
 
 def check_data_network(site: Site, key: str, name: str, problems: Problems) -> Network | None:
@@ -49,6 +53,13 @@ def unknown_service(site: Site, service: str) -> tuple[str, str]:
         return (
             "is a port without a protocol, and services have names",
             f"declare it in site_services, such as NAME: {{tcp: [{service}]}}, and write NAME here",
+        )
+    written = _WITH_PROTOCOL.fullmatch(service)
+    if written and _PORT.fullmatch(written["port"]):
+        ports = f"{{{str(written['before'] or written['behind']).lower()}: [{written['port']}]}}"
+        return (
+            "is a port, and services have names",
+            f"declare it in site_services, such as NAME: {ports}, and write NAME here",
         )
     return "unknown service", nearest(service, site.services) + " (site_services declares a site's own)"
 

@@ -29,6 +29,16 @@ _COUNTER = re.compile(r"(?!.*_over$)[A-Za-z][A-Za-z0-9_]{0,62}")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 # nft has no escape in a string, and takes $ for a variable's beginning
 _PREFIX = re.compile(r"[ !#%-\[\]-~]+")
+PORTS = ("port", "ports", "dport", "destination_port", "protocol", "proto")
+"""Keys that other programs have for what a service is."""
+BY_SERVICE = "declare a service in site_services, with its ports, and name that"
+_OTHERS = {
+    **dict.fromkeys(PORTS, BY_SERVICE),
+    **dict.fromkeys(
+        ("family", "ip_version"), "leave it out: what holds for one family alone is said by addresses"
+    ),
+    **dict.fromkeys(("interface", "in", "out", "iif", "oif"), "name networks, in from and to"),
+}
 LOG_RATE = "5/minute"
 LOG_PREFIX_BYTES = 127
 """NF_LOG_PREFIXLEN of the kernel's nf_log.h is 128, with the terminating zero."""
@@ -50,6 +60,7 @@ def read_entry(index: int, value: Value, book: AddressBook) -> PolicyEntry:
         "comment",
         "offload",
         required=["from", "to", "services"],
+        others=_OTHERS,
     )
     _check_narrowing(value, fields)
     action = fields["action"].choice(*ACTIONS) or "accept"
@@ -142,6 +153,9 @@ def _rate(value: Value) -> str | None:
 
 def _log(value: Value, entry: PolicyEntry) -> Log | None:
     """Read true, or a prefix and a rate. There is always a rate: whoever is refused must not fill a disk."""
+    if isinstance(value.raw, str) and value.raw.lower() not in BOOLEANS:
+        value.wrong("is neither true nor false", "write true, or what log lines begin with as {prefix: TEXT}")
+        return None
     if not isinstance(value.raw, dict):
         return Log(_log_prefix(entry), LOG_RATE) if value.boolean(False) else None
     fields = value.section("prefix", "rate")

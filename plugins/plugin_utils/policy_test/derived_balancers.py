@@ -61,7 +61,7 @@ def _port(bench: Bench, one: Balanced, more: Options) -> Iterator[PacketCase]:
     if protocol == "tcp" and remembers(one) and len(one.answering) > 1:
         yield from _came_again(bench, one, name, more)
     nobody = _only(one, None)
-    yield case(f"{name}: while nobody answers", source, None, sender, virtual, "drop", **more, setup=nobody)
+    yield case(f"{name}: while nobody answers", source, None, sender, virtual, "reject", **more, setup=nobody)
     near = bench.not_forwarded(virtual, protocol, port)
     yield case(
         f"{name}: not {protocol}/{near}", source, None, sender, virtual, "drop", protocol=protocol, port=near

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import NamedTuple, TypeVar
@@ -94,18 +94,23 @@ class Value(NamedTuple):
                 found[str(key)] = found[str(key)]._replace(silent=True)
         return found
 
-    def section(self, *known: str, required: Iterable[str] = ()) -> dict[str, Value]:
+    def section(
+        self, *known: str, required: Iterable[str] = (), others: Mapping[str, str] | None = None
+    ) -> dict[str, Value]:
         """Read a mapping with fixed keys; every known key is there, an absent one with the raw value None.
 
-        A misspelt key is told once, and its value taken for that of the key that was meant.
+        A misspelt key is told once, and its value taken for that of the key that was meant. `others` says
+        what is right in place of keys that other programs have.
         """
         sound = isinstance(self.raw, dict)
         shape = "" if sound else ", ".join(f"{key}: …" for key in required or known[:1])
         found = self.entries(f"write {{{shape}}}")
         unknown = [key for key in found if key not in known]
         for key in unknown:
-            meant = closest(key, known)
-            found[key].wrong("unknown option", nearest(key, known), follows=False, hole=meant is None)
+            instead = (others or {}).get(key)
+            meant = None if instead else closest(key, known)
+            right = instead or nearest(key, known)
+            found[key].wrong("unknown option", right, follows=False, hole=meant is None)
             if meant is not None:
                 found.setdefault(meant, found[key]._replace(silent=True))
         host, problems, silent = self.host, self.problems, self.silent

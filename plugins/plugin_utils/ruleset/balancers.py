@@ -23,11 +23,16 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import (
     BY_SOURCE,
     IN_TURN,
+    LEAST,
     share,
     slots_for,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import asked_port, ports_by_protocol
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import (
+    OPENS,
+    asked_port,
+    ports_by_protocol,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import (
     IP,
     Block,
@@ -93,7 +98,7 @@ def remembers(one: Balanced) -> bool:
     The peer still has the flow that has ended, and conntrackd changes its state, not its server: after a
     takeover the new flow would go astray. A host without a pair has no peer.
     """
-    return one.pair is not None and one.balancer.scheduler in IN_TURN and bool(one.service.tcp)
+    return one.pair is not None and one.balancer.scheduler in (*IN_TURN, *LEAST) and bool(one.service.tcp)
 
 
 def balancer_nat(firewall: Firewall) -> tuple[Block, ...]:
@@ -196,6 +201,28 @@ def _resets(one: Balanced) -> list[str]:
     return found
 
 
+def balancer_refusals(firewall: Firewall) -> tuple[Block, ...]:
+    """Who asks while nobody is left is told so: what was led to nobody is still for the address itself.
+
+    Of TCP it is only what opens a flow: another packet may be of one that a takeover is about to make known.
+    """
+    return blocks(
+        *(
+            (f"site_balancers.{one.name}: nobody is left", _refusals(firewall, one))
+            for one in firewall.balanced
+        )
+    )
+
+
+def _refusals(firewall: Firewall, one: Balanced) -> list[str]:
+    asked = f'iifname "{firewall.device(one.balancer.network)}" {IP[one.virtual.version]} daddr {one.virtual}'
+    opens = {"tcp": f"{OPENS} reject with tcp reset", "udp": "ct state new reject"}
+    return [
+        f"{asked} {protocol} dport {ports(ranges)} {opens[protocol]}"
+        for protocol, ranges in ports_by_protocol([one.service])
+    ]
+
+
 def balancer_memory(firewall: Firewall) -> tuple[Block, ...]:
     """Who has answered a flow that ends, known by the client's address and port."""
     return blocks(
@@ -210,16 +237,19 @@ def balancer_memory(firewall: Firewall) -> tuple[Block, ...]:
 def _memory(one: Balanced) -> list[str]:
     ip, tcp = IP[one.virtual.version], ports(one.service.tcp)
     flow = f"ct original {ip} daddr {one.virtual} tcp flags & (fin | rst) != 0"
+    gone = gone_set(one.name)
     found = []
     for direction, port, address, other, server in (
         ("original", "dport", "saddr", "sport", "daddr"),
         ("reply", "sport", "daddr", "dport", "saddr"),
     ):
         client = f"{_client(other, ip, address)} timeout {_LAST_SECONDS}s"
+        # one that has failed may still say its last word, and must not get anything new
         if one.translates:
             match = f"ct direction {direction} {asked_port('tcp', one.service.tcp[0])} {flow}"
+            match += f" {ip} {server} . tcp {port} != @{gone}"
             more = f" update @{last_port_map(one.name)} {{ {client} : tcp {port} }}"
         else:
-            match, more = f"ct direction {direction} tcp {port} {tcp} {flow}", ""
+            match, more = f"ct direction {direction} tcp {port} {tcp} {flow} {ip} {server} != @{gone}", ""
         found.append(f"{match} update @{last_map(one.name)} {{ {client} : {ip} {server} }}{more}")
     return found

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import balancer_refusals
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import (
     ERRORS,
@@ -140,7 +141,7 @@ def own_input(firewall: Firewall) -> tuple[Block, ...]:
             [f"iifname {quoted(dhcp)} meta nfproto ipv4 udp sport 67 udp dport 68 accept"] if dhcp else [],
         ),
     )
-    return before + firewall.fragments("input") + after
+    return before + firewall.fragments("input") + balancer_refusals(firewall) + after
 
 
 def _pings(firewall: Firewall) -> list[str]:

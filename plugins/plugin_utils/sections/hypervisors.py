@@ -13,7 +13,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Bridge
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import hypervisors as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.viewpoint import Viewpoint
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import of_family
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, of_family
 
 
 def read_bridges(host: HostReading) -> tuple[Bridge, ...]:
@@ -157,9 +157,11 @@ def _lab_services(site: Site, host: Host) -> parts.LabServices | None:
         for address in of_family(interface.addresses, 4)[:1]
     ]
     names: list[parts.HostName] = [
-        {"name": other.name, "address": str(address.ip)}
+        {"name": other.name, "address": str(address)}
         for other, other_bridge in site.index.bridges_on[bridge.network]
-        for address in other_bridge.addresses
+        # further addresses are services', not the host's
+        for family in FAMILIES
+        for address in of_family(tuple(each.ip for each in other_bridge.addresses), family)[:1]
     ]
     return {
         "address": str(bridge.addresses[0].ip),

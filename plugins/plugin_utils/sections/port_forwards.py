@@ -10,6 +10,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.checks import (
     check_data_network,
     unknown_service,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.entry import BY_SERVICE, PORTS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.forwards import (
     TakenPorts,
     check_forward_address,
@@ -35,7 +36,8 @@ def read_port_forwards(reading: Reading) -> tuple[PortForward, ...]:
 
 
 def _port_forward(index: int, value: Value, book: AddressBook) -> PortForward:
-    fields = value.section(*_FORWARD, required=["to", "service", "host"])
+    others = dict.fromkeys(PORTS, BY_SERVICE)
+    fields = value.section(*_FORWARD, required=["to", "service", "host"], others=others)
     host = fields["host"].text() or ""
     if isinstance(value.raw, dict) and "sources" in value.raw and not fields["sources"].given:
         # what came out empty would let in anybody

@@ -15,6 +15,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Probes
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.contract import Parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import verify as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.verify import (
+    probed_balancers,
     verified_balancers,
     verify_ends,
 )
@@ -178,6 +179,7 @@ def _probes_view(site: Site) -> parts.ProbesPart | None:
             }
             for each in paths
         ],
+        "balancers": probed_balancers(site, paths),
         "nodes": list(path.pair.nodes),
         "open": opening,
         "close": closing,

@@ -55,6 +55,9 @@ def _ports(value: Value) -> tuple[int, int] | None:
             value.wrong("is no port", "use 1 to 65535")
         return None if port is None else (port, port)
     first, last = int(match[1]), int(match[2])
+    if 1 <= last < first <= 65535:
+        value.wrong("ends before it begins", f"write {last}-{first}")
+        return None
     if not 1 <= first <= last <= 65535:
         value.wrong("is no range of ports", "write FIRST-LAST, within 1 to 65535")
         return None

@@ -33,6 +33,9 @@ def read_source_nat(reading: Reading) -> SourceNat:
         if value.given and not isinstance(value.raw, str):
             value.wrong("is no word, and no mapping", f"write one of {_WORDS}, or {{NETWORK: …}}")
             return SourceNat(VIRTUAL_ADDRESS)
+        if isinstance(value.raw, str) and _LITERAL.fullmatch(value.raw):
+            value.wrong("is an address, which is one network's", f"write {{NETWORK: {value.raw}}}")
+            return SourceNat(VIRTUAL_ADDRESS)
         return SourceNat(value.choice(*SOURCE_NATS) or VIRTUAL_ADDRESS)
     return SourceNat(NO_NAT, {name: _shown(one) for name, one in value.entries().items()})
 

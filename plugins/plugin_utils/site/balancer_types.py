@@ -18,15 +18,12 @@ class Server:
     weight: int = 1
     port: int | None = None
     """Where it answers, if not at the port that was asked for."""
-
-
-@dataclass(frozen=True)
-class SorryServer:
-    """Who answers while the quorum is lost; `service` names one whose port that is."""
-
-    host: str | Address
-    port: int | None = None
-    service: str = ""
+    uthreshold: int | None = None
+    """With so many flows it gets no new one."""
+    lthreshold: int | None = None
+    """With fewer than so many it gets some again."""
+    index: int = 0
+    """Its place in the list that the site has."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,19 @@ class ServerCheck:
     retry: int = 1
     delay_before_retry: float = 1
     warmup: float = 0
+
+
+@dataclass(frozen=True)
+class SorryServer:
+    """Who answers while the quorum is lost; `service` names one whose port that is."""
+
+    host: str | Address
+    port: int | None = None
+    service: str = ""
+    check: ServerCheck | None = None
+    """How it is asked. Without one it is asked as the servers are, but not for a page."""
+    unchecked: bool = False
+    """Whether it is not asked at all."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +89,12 @@ class Balancer:
     """Whether that host forwards for others, too: what is not balanced passes then."""
     notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """Commands by the key that says when they run."""
+    declared: str = ""
+    """How the site calls it. Of several addresses each but the first has a name of its own, such as web.2."""
 
     @property
     def key(self) -> str:
-        return f"site_balancers.{self.name}"
+        return f"site_balancers.{self.declared or self.name}"
 
     @property
     def dynamic(self) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.ftfw.pair.plugins.module_utils.system.terminals import plain
+
 PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -108,7 +110,7 @@ def parse_show(names: Sequence[str], text: str) -> dict[str, Status]:
 
     A terminal on the way, as ssh has one for Ansible's raw, ends the lines with CR LF.
     """
-    text = text.replace("\r\n", "\n")
+    text = plain(text)
     blocks = [
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in text.strip().split("\n\n")

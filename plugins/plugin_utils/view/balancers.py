@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
@@ -19,8 +20,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.host_balancers i
     forwarded_families,
     host_table,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import ports_by_protocol
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import merged
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.render import render_ruleset
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import Balancer
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import (
+    Balancer,
+    ServerCheck,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Answering, Balanced
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.balancers import (
@@ -58,6 +64,11 @@ def _part(one: Balanced) -> BalancerPart:
         "address": str(one.virtual),
         "protocol": protocol,
         "port": port,
+        "asked": [
+            {"protocol": name, "first": first, "last": last}
+            for name, of in ports_by_protocol([one.service])
+            for first, last in merged(of)
+        ],
         "map": slots_map(one.name),
         "gone": gone_set(one.name),
         "last": last_map(one.name) if remembers(one) else None,
@@ -68,10 +79,11 @@ def _part(one: Balanced) -> BalancerPart:
         "hysteresis": balancer.hysteresis,
         "sorry": str(one.sorry.address) if one.sorry else None,
         "sorry_port": one.sorry.port if one.sorry else None,
+        "sorry_check": _check_of_sorry(one, port),
         "alpha": balancer.alpha,
         "omega": balancer.omega,
         "inhibit_on_failure": balancer.inhibit_on_failure,
-        "check": _check(balancer, None if one.translates else asked),
+        "check": _check(balancer.check, None if one.translates else asked),
         "mail": _mail(balancer),
         "notify": {when: list(command) for when, command in balancer.notify.items()},
         "servers": [
@@ -80,6 +92,8 @@ def _part(one: Balanced) -> BalancerPart:
                 "address": str(each.address),
                 "port": each.port,
                 "weight": each.server.weight,
+                "uthreshold": each.server.uthreshold,
+                "lthreshold": each.server.lthreshold,
             }
             for each in one.servers
             if each.server
@@ -93,9 +107,29 @@ def _name(one: Balanced, server: Answering) -> str:
     return str(server.host) if alone else f"{server.host}:{server.port}"
 
 
-def _check(balancer: Balancer, port: int | None) -> BalancerCheck | None:
+def _check_of_sorry(one: Balanced, port: int) -> BalancerCheck | None:
+    """Without a word of the site it is asked as the servers are, but not for their page or their mail."""
+    sorry, usual = one.balancer.sorry, one.balancer.check
+    if sorry is None or one.sorry is None or sorry.unchecked:
+        return None
+    check = sorry.check
+    if check is None and usual is not None:
+        by = ASKS_BY.get(usual.kind)
+        if usual.kind == "ping":
+            check = usual
+        elif by == "tcp" and one.service.tcp:
+            check = replace(usual, kind="tcp", options={})
+        elif by == "udp" and one.service.udp:
+            # what is asked is the same, at a port of its own
+            options = {key: value for key, value in usual.options.items() if key != "port"}
+            check = replace(usual, options=options)
+    if check is not None and ASKS_BY.get(check.kind) == "udp" and one.service.udp:
+        port = one.service.udp[0][0]
+    return _check(check, one.sorry.port or port)
+
+
+def _check(check: ServerCheck | None, port: int | None) -> BalancerCheck | None:
     """`port` is what is asked without a word in the check; None where each server has its own."""
-    check = balancer.check
     if check is None:
         return None
     own = {} if port is None else {"port": port}

@@ -4,13 +4,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import IN_TURN
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Balanced, balanced
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.entries import lets_in
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
+    Answering,
+    Balanced,
+    balanced,
+    host_balanced,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import Addresses, Way
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.probes import ProbePath
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts import verify as parts
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
@@ -66,31 +74,101 @@ def verify_ends(site: Site, pair: Pair) -> parts.VerifiedEnds:
 
 
 def verified_balancers(site: Site, pair: Pair) -> list[parts.VerifiedBalancer]:
-    """The pair's balancers that the client can ask: on its network, by TCP, in a family that it has."""
+    """The balancers that the client can ask, by TCP and in a family that it has.
+
+    Those of the pair are on its network, those of a host that is in no pair on its network, too, or beyond
+    the pair, where the policy lets it ask.
+    """
     way = _way(site, pair)
     client = _client(site, way[0]) if way else None
+    if way is None or client is None:
+        return []
+    own = [one for one in balanced(site, pair) if one.balancer.network == way[0]]
+    others = [one for host in site.hosts.values() for one in host_balanced(site, host)]
     return [
-        {
-            "name": one.name,
-            "address": str(one.virtual),
-            "port": one.service.tcp[0][0],
-            "kind": one.balancer.check.kind if _by_http(one) and one.balancer.check else "tcp",
-            "path": str(one.balancer.check.options.get("path", "/")) if one.balancer.check else "/",
-            "together": one.balancer.scheduler in IN_TURN,
-            "servers": [
-                {
-                    "name": str(each.host),
-                    "address": str(each.address),
-                    "port": each.port or one.service.tcp[0][0],
-                }
-                for each in one.servers
-                if each.server and each.server.weight
-            ],
-        }
-        for one in balanced(site, pair)
-        if way and one.balancer.network == way[0] and one.service.tcp
-        if client and client.address(one.virtual.version)
+        _verified_balancer(one, pair)
+        for one in (*own, *(one for one in others if _can_ask(site, pair, way[0], client, one)))
+        if one.service.tcp and client.address(one.virtual.version)
     ]
+
+
+def _verified_balancer(one: Balanced, pair: Pair) -> parts.VerifiedBalancer:
+    check = one.balancer.check if _by_http(one) else None
+    return {
+        "name": one.name,
+        "nodes": [one.balancer.host] if one.balancer.host else list(pair.nodes),
+        "address": str(one.virtual),
+        "port": one.service.tcp[0][0],
+        "kind": check.kind if check else "tcp",
+        "path": str(check.options.get("path", "/")) if check else "/",
+        "together": one.balancer.scheduler in IN_TURN,
+        "servers": [
+            {
+                "name": str(each.host),
+                "address": str(each.address),
+                "port": each.port or one.service.tcp[0][0],
+            }
+            for each in one.servers
+            if each.server and each.server.weight
+        ],
+    }
+
+
+def probed_balancers(site: Site, paths: Sequence[ProbePath]) -> list[parts.ProbedBalancer]:
+    """In each family one that the probe's client can ask, where possible one that shows a server's death."""
+    chosen = (max(_probed(site, path), key=lambda one: one["shows"], default=None) for path in paths)
+    return [one for one in chosen if one is not None]
+
+
+def _probed(site: Site, path: ProbePath) -> Iterator[parts.ProbedBalancer]:
+    for one in balanced(site, path.pair):
+        check = one.balancer.check
+        if one.balancer.network != path.inside or one.virtual.version != path.family:
+            continue
+        if check is None or check.kind != "http" or not one.service.tcp or not _by_http(one):
+            continue
+        port = one.service.tcp[0][0]
+        asked = sorted(
+            (each for each in one.servers if each.server and each.server.weight),
+            key=lambda each: -each.server.weight if each.server else 0,
+        )
+        # what is asked elsewhere says nothing of what the service speaks
+        elsewhere = any(check.options.get("port") not in (None, each.port or port) for each in asked)
+        if elsewhere or not all(_gets_to(site, path, one, each) for each in one.answering):
+            continue
+        in_turn = one.balancer.scheduler in IN_TURN and len({each.address for each in asked}) > 1
+        times = check.delay_loop + check.retry * check.delay_before_retry
+        yield {
+            "name": one.name,
+            "family": path.family,
+            "address": str(one.virtual),
+            "port": port,
+            "path": str(check.options.get("path", "/")),
+            "shows": in_turn and not one.balancer.inhibit_on_failure,
+            "servers": [{"address": str(each.address), "port": each.port or port} for each in asked],
+            "seconds": times + (1 + check.retry) * check.connect_timeout,
+        }
+
+
+def _gets_to(site: Site, path: ProbePath, one: Balanced, answering: Answering) -> bool:
+    """Whether the policy lets the probe's client ask; an entry names the virtual address or the servers."""
+    way, port = (path.inside, answering.network), one.service.tcp[0][0]
+    ends = ((path.client, asked) for asked in (one.virtual, answering.address))
+    return any(lets_in(site, way, end, "tcp", port) for end in ends)
+
+
+def _can_ask(site: Site, pair: Pair, network: str, client: _End, one: Balanced) -> bool:
+    """Whether the client gets to a host that is in no pair: from its own network, or through the pair."""
+    address = client.address(one.virtual.version)
+    there = next(name for name, mine in site.hosts[one.balancer.host].places() if mine == one.virtual)
+    if client.host.name == one.balancer.host:
+        # what a host asks of itself proves nothing about others
+        return False
+    if address is None or not one.service.tcp or there == network:
+        return there == network
+    way = (network, there)
+    port = one.service.tcp[0][0]
+    return there in pair.networks and lets_in(site, way, (address, one.virtual), "tcp", port)
 
 
 def _by_http(one: Balanced) -> bool:

@@ -33,10 +33,10 @@ CLIENT = {4: "192.168.0.3", 6: "2001:db8:0::3"}
 HERE = Path(__file__).parent
 ASK = """
 import socket, sys
-here = ("", int(sys.argv[3])) if sys.argv[3:] else None
+here = ("", int(sys.argv[4])) if sys.argv[4:] else None
 with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET) as channel:
     channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    channel.settimeout(2)
+    channel.settimeout(float(sys.argv[3]))
     if here:
         channel.bind(here)
     channel.connect((sys.argv[1], int(sys.argv[2])))
@@ -157,10 +157,12 @@ class Net:
         done = self.run("fw", "nft", "--file", "-", input=f"{before}{self.table[1]}")
         assert done.returncode == 0, done.stderr
 
-    def ask(self, family: int, times: int = 1, source_port: int | None = None) -> list[str]:
-        """Who answers; an error's name where nobody does."""
+    def ask(
+        self, family: int, times: int = 1, source_port: int | None = None, patience: int = 2
+    ) -> list[str]:
+        """Who answers within so many seconds; an error's name where nobody does."""
         found = []
-        words = [self.asked[family], str(PORT), *([str(source_port)] if source_port else [])]
+        words = [self.asked[family], str(PORT), str(patience), *([str(source_port)] if source_port else [])]
         for _time in range(times):
             done = self.run("client", sys.executable, "-c", ASK, *words)
             said = done.stdout.strip() or done.stderr.strip().splitlines()[-1]

@@ -7,20 +7,34 @@ server.py PORT NAME=ADDRESS …; a line on standard input, `stop NAME` or `start
 import asyncio
 import socket
 import sys
+from collections.abc import AsyncIterator
 
 PORT = int(sys.argv[1])
 NAMES = dict(word.split("=", 1) for word in sys.argv[2:])
 LISTENING: dict[str, asyncio.Server] = {}
 
 
+async def fields_of(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while field := (await reader.readline()).strip().lower():
+        yield field
+
+
 async def serve(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while line := await reader.readline():
             if line.startswith(b"GET "):
+                fields = [field async for field in fields_of(reader)]
+                # whoever names no host speaks no HTTP/1.1, and waits for the end
+                keeps = any(field.startswith(b"host:") for field in fields)
+                keeps = keeps and b"connection: close" not in fields
                 page = f"Hello, I am {name}.\n".encode()
-                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
+                words = "keep-alive" if keeps else "close"
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(page)}\r\nConnection: {words}\r\n\r\n"
                 writer.write(head.encode() + page)
-                break
+                if not keeps:
+                    break
+                await writer.drain()
+                continue
             writer.write(name.encode() + b" " + line)
         await writer.drain()
     except OSError:

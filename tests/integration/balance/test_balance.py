@@ -6,6 +6,8 @@ from __future__ import annotations
 import functools
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,128 @@ def test_what_is_open_to_a_server_that_dies_is_reset(at_port: Net, family: int) 
         assert talks[f"srv-1{more}"]() == "ConnectionResetError"
         assert talks[f"srv-2{more}"]().startswith(f"srv-2{more}")
         assert set(lab.ask(family, 2)) == {f"sorry{more}"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_who_asks_a_server_that_dies_is_answered_by_another(at_port: Net, family: int) -> None:
+    """With the next SYN; and a port that comes again does not lead to the dead one."""
+    lab = at_port
+    more = suffix(family)
+    with lab.balancing():
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
+        kind, address = {4: "ip", 6: "ip6"}[family], SERVERS[family]["srv-1"]
+        rule = f"chain c {{ type filter hook input priority 0; {kind} daddr {address} drop; }}"
+        assert lab.run("inside", "nft", f"table inet silent {{ {rule}; }}").returncode == 0
+        # one of two has its turn
+        port = next(one for one in (40001, 40002) if lab.ask(family, 1, one) == ["TimeoutError"])
+        with ThreadPoolExecutor(4) as several:
+            waiting = [several.submit(lab.ask, family, patience=15) for _time in range(4)]
+        assert {name for asked in waiting for name in asked.result()} == {f"srv-2{more}", f"sorry{more}"}
+        assert lab.ask(family, 1, port) == [f"sorry{more}"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_who_asks_while_nobody_is_left_is_refused_at_once(at_port: Net, family: int) -> None:
+    """First whoever is left answers in place of a sorry server that has failed."""
+    lab = at_port
+    more, silent = suffix(family), "table inet silent"
+    with lab.balancing():
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
+        until(lambda: lab.told(family)["sorry_server"]["checked"])
+        for name in ("srv-1", "sorry"):
+            lab.servers.say(f"stop {name}{more}")
+        until(lambda: not lab.told(family)["sorry_server"]["up"])
+        until(lambda: lab.up(family) == [False, True])
+        assert lab.told(family)["sorry"] is None
+        until(lambda: lab.ask(family, 2) == [f"srv-2{more}"] * 2)
+        # none of them would refuse anything itself
+        rule = f"chain c {{ type filter hook input priority 0; tcp dport {{ {PORT}, {MOVED} }} drop; }}"
+        assert lab.run("inside", "nft", f"{silent} {{ {rule}; }}").returncode == 0
+        until(lambda: lab.up(family) == [False, False])
+        until(lambda: lab.ask(family) == ["ConnectionRefusedError"])
+        assert lab.ask(family, 3) == ["ConnectionRefusedError"] * 3
+        lab.servers.say(f"start sorry{more}")
+        assert lab.run("inside", "nft", f"delete {silent}").returncode == 0
+        until(lambda: lab.told(family)["sorry_server"]["up"])
+        until(lambda: set(lab.ask(family, 2)) <= {f"sorry{more}", f"srv-2{more}"})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_server_that_is_full_gets_no_new_flow(agent: Path, tmp_path: Path, family: int) -> None:
+    """Its flows go on. When all are full the sorry server answers; a flow that ends makes room."""
+    more, names = suffix(family), ("srv-1", "srv-2")
+    servers = [{"host": SERVERS[family][name], "uthreshold": n} for name, n in zip(names, (1, 2))]
+    hostvars = site()
+    for variables in hostvars.values():
+        variables["site_balancers"][f"web-{family}"]["servers"] = servers
+    with net(tmp_path, agent, hostvars) as lab, lab.balancing(), ExitStack() as stack:
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
+        talks: dict[str, list[Callable[[], str]]] = {f"{name}{more}": [] for name in names}
+
+        def flows() -> list[int]:
+            return [one["flows"] for one in lab.told(family)["servers"]]
+
+        for number in range(3):
+            say = stack.enter_context(lab.talk(family))
+            talks[say().split()[0]].append(say)
+            until(lambda wanted=number + 1: sum(flows()) == wanted)
+        assert flows() == [1, 2]
+        until(lambda: lab.ask(family, 2) == [f"sorry{more}"] * 2)
+        assert all(one["full"] and one["up"] for one in lab.told(family)["servers"])
+        assert lab.told(family)["quorum"]
+        for name, says in talks.items():
+            for say in says:
+                assert say().startswith(name)
+        # all that were open end with the client
+        stack.close()
+        until(lambda: set(lab.ask(family, 4)) == set(talks))
+    said = (tmp_path / "log").read_text()
+    assert f"web-{family}: {SERVERS[family]['srv-1']} is full: it has 1" in said
+    assert f"{SERVERS[family]['srv-2']} takes new flows again: it has " in said
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_who_has_fewest_flows_gets_the_new_ones(agent: Path, tmp_path: Path, family: int) -> None:
+    """A server that comes back has none."""
+    more = suffix(family)
+    with net(tmp_path, agent, site(scheduler="lc", quorum=1)) as lab, lab.balancing(), ExitStack() as stack:
+        first = lab.told(family)["servers"][0]
+
+        def answering(number: int) -> list[str]:
+            return [stack.enter_context(lab.talk(family))().split()[0] for _time in range(number)]
+
+        lab.drain({f"web-{family}": [first["name"]]})
+        until(lambda: lab.told(family)["servers"][0]["drained"])
+        until(lambda: set(lab.ask(family, 4)) == {f"srv-2{more}"}, 3)
+        assert answering(6) == [f"srv-2{more}"] * 6
+        lab.drain({})
+        until(lambda: not lab.told(family)["servers"][0]["drained"])
+        until(lambda: [one["flows"] for one in lab.told(family)["servers"]] == [0, 6])
+        assert answering(4) == [f"srv-1{more}"] * 4
+        until(lambda: [one["flows"] for one in lab.told(family)["servers"]] == [4, 6])
+        # of few flows the next ones are for both
+        stack.close()
+        until(lambda: [one["flows"] for one in lab.told(family)["servers"]] == [0, 0])
+        until(lambda: set(lab.ask(family, 6)) == {f"srv-1{more}", f"srv-2{more}"})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_open_to_a_sorry_server_that_dies_is_reset(at_port: Net, family: int) -> None:
+    lab = at_port
+    more = suffix(family)
+    address = {4: "192.168.2.9/24", 6: "2001:db8:2::9/64"}[family]
+    with lab.balancing():
+        until(lambda: all(one["reason"] == "is well" for one in lab.told(family)["servers"]))
+        lab.servers.say(f"stop srv-1{more}")
+        until(lambda: lab.told(family)["sorry"])
+        with lab.talk(family) as say:
+            assert say().startswith(f"sorry{more}")
+            subprocess.run(
+                ["ip", "-n", lab.names["inside"], "address", "delete", address, "dev", "eth0"], check=True
+            )
+            until(lambda: not lab.told(family)["sorry_server"]["up"])
+            until(lambda: lab.ask(family, 2) == [f"srv-2{more}"] * 2)
+            assert say() == "ConnectionResetError"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -247,6 +371,8 @@ def test_mails_have_keepaliveds_words(agent: Path, tmp_path: Path) -> None:
         until(lambda: len(mails()) == 2)
         lab.servers.say("start srv-1")
         until(lambda: len(mails()) == 4)
+        lab.servers.say("stop sorry")
+        until(lambda: len(mails()) == 5)
     virtual = "[192.168.0.100]:tcp:80"
     server = f"[fw-1] Realserver [192.168.2.4]:tcp:80 of virtual server {virtual} -"
     wanted = [
@@ -254,6 +380,10 @@ def test_mails_have_keepaliveds_words(agent: Path, tmp_path: Path) -> None:
         (f"[fw-1] Virtualserver {virtual} - DOWN", "=> Lost quorum 2-0=2 > 1 <="),
         (f"{server} UP", "=> CHECK succeed on service <="),
         (f"[fw-1] Virtualserver {virtual} - UP", "=> Gained quorum 2+0=2 <= 2 <="),
+        (
+            f"[fw-1] Sorry server [192.168.2.9]:tcp:80 of virtual server {virtual} - DOWN",
+            "=> CHECK failed on service : Connection refused <=",
+        ),
     ]
     for mail, (subject, body) in zip(mails(), wanted):
         unfolded = mail.replace("\n ", " ")

@@ -268,7 +268,9 @@ def test_the_shell_finds_what_differs(
         given |= {"family": "inet", "table": "ftfw"}
         command = ["ip", "netns", "exec", namespace, "sh", "-c", action.survey(given)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
-        return done.returncode == 0 and action.same(given, done.stdout)
+        found = [action.same(given, said) for said in (done.stdout, done.stdout.replace("\n", "\r\n"))]
+        assert found[0] is found[1], "at a terminal it is the same"
+        return done.returncode == 0 and found[0]
 
     assert not same()
     ruleset(FIRST)

@@ -154,6 +154,7 @@ def view(number: int) -> dict[str, Any]:
                 "client": {"host": "localhost", "address": OTHER},
                 "server": {"host": "localhost", "address": OTHER},
                 "families": [{"name": "", "client": OTHER, "server": OTHER, "forward": VIRTUAL}],
+                "balancers": [],
                 **{"tcp": 1, "udp": 2, "ftp": 3, "forward": {"tcp": 4, "udp": 5}, "rate": 200},
                 "slack": 1,
                 "sessions": 1,
@@ -262,6 +263,8 @@ def test_the_probe_is_asked_for_what_it_can_do(tmp_path: Path) -> None:
         {"name": "", "client": OTHER, "server": OTHER, "forward": VIRTUAL},
         {"name": " (IPv6)", "client": "fd00::1", "server": "fd00::2", "forward": "fd00::100"},
     ]
+    servers = [{"address": OTHER, "port": 80}]
+    probe["balancers"] = [{"name": "web", "address": VIRTUAL, "port": 80, "path": "/", "servers": servers}]
     play = {
         "hosts": "localhost",
         "gather_facts": False,

@@ -212,11 +212,13 @@ def test_who_changes_the_table_is_waited_for(check: Check, tmp_path: Path, optio
     (tmp_path / "rules.nft").write_text("table inet ftfw { chain old { }; }")
     (tmp_path / "new.nft").write_text("table inet ftfw { chain new { }; }")
     folder = "/run/nft-ruleset/inet-ftfw"
-    change = f"touch {tmp_path}/held; sleep 2; cp {tmp_path}/new.nft {tmp_path}/rules.nft"
+    go = f"n=0; until [ -e {tmp_path}/go ] || [ $n = 600 ]; do sleep 0.1; n=$((n + 1)); done"
+    change = f"touch {tmp_path}/held; {go}; cp {tmp_path}/new.nft {tmp_path}/rules.nft"
     script = (
         f"mkdir -p {folder}; flock {folder}/lock sh -c '{change}' &"
         f"until [ -e {tmp_path}/held ]; do sleep 0.1; done; sh {tmp_path}/load --closed; nft list tables;"
         f"! grep -q new {tmp_path}/rules.nft && echo waits; nft delete table inet ftfw;"
+        f"(sleep 2; touch {tmp_path}/go) &"
         f"sh {tmp_path}/load {option} {tmp_path}/rules.nft; echo code $?; nft list ruleset"
     )
     done = check("/bin/sh %s", script)

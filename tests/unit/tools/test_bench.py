@@ -266,8 +266,9 @@ def test_born_flows_open_one_after_the_other(bench: dict[str, Any], tmp_path: Pa
             process.communicate()
     begun = [seen[f"born-{number}"]["begun"] - asked for number in range(3)]
     assert begun[0] >= 0
-    # from the first one on: how soon the process is told depends on the machine's load
-    assert all(abs(at - begun[0] - 0.3 * number) < 0.25 for number, at in enumerate(begun)), begun
+    # none before its time, from the first one on: how late one is depends on the machine's load
+    assert all(at - begun[0] >= 0.3 * number - 0.05 for number, at in enumerate(begun)), begun
+    assert begun == sorted(begun), begun
     assert [seen[f"born-{number}"]["survivors"] for number in range(3)] == [1, 1, 1]
     assert (seen["dead"]["survivors"], seen["dead"]["refused"]) == (0, 1)
 

@@ -66,10 +66,27 @@ def test_failed_test_is_told(form: Callable[[str], str]) -> None:
     ]
 
 
-def test_only_the_last_lines_are_told() -> None:
+SANITY = """\
+Running sanity test "pylint"
+ERROR: Found 1 pylint issue(s) which need to be resolved:
+ERROR: a.py:343:66: disallowed-name: Disallowed name "_"
+FATAL: The 1 sanity test(s) listed below (out of 33) failed. See error output above for details.
+pylint
+"""
+
+
+def test_what_a_linter_found_is_told_though_it_stands_far_before_the_end() -> None:
+    others = "Collecting pathspec\n" * 100
+    told = excerpt.excerpt((SANITY + others).splitlines(keepends=True))
+    assert told == SANITY.splitlines()[1:4]
+
+
+def test_only_the_first_and_the_last_lines_are_told() -> None:
     log = [f"ERROR    {number}\n" for number in range(200)] + ["E   " + "x" * 1000]
     told = excerpt.excerpt(log)
     assert len(told) == excerpt.LINES
+    assert told[0] == "ERROR    0"
+    assert told[excerpt.FIRST - 1 : excerpt.FIRST + 2] == ["ERROR    11", "[…]", "ERROR    174"]
     assert told[-2] == "ERROR    199"
     assert len(told[-1]) == excerpt.WIDTH
 

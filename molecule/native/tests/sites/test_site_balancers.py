@@ -26,9 +26,17 @@ SERVERS = {
     4: {"srv-1": "192.168.2.4", "srv-2": "192.168.2.5", "sorry": "192.168.2.9"},
     6: {"srv-1-6": "2001:db8:2::4", "srv-2-6": "2001:db8:2::5", "sorry-6": "2001:db8:2::9"},
 }
+INSIDE = {4: "192.168.2.100", 6: "2001:db8:2::100"}
+"""Where the drill's client asks."""
+BEYOND = {
+    4: {"far-1": "192.168.0.4", "far-2": "192.168.0.5", "far-sorry": "192.168.0.9"},
+    6: {"far-1-6": "2001:db8::4", "far-2-6": "2001:db8::5", "far-sorry-6": "2001:db8::9"},
+}
 INVENTORY = yaml.safe_load((PROJECT / "inventories/native/group_vars/all/site.yml").read_text())
 OWN_POLICY = INVENTORY["site_policy"]
 ALL = {name: address for names in SERVERS.values() for name, address in names.items()}
+PLACES = {"client": ALL, "server": {name: at for names in BEYOND.values() for name, at in names.items()}}
+"""Where servers of balancers run, and at which addresses."""
 
 
 ASKED: dict[int, dict[str, Any]] = {
@@ -52,6 +60,19 @@ def site(count: int = 2) -> str:
         }
         for family, names in SERVERS.items()
     }
+    balancers |= {
+        f"in-{family}": {
+            "network": "inside",
+            "address": INSIDE[family],
+            "service": "http",
+            "servers": list(names.values())[:2],
+            "sorry": list(names.values())[2],
+            "check": {"http": {"path": "/"}, **times},
+            # they have no way back to the inside
+            "source_nat": True,
+        }
+        for family, names in BEYOND.items()
+    }
     policy = [
         *OWN_POLICY,
         {"from": "outside", "to": "inside", "services": ["http"], "destinations": list(VIRTUAL.values())},
@@ -64,38 +85,43 @@ def built(*options: str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
-def own_addresses(verb: str, without_detection: str = "") -> None:
-    """Give the client the servers' addresses, or take them away."""
+def own_addresses(verb: str, host: str, more: str = "") -> None:
+    """Give a host the servers' addresses, or take them away."""
     words = [
-        f"ip address {verb} {one}/64 dev eth0{without_detection}"
-        if ":" in one
-        else f"ip address {verb} {one}/24 dev eth0"
-        for one in ALL.values()
+        f"ip address {verb} {one}/64 dev eth0{more}" if ":" in one else f"ip address {verb} {one}/24 dev eth0"
+        for one in PLACES[host].values()
     ]
-    run("client", "; ".join(words), check=verb == "add")
+    run(host, "; ".join(words), check=verb == "add")
+
+
+def serve(host: str) -> None:
+    own = PROJECT / "tests/integration/balance/server.py"
+    subprocess.run(["podman", "cp", own, f"{PREFIX}-{host}:/root/server.py"], check=True)
+    # nothing is sent from them but by the servers themselves: others know the host by its own address
+    own_addresses("add", host, " nodad preferred_lft 0")
+    names = " ".join(f"{name}={address}" for name, address in PLACES[host].items())
+    # a pipe that stays open, so that servers can be stopped one by one
+    run(
+        host,
+        "mkfifo /run/servers; systemd-run --quiet --unit servers --collect sh -c "
+        f"'exec python3 /root/server.py 80 {names} <>/run/servers'",
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
 def balanced() -> Iterator[None]:
-    """Servers on the inside, and the pair with balancers; afterwards it has none."""
-    own = PROJECT / "tests/integration/balance/server.py"
-    subprocess.run(["podman", "cp", own, f"{PREFIX}-client:/root/server.py"], check=True)
+    """Servers on both sides, and the pair with balancers; afterwards it has none."""
     here = Path(__file__).with_name("balanced.py")
     subprocess.run(["podman", "cp", here, f"{PREFIX}-server:/root/balanced.py"], check=True)
-    own_addresses("add", " nodad")
-    names = " ".join(f"{name}={address}" for name, address in ALL.items())
-    # a pipe that stays open, so that servers can be stopped one by one
-    run(
-        "client",
-        "mkfifo /run/servers; systemd-run --quiet --unit servers --collect sh -c "
-        f"'exec python3 /root/server.py 80 {names} <>/run/servers'",
-    )
     try:
+        for host in PLACES:
+            serve(host)
         built("-e", site())
         yield
     finally:
-        run("client", "systemctl stop servers; rm -f /run/servers", check=False)
-        own_addresses("delete")
+        for host in PLACES:
+            run(host, "systemctl stop servers; rm -f /run/servers", check=False)
+            own_addresses("delete", host)
         built()
         assert run("fw-1", "nft list maps").count("balancer.") == 0
         assert "inactive" in run("fw-1", "systemctl is-active pair-balance.service", check=False)
@@ -284,3 +310,35 @@ def test_a_program_that_hangs_is_ended(roles: tuple[str, str]) -> None:
         time.sleep(1)
         assert ask() == before
         assert who(4) == {"srv-1", "srv-2"}
+
+
+ROWS = ["servers_gone"]
+MORE_ROWS = [
+    "server_dies",
+    "server_dies_takeover",
+    "checker_kill",
+    "server_flaps",
+    "checker_stop_signal",
+    "power_loss",
+    "split_brain",
+    "sync_healed",
+]
+
+
+@pytest.mark.parametrize(
+    "rows", [pytest.param(ROWS, id="short"), pytest.param(MORE_ROWS, id="long", marks=pytest.mark.long)]
+)
+def test_the_drill_goes_through_balancers(roles: tuple[str, str], rows: list[str], tmp_path: Path) -> None:
+    report = tmp_path / "drill.json"
+    names = f"drill_faults={','.join(rows)}"
+    options = ("-e", site(), "-e", "drill_confirm=native", "-e", names, "-e", f"drill_json={report}")
+    done = playbook("playbooks/drill.yml", *options, "-e", f"drill_page={tmp_path / 'drill.html'}")
+    assert done.returncode == 0, done.stdout[-6000:]
+    faults = {one["name"]: one for one in json.loads(report.read_text())["faults"]}
+    assert set(faults) == set(rows)
+    for name, one in faults.items():
+        assert one["result"] == "ok", one
+        judged = [check["name"] for check in one["checks"] if "through a balancer" in check["name"]]
+        # in both families
+        of_ipv6 = [check for check in judged if "(IPv6)" in check]
+        assert len(judged) >= 4 and len(judged) == 2 * len(of_ipv6), (name, judged)

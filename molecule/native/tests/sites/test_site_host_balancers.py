@@ -125,6 +125,8 @@ def test_a_host_has_balancers_and_has_them_no_more() -> None:
         for family, names in SERVERS.items():
             wait("both answer", lambda f=family, of=set(list(names)[:2]): answers(f) == of)
 
+        looked_at()
+
         again = built()
         assert again.returncode == 0 and "changed=0" in again.stdout.partition("PLAY RECAP")[2]
         assert not any(f"changed={n}" in again.stdout for n in range(1, 10)), again.stdout[-2000:]
@@ -132,6 +134,25 @@ def test_a_host_has_balancers_and_has_them_no_more() -> None:
         removed()
     assert forwards() == ["0", "0"]
     assert run(HOST, "nft list ruleset; ls /etc/systemd/system") == before
+
+
+def looked_at() -> None:
+    """`status` tells how the host is, and what ails it."""
+    run(HOST, "systemctl stop pair-balance.service")
+    try:
+        done = playbook("playbooks/status.yml", "-e", site())
+    finally:
+        run(HOST, "systemctl start pair-balance.service")
+    assert done.returncode == 2, done.stdout[-3000:]
+    assert f"ERROR    {HOST}: pair-balance.service is inactive" in done.stdout
+    done = playbook("playbooks/status.yml", "-e", site(), "--limit", "fw-1,fw-2,localhost")
+    assert done.returncode == 2 and f"leaves out {HOST};" in " ".join(done.stdout.split()), done.stdout[
+        -2000:
+    ]
+    done = playbook("playbooks/status.yml", "-e", site())
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert f"OK       {HOST}: no findings" in done.stdout
+    assert f"BALANCER {HOST}: far-4 at {ASKED[4]}: {SERVERS[4]['srv-1']} (weight 1) well" in done.stdout
 
 
 @pytest.mark.long

@@ -17,7 +17,11 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import (
     filled,
     words_of,
 )
-from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import BalancerConfig, ServerConfig
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
+    SORRY,
+    BalancerConfig,
+    ServerConfig,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.mail import message, send
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import Happening
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import run
@@ -56,6 +60,9 @@ class News(threading.Thread):
 
 def notify(config: BalancerConfig, happening: Happening) -> None:
     """Run the site's command for what has happened, on each node, as a user without rights."""
+    if happening.server == SORRY:
+        # no word is about it: it is no real server (keepalived.conf(5), sorry_server)
+        return
     server = _server(config, happening)
     when = f"{'quorum' if server is None else 'notify'}_{'up' if happening.up else 'down'}"
     command = config.notify.get(when)
@@ -71,6 +78,8 @@ def notify(config: BalancerConfig, happening: Happening) -> None:
 
 
 def _server(config: BalancerConfig, happening: Happening) -> ServerConfig | None:
+    if happening.server == SORRY:
+        return config.sorry
     return next((one for one in config.servers if one.name == happening.server), None)
 
 

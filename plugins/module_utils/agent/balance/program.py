@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.counter import CONNTRACK, FlowCounter
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.news import News
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import (
     ask,
@@ -39,6 +40,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
     read_config,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.datagrams import CheckError
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import asked_words
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
     cover,
     flush_map,
@@ -51,6 +53,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import (
     BalancerState,
     Happening,
+    ServerState,
     Verdict,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import generation
@@ -73,7 +76,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.system.journal import (
 
 LOOK_SECONDS = 1.0
 """Seconds between two looks at the maps."""
-NFT, CONNTRACK = "/usr/sbin/nft", "/usr/sbin/conntrack"
+NFT = "/usr/sbin/nft"
 FoundVerdict = tuple[str, str, Verdict]
 """A balancer, a server, and what its check has found."""
 
@@ -116,6 +119,7 @@ class BalanceProgram:
         self.unsaved = False
         """Whether the state file could not be written."""
         self.drain_text: str | None = None
+        self.counter = FlowCounter()
         self.seen: tuple[int, list[list[str]]] | None = None
         """The generation of the kernel's rules, and the members, when the maps were as they should be."""
 
@@ -143,13 +147,13 @@ class BalanceProgram:
 
     def look_after(self) -> None:
         for state in self.states.values():
-            if state.config.check is not None:
-                for server in state.config.servers:
-                    Asker(state.config.name, server, state.config.check, self.found).start()
+            for server, check in state.checks():
+                Asker(state.config.name, server, check, self.found).start()
         notify_systemd("READY=1")
         while True:
             self.take_in(LOOK_SECONDS)
             self.read_drained()
+            self.counter.count(self.states.values())
             self.keep_maps()
             self.save()
             notify_systemd("WATCHDOG=1")
@@ -221,45 +225,57 @@ class BalanceProgram:
             self.said = said
 
     def keep(self, state: BalancerState, wrong: list[str]) -> bool:
-        """Write a balancer's map and set, at once, where they differ. What goes wrong is that balancer's."""
+        """Write a balancer's map and set where they differ. What goes wrong is that balancer's.
+
+        New flows go elsewhere first, and what is open is reset last: who asks meanwhile is not refused.
+        """
         try:
-            text, dead = self.changes(state)
-            error = _load(text) if text else None
-            if error:
-                wrong.append(f"{state.config.name}: {error}")
-            elif dead:
+            first, last, dead = self.changes(state)
+            error = _load(first) if first else None
+            if not error and dead:
                 self.forget(state, dead)
+            error = error or (_load(last) if last else None)
         except (AskError, ValueError, KeyError) as failed:
             wrong.append(f"{state.config.name}: {failed}")
             return False
-        return bool(text)
+        if error:
+            wrong.append(f"{state.config.name}: {error}")
+        return bool(first or last)
 
-    def changes(self, state: BalancerState) -> tuple[str, frozenset[str]]:
-        """What nft is given, and which servers have failed since."""
+    def changes(self, state: BalancerState) -> tuple[str, str, frozenset[str]]:
+        """What nft is given first, and what in the end: the resets of servers that have failed since."""
         config, gone = state.config, state.gone()
         there = read_map(self.listed("map", config.map))
         wanted = cover(state.members(), len(there))
         text = ""
         if there != wanted:
             text += replace_map(self.config.table, config.map, wanted)
-            # who is remembered there may be one who must not get anything new
-            for name in filter(None, (config.last, config.last_port)):
+            # who is remembered may be one who must not get anything new; those who only get less may go on
+            forgotten = (config.last, config.last_port) if not state.takers().issuperset(there) else ()
+            for name in filter(None, forgotten):
                 text += flush_map(self.config.table, name)
         before = read_set(self.listed("set", config.gone))
-        if before != gone:
-            text += replace_set(self.config.table, config.gone, gone)
-        return text, gone - before
+        # who is back is refused nothing from the moment on in which flows are led there
+        left = before & gone
+        text += replace_set(self.config.table, config.gone, left) if left != before else ""
+        resets = replace_set(self.config.table, config.gone, gone) if left != gone else ""
+        return text, resets, gone - before
 
     def forget(self, state: BalancerState, dead: frozenset[str]) -> None:
-        """End what goes on without an answer: datagrams that go on coming keep their flow, and its server."""
+        """End what goes on without an answer, and keeps its flow and with it the server.
+
+        Datagrams go on coming. A connection that is not open yet is asked for again (RFC 9293, section
+        3.8.1), and gets another server then.
+        """
         for one in sorted(dead):
             address, port = split_member(one)
             ends = ["--orig-dst", state.config.address, "--reply-src", address]
             ends += ["--reply-port-src", port] if port else []
-            ended = run([CONNTRACK, "-D", "--proto", "udp", *ends], ANSWER_SECONDS, keep_output=False)
-            # it is an error where there was none
-            if ended.failure is not None or (not ended.ok and "0 flow entries" not in ended.errors):
-                log(WARNING, f"{state.config.name}: conntrack: {ended.last_word or ended.failure}")
+            for words in asked_words(state.config.asked):
+                ended = run([CONNTRACK, "-D", *words, *ends], ANSWER_SECONDS, keep_output=False)
+                # it is an error where there was none
+                if ended.failure is not None or (not ended.ok and "0 flow entries" not in ended.errors):
+                    log(WARNING, f"{state.config.name}: conntrack: {ended.last_word or ended.failure}")
 
     def listed(self, kind: str, name: str) -> str:
         return ask_program([NFT, "--json", "list", kind, FAMILY, self.config.table, name])
@@ -286,28 +302,34 @@ def _end(*_of: object) -> None:
 
 
 def _told(state: BalancerState) -> dict[str, Any]:
+    sorry = state.config.sorry
     return {
         "name": state.config.name,
         "address": state.config.address,
+        "asked": [one._asdict() for one in state.config.asked],
         "quorum": state.quorum,
         "since": round(state.since),
         "needed": state.config.quorum,
         "alive": state.alive,
         "sorry": state.sorry and split_member(state.sorry)[0],
-        "servers": [
-            {
-                "name": one.name,
-                "address": one.address,
-                "port": one.port,
-                "weight": state.servers[one.name].weight,
-                "up": state.servers[one.name].up,
-                "checked": state.servers[one.name].checked,
-                "drained": state.servers[one.name].drained,
-                "reason": state.servers[one.name].reason,
-                "since": round(state.servers[one.name].since),
-            }
-            for one in state.config.servers
-        ],
+        "sorry_server": sorry and state.sorry_server and _told_server(sorry, state.sorry_server),
+        "servers": [_told_server(one, state.servers[one.name]) for one in state.config.servers],
+    }
+
+
+def _told_server(one: ServerConfig, state: ServerState) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "address": one.address,
+        "port": one.port,
+        "weight": state.weight,
+        "up": state.up,
+        "checked": state.checked,
+        "drained": state.drained,
+        "full": state.full,
+        "flows": state.flows,
+        "reason": state.reason,
+        "since": round(state.since),
     }
 
 

@@ -67,6 +67,19 @@ class BalancerServer(TypedDict):
     port: int | None
     """Where it answers; null where that is the port that was asked for."""
     weight: int
+    uthreshold: int | None
+    """With so many flows it gets no new one; null where it has no limit."""
+    lthreshold: int | None
+    """With fewer than so many it gets some again; null is for three quarters of the limit."""
+
+
+class BalancerAsked(TypedDict):
+    """Ports that a balancer is asked for at."""
+
+    protocol: str
+    """tcp or udp."""
+    first: int
+    last: int
 
 
 class BalancerPart(TypedDict):
@@ -79,6 +92,8 @@ class BalancerPart(TypedDict):
     """tcp or udp."""
     port: int
     """The service's first one."""
+    asked: list[BalancerAsked]
+    """All of the service's ports."""
     map: str
     """The map of the ruleset that says who answers."""
     gone: str
@@ -96,6 +111,8 @@ class BalancerPart(TypedDict):
     """Who answers when the quorum is lost."""
     sorry_port: int | None
     """At which port; null where that is the one that was asked for."""
+    sorry_check: BalancerCheck | None
+    """How it is asked whether it is well."""
     alpha: bool
     omega: bool
     inhibit_on_failure: bool

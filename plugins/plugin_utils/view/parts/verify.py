@@ -69,6 +69,29 @@ class ProbedFamily(TypedDict):
     forward: str
 
 
+class ProbedServer(TypedDict):
+    """Where a server answers."""
+
+    address: str
+    port: int
+
+
+class ProbedBalancer(TypedDict):
+    """A balancer of the pair that the probe's client can ask for pages, by HTTP."""
+
+    name: str
+    family: Family
+    address: str
+    port: int
+    path: str
+    shows: bool
+    """Whether a client sees that one server dies: others answer it, too, and flows to it are reset."""
+    servers: list[ProbedServer]
+    """Those that new flows go to, the one with the greatest share first."""
+    seconds: float
+    """How long it takes at most until a server that answers no more is known."""
+
+
 class ProbesPart(TypedDict):
     """What site_probes says. The addresses beside `families` are the first family's."""
 
@@ -87,6 +110,8 @@ class ProbesPart(TypedDict):
     """How many times longer than on hardware everything may take."""
     forward: ProbeForward
     families: list[ProbedFamily]
+    balancers: list[ProbedBalancer]
+    """One of a family, if there is one."""
     nodes: list[str]
     """Where `open` and `close` are run."""
     open: list[str]
@@ -113,6 +138,8 @@ class VerifiedBalancer(TypedDict):
     """A balancer that the client can ask, by TCP."""
 
     name: str
+    nodes: list[str]
+    """Which hosts may have it: the pair's nodes, or one that is in no pair."""
     address: str
     port: int
     kind: str

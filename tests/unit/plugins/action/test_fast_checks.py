@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from ansible_collections.ftfw.pair.plugins.action import config_files, packages
 from ansible_collections.ftfw.pair.plugins.module_utils.files.plan import WantedFile
 
+DENIED = "stat: cannot statx '/x/y': Permission denied\n"
 NAMES = ["plain", "with blank", "unit\\x2dname", "it's", "$HOME;`id`", "-rf"]
 
 
@@ -28,15 +31,28 @@ def wanted(path: Path, **values: Any) -> WantedFile:
     return WantedFile(**{**fields, **values})
 
 
+def at_terminal(command: str) -> str:
+    """What a command prints to a terminal, as one that Ansible runs by ssh: stderr comes with it."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(["/bin/sh", "-c", command], stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        said = b""
+        # at its end a terminal fails (EIO)
+        with suppress(OSError):
+            while data := os.read(ours, 65536):
+                said += data
+        os.close(ours)
+    assert process.returncode == 0
+    return said.decode()
+
+
 def ask(files: list[WantedFile]) -> bool:
-    """Run the command in the shell that a node has, and judge what it says."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", config_files.survey([file.path for file in files])],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return config_files.same(files, done.stdout, done.stderr)
+    """Run the command in the shell that a node has, and judge what it says, at a terminal and without one."""
+    command = config_files.survey([file.path for file in files])
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+    found = config_files.same(files, done.stdout, done.stderr)
+    assert config_files.same(files, at_terminal(command), "") is found
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,11 +103,12 @@ def test_one_difference_among_many(tmp_path: Path) -> None:
     [
         pytest.param("", "", id="silence"),
         pytest.param("sh: stat: not found\n-- sums\n", "", id="no stat"),
-        pytest.param("-- sums\n", "stat: cannot statx '/x/y': Permission denied\n", id="no permission"),
+        pytest.param("-- sums\n", DENIED, id="no permission"),
+        pytest.param(f"{DENIED}-- sums\n", "", id="no permission, at a terminal"),
     ],
 )
 def test_in_doubt_the_module_looks(tmp_path: Path, stdout: str, stderr: str) -> None:
-    content = None if stderr else b""
+    content = None if DENIED in stdout + stderr else b""
     assert not config_files.same([wanted(tmp_path / "file", content=content)], stdout, stderr)
 
 

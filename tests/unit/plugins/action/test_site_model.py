@@ -48,7 +48,7 @@ def test_each_host_gets_its_view(tmp_path: Path) -> None:
     code, (views, shown) = play(tmp_path, VIEW)
     assert code == 0
     assert {host: result["site_view"]["roles"] for host, result in shown.items()} == {
-        "omarine": ["hypervisor"],
+        "omarine": ["hypervisor", "balancer"],
         "fw-1": ["guest", "firewall"],
         "fw-2": ["guest", "firewall"],
         "client": ["guest", "endpoint"],

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
+    AskedPorts,
     BalancerConfig,
     CheckConfig,
     ServerConfig,
@@ -24,6 +25,7 @@ def balancer(**changes: Any) -> BalancerConfig:
         "address": "198.51.100.1",
         "protocol": "tcp",
         "port": 80,
+        "asked": (AskedPorts("tcp", 80, 80),),
         "map": "balancer.web",
         "gone": "balancer.web.gone",
         "last": "balancer.web.last",
@@ -33,6 +35,7 @@ def balancer(**changes: Any) -> BalancerConfig:
         "quorum": 1,
         "hysteresis": 0,
         "sorry": None,
+        "sorry_check": None,
         "alpha": False,
         "omega": False,
         "inhibit_on_failure": False,

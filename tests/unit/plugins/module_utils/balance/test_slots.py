@@ -6,7 +6,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import SCHEDULERS, share, slots_for
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.slots import (
+    SCHEDULERS,
+    level,
+    share,
+    slots_for,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +30,8 @@ WEIGHTS = st.lists(st.integers(0, 20), min_size=1, max_size=12)
         ("wrr", [1, 65535], 4096),
         ("rr", [0, 0], 1),
         ("fo", [3, 2, 1], 1),
+        ("lc", [1, 1], 1000),
+        ("wlc", [1] * 64, 1280),
         ("mh", [1, 1], 1021),
         ("sh", [1] * 64, 4093),
     ],
@@ -36,6 +43,37 @@ def test_how_many_slots_there_are(scheduler: str, weights: list[int], slots: int
 def test_two_servers_take_turns() -> None:
     assert share("rr", {"a": 1, "b": 1}, 2) == ["a", "b"]
     assert share("wrr", {"a": 1, "b": 2}, 6) == ["b", "a", "b", "b", "a", "b"]
+
+
+def test_who_has_fewest_flows_gets_more() -> None:
+    """Until all have the same for their weight; a tenth of all flows, or one for each, is to come."""
+    equal = {"a": 1, "b": 1}
+    assert level(equal, {}, 1000) == {"a": 500, "b": 500}
+    assert level(equal, {"a": 100, "b": 100}, 1000) == {"a": 500, "b": 500}
+    # 21 more are to come: with 5.5 and 15.5 of them both have 115.5
+    assert level(equal, {"a": 110, "b": 100}, 1000) == {"a": 262, "b": 738}
+    assert level(equal, {"a": 1000, "b": 0}, 1000) == {"a": 0, "b": 1000}
+    assert level({"a": 1, "b": 3}, {"a": 10, "b": 30}, 1000) == {"a": 250, "b": 750}
+    # one that is down, or taken out, gets nothing whatever it has
+    assert level({"a": 1, "b": 0, "c": 1}, {"a": 5, "c": 5}, 1000) == {"a": 500, "c": 500}
+    assert level({"a": 0}, {"a": 5}, 1000) == {}
+
+
+@given(WEIGHTS, st.data())
+def test_no_slot_is_lost_and_nobody_gets_more_than_he_lacks(weights: list[int], data: st.DataObject) -> None:
+    names = {f"s{number}": weight for number, weight in enumerate(weights)}
+    flows = {name: data.draw(st.integers(0, 10**6)) for name in names}
+    found = level(names, flows, 1000)
+    alive = {name: weight for name, weight in names.items() if weight}
+    assert found.keys() == alive.keys()
+    assert sum(found.values()) == (1000 if alive else 0)
+    assert all(slots >= 0 for slots in found.values())
+    coming = max(len(alive), sum(flows[name] for name in alive) / 10)
+    heights = {name: (flows[name] + coming * found[name] / 1000) / weight for name, weight in alive.items()}
+    for name in alive:
+        # what is full above the others gets nothing, and the others come to one height
+        if found[name] > 1:
+            assert heights[name] <= min(heights.values()) * 1.02 + coming / 500
 
 
 def test_of_the_heaviest_alone() -> None:

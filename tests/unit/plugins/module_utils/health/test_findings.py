@@ -255,6 +255,30 @@ def test_metrics_of_an_ill_node_leave_out_what_is_not_known() -> None:
             {"quorum": False, "alive": 1},
             ["error balancer-quorum: balancer web has lost its quorum: 1 of 2; whoever is left answers"],
         ),
+        (
+            {"sorry_server": {**DOWN, "name": "sorry server", "address": "192.168.2.9"}},
+            [
+                "warning balancer-sorry: balancer web: the sorry server 192.168.2.9 is down: "
+                "Connection refused"
+            ],
+        ),
+        (
+            {"servers": [{**one, "full": True} for one in WEB["servers"]]},
+            [
+                "warning balancer-full: balancer web: all servers have as many flows as they may; "
+                "new flows are refused"
+            ],
+        ),
+        (
+            {"servers": [{**WEB["servers"][1], "full": True}, DOWN], "sorry": "192.0.2.9"},
+            [
+                "warning balancer-server: balancer web: srv-1 is down: Connection refused",
+                "warning balancer-full: balancer web: all servers have as many flows as they may; "
+                "192.0.2.9 answers",
+            ],
+        ),
+        ({"servers": [{**WEB["servers"][0], "full": True}, WEB["servers"][1]]}, []),
+        ({"sorry_server": {**WEB["servers"][1], "name": "sorry server", "address": "192.168.2.9"}}, []),
         ({"quorum": False, "alive": 0}, ["error balancer-quorum: balancer web has no server left"]),
         (
             {"problem": "nft refuses it"},
@@ -270,6 +294,9 @@ def test_what_ails_a_balancer(changed: dict[str, Any], expected: list[str]) -> N
 def test_metrics_of_balancers() -> None:
     text = metrics.render(facts(balancers=[{**WEB, "servers": [DOWN]}]), [])
     own = 'pair="ftfw",node="fw-1",balancer="web"'
+    assert "ftfw_balancer_sorry_up" not in text
+    sorry = metrics.render(facts(balancers=[{**WEB, "sorry_server": DOWN}]), [])
+    assert f"ftfw_balancer_sorry_up{{{own}}} 0" in sorry.splitlines()
     for line in (
         f"ftfw_balancer_quorum{{{own}}} 1",
         f"ftfw_balancer_alive_weight{{{own}}} 2",

@@ -29,10 +29,11 @@ def test_defaults() -> None:
         "seconds": 20.0,
         "down": True,
         "source_port": None,
+        "path": "/",
     }
 
 
-@pytest.mark.parametrize("kind", ["tcp", "connect", "udp", "ftp"])
+@pytest.mark.parametrize("kind", ["tcp", "connect", "udp", "ftp", "http", "http_connect"])
 def test_defaults_make_sense(kind: str) -> None:
     assert found({**FLOW, "kind": kind}) == found(PING) == []
 
@@ -40,7 +41,7 @@ def test_defaults_make_sense(kind: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"kind": "sctp"}, "kind: sctp: is none of tcp, connect, udp, ping, ftp"),
+        ({"kind": "sctp"}, "kind: sctp: is none of tcp, connect, udp, ping, ftp, http, http_connect"),
         ({"target": "server"}, "target: server: is no IP address"),
         ({"port": None}, "port: is missing"),
         ({"port": 65536}, "port: 65536: use 1 to 65535"),
@@ -56,6 +57,17 @@ def test_defaults_make_sense(kind: str) -> None:
             {"count": 70, "source_port": 65500},
             "source_port: 65500: use 1 to 65466, for 70 ports from there on",
         ),
+        ({"kind": "http", "size": 64}, "size: 64: of http the server says it, leave it out"),
+        (
+            {"kind": "http", "path": "page"},
+            "path: page: is no path; begin with a slash, and write blanks as %20",
+        ),
+        (
+            {"kind": "http_connect", "path": "/a b"},
+            "path: /a b: is no path; begin with a slash, and write blanks as %20",
+        ),
+        ({"kind": "http_connect", "count": 2}, "count: 2: new connections have a rate, leave it out"),
+        ({"kind": "http", "source_port": 5}, "source_port: 5: http can't keep one, leave it out"),
         ({"kind": "ping"}, "port: 7001: a ping has no port, leave it out"),
         ({"kind": "ftp", "seconds": 3601}, "seconds: 3601: use 0 to 3600"),
     ],

@@ -50,11 +50,30 @@ def view(number: int) -> dict[str, Any]:
                         "forward": "2001:db8::100",
                     },
                 ],
+                "balancers": [],
                 **{"tcp": 5001, "udp": 5002, "ftp": 21, "forward": {"tcp": 5003, "udp": 5004}},
                 **{"rate": 200, "slack": 1, "sessions": 20},
             },
         },
     }
+
+
+def served(*addresses: str) -> list[dict[str, Any]]:
+    return [{"address": one, "port": 8080} for one in addresses]
+
+
+BALANCERS = [
+    {"name": "web", "address": "192.168.2.100", "servers": served("192.168.0.4", "192.168.0.5")},
+    {"name": "web-6", "address": "2001:db8:2::100", "servers": served("2001:db8::4", "2001:db8::5")},
+]
+
+
+def with_balancers(known: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """Facts of a pair that has a balancer of each family."""
+    usual = {"port": 80, "path": "/", "shows": True, "seconds": 11.5}
+    for node in known["nodes"]:
+        node["view"]["verify"]["probes"]["balancers"] = [{**usual, **one, **changed} for one in BALANCERS]
+    return known
 
 
 def facts(kind: str = "container") -> dict[str, Any]:

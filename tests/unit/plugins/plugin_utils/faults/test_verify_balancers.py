@@ -74,7 +74,7 @@ def test_what_the_client_cannot_ask_is_left_out(changed: Change, changes: dict[s
         # of other flows nothing is said
         (
             "rr",
-            [BOTH, flow("192.168.0.9", at=443), flow("192.168.0.9", asked="192.168.2.7")],
+            [BOTH, flow("192.168.0.9", at=443) + flow("192.168.0.9", asked="192.168.2.7")],
             None,
             None,
             True,
@@ -88,7 +88,76 @@ def test_what_the_client_cannot_ask_is_left_out(changed: Change, changes: dict[s
 def test_who_has_answered(
     changed: Change, scheduler: str, listings: list[str], expected: str | None, seen: str | None, ok: bool
 ) -> None:
-    (row,) = verify_plan(verified(changed, scheduler=scheduler), conntrack=listings)["answered"]
+    nodes = dict(zip(("fw-1", "fw-2"), listings))
+    (row,) = verify_plan(verified(changed, scheduler=scheduler), conntrack=nodes)["answered"]
     assert (row["name"], row["ok"]) == ("balancer web: servers that answer", ok)
     assert expected is None or row["expected"] == expected
     assert seen is None or row["seen"] == seen
+
+
+OWN = {
+    "host": "omarine",
+    "address": "192.168.0.3",
+    "service": "http",
+    "servers": ["192.168.0.4", "192.168.0.5"],
+    "source_nat": True,
+}
+"""Of a host that is in no pair, beyond the pair as the client sees it."""
+
+
+def of_host(changed: Change, policy: list[dict[str, object]], **changes: object) -> dict[str, Any]:
+    own = {key: value for key, value in {**OWN, **changes}.items() if value is not None}
+    site = changed({"all:site_balancers": {"own": own}, "all:site_policy": policy})
+    view: dict[str, Any] = host_view(load_site(site), "fw-1")["verify"]
+    return view
+
+
+ENTRY = {"from": "inside", "to": "outside", "services": ["http", "ssh"]}
+
+
+def test_a_host_in_no_pair_is_asked_through_the_pair(changed: Change) -> None:
+    verify = of_host(changed, [ENTRY])
+    plan = verify_plan(verify)
+    assert plan["listing_nodes"] == ["omarine"]
+    assert {one["target"] for one in plan["requests"]} == {"192.168.0.3"}
+    # a firewall sees that the host itself answers, whoever answers behind it
+    seen = "".join(flow(server, asked="192.168.0.3") for server in ("192.168.0.4", "192.168.0.5"))
+    there = {"omarine": seen, "fw-1": flow("192.168.0.3", asked="192.168.0.3")}
+    (row,) = verify_plan(verify, conntrack=there)["answered"]
+    assert (row["seen"], row["ok"]) == ("192.168.0.4, 192.168.0.5", True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked"),
+    [
+        ([ENTRY], True),
+        ([{**ENTRY, "services": "any"}], True),
+        ([{**ENTRY, "destinations": ["192.168.0.0/29"]}], True),
+        ([{**ENTRY, "sources": ["192.168.2.0/24"]}], True),
+        ([{**ENTRY, "sources": ["192.168.2.77"]}, {**ENTRY, "services": ["ssh"]}], False),
+        ([{**ENTRY, "destinations": ["192.168.0.9"]}, {**ENTRY, "services": ["ssh"]}], False),
+        ([{**ENTRY, "services": ["ssh"]}], False),
+        ([{**ENTRY, "services": ["http"], "action": "drop"}, ENTRY], False),
+    ],
+)
+def test_it_is_asked_where_the_policy_lets_it_be_asked(
+    changed: Change, policy: list[dict[str, object]], asked: bool
+) -> None:
+    assert bool(of_host(changed, policy)["balancers"]) is asked
+
+
+def test_what_is_asked_by_udp_is_left_out(changed: Change) -> None:
+    assert of_host(changed, [{**ENTRY, "services": "any"}], service="ntp")["balancers"] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "asked"), [("client", "192.168.2.3", False), ("omarine", "192.168.2.44", True)]
+)
+def test_on_its_own_network_the_client_asks_others_and_not_itself(
+    changed: Change, host: str, address: str, asked: bool
+) -> None:
+    near: dict[str, object] = {"omarine:hypervisor_bridges.br1.addresses": ["192.168.2.44/24"]}
+    own = {**OWN, "host": host, "address": address}
+    site = changed({"all:site_balancers": {"own": own}, "all:site_policy": [ENTRY], **near})
+    view: dict[str, Any] = host_view(load_site(site), "fw-1")["verify"]
+    assert bool(view["balancers"]) is asked

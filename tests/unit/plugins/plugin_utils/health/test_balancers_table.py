@@ -77,6 +77,43 @@ def flow(server: str, port: int = 80, state: str = "ESTABLISHED") -> str:
     )
 
 
+def test_a_balancers_own_name_is_for_all_of_its_addresses() -> None:
+    both = {"fw-1": [{"name": name, **ASKED, "servers": SERVERS} for name in ("web", "web.2")]}
+    for out, expected in (
+        (["web/srv-1"], {"web": ["srv-1"], "web.2": ["srv-1"]}),
+        (["web.2/srv-1"], {"web.2": ["srv-1"]}),
+    ):
+        files = balancers({}, {}, both, out)["files"]
+        assert json.loads(files["fw-1"]) == expected
+    known = {"fw-1": '{"web": ["srv-1"], "web.2": ["srv-1", "srv-2"]}'}
+    files = balancers({}, known, both, [], ["web/srv-1"])["files"]
+    assert json.loads(files["fw-1"]) == {"web.2": ["srv-2"]}
+
+
+def test_a_server_that_is_full() -> None:
+    full = json.loads(state("srv-2"))
+    for one in full["balancers"][0]["servers"]:
+        one["full"] = True
+    assert [row["state"] for row in balancers({"fw-1": json.dumps(full)})["rows"]] == ["full", "taken out"]
+
+
+def test_a_sorry_server_has_a_row() -> None:
+    """An earlier version of the program says nothing of it."""
+    with_it = json.loads(state())
+    with_it["balancers"][0]["sorry_server"] = {
+        **with_it["balancers"][0]["servers"][1],
+        "name": "sorry server",
+        "weight": 0,
+    }
+    found = balancers({"fw-1": json.dumps(with_it)})["rows"]
+    assert [(row["server"], row["state"]) for row in found] == [
+        ("srv-1", "well"),
+        ("srv-2", "down"),
+        ("sorry server", "down"),
+    ]
+    assert len(balancers({"fw-1": state()})["rows"]) == 2
+
+
 def test_how_many_flows_are_open() -> None:
     """Those that end do not count; a server at a port of its own has those of that port."""
     lines = flow("192.0.2.1") * 2 + flow("192.0.2.1", state="TIME_WAIT") + flow("192.0.2.1", 8080)

@@ -9,6 +9,9 @@ import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import (
+    DUAL,
+    FW1,
+    FW2,
     LETS_IN,
     WEB,
     Change,
@@ -23,11 +26,15 @@ MANUAL: dict[str, Any] = {
         "delay_loop": 2,
         "retry": 0,
     },
+    "method": "nat",
     "quorum": 2,
     "sorry": "192.168.2.9",
     "inhibit_on_failure": True,
     "mail": {"to": "tuyen", "by": "192.168.0.3"},
 }
+
+
+NO_LIMIT = {"uthreshold": None, "lthreshold": None}
 
 
 def test_what_a_firewall_gets(changed: Change) -> None:
@@ -37,6 +44,7 @@ def test_what_a_firewall_gets(changed: Change) -> None:
         "address": "192.168.0.100",
         "protocol": "tcp",
         "port": 80,
+        "asked": [{"protocol": "tcp", "first": 80, "last": 80}],
         "map": "balancer.web",
         "gone": "balancer.web.gone",
         "last": "balancer.web.last",
@@ -47,6 +55,15 @@ def test_what_a_firewall_gets(changed: Change) -> None:
         "hysteresis": 0,
         "sorry": "192.168.2.9",
         "sorry_port": None,
+        "sorry_check": {
+            "kind": "tcp",
+            "options": {"port": 80},
+            "delay_loop": 2,
+            "connect_timeout": 3,
+            "retry": 0,
+            "delay_before_retry": 1,
+            "warmup": 0,
+        },
         "alpha": False,
         "omega": False,
         "inhibit_on_failure": True,
@@ -68,8 +85,8 @@ def test_what_a_firewall_gets(changed: Change) -> None:
         "notify": {},
         "mail": {"to": ["tuyen"], "by": "192.168.0.3", "port": 25},
         "servers": [
-            {"name": "client", "address": "192.168.2.3", "port": None, "weight": 1},
-            {"name": "192.168.2.5", "address": "192.168.2.5", "port": None, "weight": 1},
+            {"name": "client", "address": "192.168.2.3", "port": None, "weight": 1, **NO_LIMIT},
+            {"name": "192.168.2.5", "address": "192.168.2.5", "port": None, "weight": 1, **NO_LIMIT},
         ],
     }
 
@@ -100,6 +117,86 @@ def test_a_check_by_udp_asks_a_port_of_udp(changed: Change) -> None:
     (found,) = host_view(load_site(changed(changes)), "fw-1")["balancers"]
     assert found["check"] and found["check"]["options"] == {"port": 53, "name": "example.org", "type": "A"}
     assert found["check"]["retry"] == 3
+
+
+def test_several_addresses_are_several_balancers(changed: Change) -> None:
+    """Hosts answer in both families, addresses in their own."""
+    servers = ["client", "192.168.2.5", "2001:db8:2::5", "2001:db8:2::6"]
+    addresses = ["192.168.0.100", "2001:db8::100"]
+    changes = {
+        **DUAL,
+        **balanced(address=addresses, servers=servers, sorry="192.168.2.9"),
+        "all:site_pairs.ftfw.virtual_routers.outside.addresses": addresses,
+        "all:site_pairs.ftfw.virtual_routers.inside.addresses": ["192.168.2.100", "2001:db8:2::100"],
+        "client:node_interfaces.eth0.addresses": ["192.168.2.3", "2001:db8:2::3"],
+    }
+    for number, node in enumerate((FW1, FW2), 1):
+        changes[f"{node}.eth0.addresses"] = [f"192.168.0.{number}", f"2001:db8::{number}"]
+        changes[f"{node}.eth1.addresses"] = [f"192.168.2.{number}", f"2001:db8:2::{number}"]
+    first, second = host_view(load_site(changed(changes)), "fw-1")["balancers"]
+    assert (first["name"], first["address"], first["sorry"]) == ("web", "192.168.0.100", "192.168.2.9")
+    assert [one["address"] for one in first["servers"]] == ["192.168.2.3", "192.168.2.5"]
+    assert (second["name"], second["address"], second["sorry"]) == ("web.2", "2001:db8::100", None)
+    assert [one["address"] for one in second["servers"]] == [
+        "2001:db8:2::3",
+        "2001:db8:2::5",
+        "2001:db8:2::6",
+    ]
+    assert {first["map"], second["map"]} == {"balancer.web", "balancer.web.2"}
+
+
+def test_limits_and_ports_of_a_service(changed: Change) -> None:
+    limits = {"uthreshold": 9, "lthreshold": 9}
+    servers = [{"host": "client", "uthreshold": 100}, {"host": "192.168.2.5", **limits}]
+    changes = balanced(service="both", servers=servers)
+    changes["all:site_services"] = {"both": {"tcp": ["80-90", 85], "udp": [53]}}
+    (found,) = host_view(load_site(changed(changes)), "fw-1")["balancers"]
+    assert [(one["uthreshold"], one["lthreshold"]) for one in found["servers"]] == [(100, None), (9, 9)]
+    assert found["asked"] == [
+        {"protocol": "tcp", "first": 80, "last": 90},
+        {"protocol": "udp", "first": 53, "last": 53},
+    ]
+
+
+BOTH = {"tcp": [853], "udp": [53]}
+
+
+@pytest.mark.parametrize(
+    ("check", "sorry", "expected"),
+    [
+        # as the servers are asked, but not for a page
+        ({"http": {"path": "/a"}, "delay_loop": 2}, {}, ("tcp", {"port": 853}, 2)),
+        ({"https": {"port": 8443}}, {}, ("tcp", {"port": 853}, 5)),
+        ("smtp", {}, ("tcp", {"port": 853}, 5)),
+        ({"tcp": {}}, {"port": 99}, ("tcp", {"port": 99}, 5)),
+        ({"dns": {"name": "a.example", "port": 5353}}, {}, ("dns", {"port": 53, "name": "a.example"}, 5)),
+        ({"udp": {"payload": "0a"}}, {}, ("udp", {"port": 53, "payload": "0a"}, 5)),
+        ("ping", {}, ("ping", {"port": 853}, 5)),
+        # what is about servers is not about it
+        ({"program": {"command": ["/usr/bin/true"]}}, {}, None),
+        ({"file": {"path": "/run/a"}}, {}, None),
+        (None, {}, None),
+        ("tcp", {"check": "none"}, None),
+        # its own
+        (None, {"check": "tcp"}, ("tcp", {"port": 853}, 5)),
+        ("tcp", {"check": {"http": {"port": 81}, "delay_loop": 9}}, ("http", {"port": 81, "path": "/"}, 9)),
+        ("tcp", {"check": "dns"}, ("dns", {"port": 53}, 5)),
+    ],
+)
+def test_how_a_sorry_server_is_asked(
+    changed: Change, check: object, sorry: dict[str, object], expected: tuple[str, dict[str, object], float]
+) -> None:
+    ports = {"both": BOTH if "port" not in sorry else {"tcp": [853]}}
+    changes = balanced(service="both", check=check, sorry={"host": "192.168.2.9", **sorry})
+    changes["all:site_services"] = ports
+    (found,) = host_view(load_site(changed(changes)), "fw-1")["balancers"]
+    seen = found["sorry_check"]
+    if expected is None:
+        assert seen is None
+    else:
+        assert seen is not None
+        assert (seen["kind"], seen["delay_loop"]) == (expected[0], expected[2])
+        assert expected[1].items() <= seen["options"].items()
 
 
 def test_commands(changed: Change) -> None:

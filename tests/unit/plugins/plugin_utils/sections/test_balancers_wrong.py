@@ -37,7 +37,67 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         "quorum_up, or leave it out",
     ),
     "no servers": ({"servers": []}, "servers: []: nobody answers; name a host or an address"),
-    "a scheduler of IPVS": ({"scheduler": "lc"}, "scheduler: lc: is unknown; known are: fo, mh, rr, sh, wrr"),
+    "a scheduler of IPVS": (
+        {"scheduler": "lblc"},
+        "scheduler: lblc: is a way of IPVS, of which no flow outlives a takeover; write rr or wrr for turns, "
+        "lc or wlc for who has fewest flows, sh or mh where a client keeps its server, "
+        "fo for the first that is well",
+    ),
+    "a scheduler of nobody": (
+        {"scheduler": "random"},
+        "scheduler: random: is unknown; known are: fo, lc, mh, rr, sh, wlc, wrr",
+    ),
+    "a method of IPVS": (
+        {"method": "DR"},
+        "method: DR: is a way of IPVS, of which no flow outlives a takeover; write nat, or leave it out",
+    ),
+    "a method of nobody": ({"method": "snat"}, "method: snat: is unknown; did you mean nat?"),
+    "keepalived's word for the scheduler": (
+        {"lb_algo": "rr"},
+        "lb_algo: rr: unknown option; write it as scheduler",
+    ),
+    "a time of the check beside it": (
+        {"delay_loop": 2},
+        "delay_loop: 2: unknown option; "
+        "write it beside the kind of check, as check: {tcp: {}, delay_loop: …}",
+    ),
+    "keepalived's word for a check": (
+        {"HTTP_GET": {"url": "/"}},
+        "HTTP_GET: {url: /}: unknown option; write {http: …} as check",
+    ),
+    "keepalived's word for persistence": (
+        {"persistence_timeout": 300},
+        "persistence_timeout: 300: unknown option; "
+        "write scheduler: sh or mh, where a client keeps its server for as long as it is well",
+    ),
+    "an address twice": (
+        {"address": ["192.168.0.100", "192.168.0.100"]},
+        "address: [192.168.0.100, 192.168.0.100]: has 192.168.0.100 twice; name each address once",
+    ),
+    "no address at all": (
+        {"address": []},
+        "address: []: is empty; name an address, or leave it out where there is only one",
+    ),
+    "an address that is none": (
+        {"address": ["192.168.0.100", "192.168.0.1000"]},
+        "address[1]: 192.168.0.1000: is not an IP address; write one such as 192.168.2.1 or 2001:db8::1",
+    ),
+    "no server of a family": (
+        {"address": ["192.168.0.100", "2001:db8::100"], "servers": ["192.168.2.5"]},
+        "servers: [192.168.2.5]: none is of IPv6, as 2001:db8::100 is; add one, or name hosts that have both",
+    ),
+    "a limit of no flow": (
+        {"servers": ["client", {"host": "192.168.2.5", "uthreshold": 0}]},
+        "servers[1].uthreshold: 0: is out of range; use 1 to 4294967295",
+    ),
+    "the end of a limit without its beginning": (
+        {"servers": ["client", {"host": "192.168.2.5", "lthreshold": 100}]},
+        "servers[1].lthreshold: 100: stands without uthreshold, and nothing is limited; add uthreshold",
+    ),
+    "the end of a limit above its beginning": (
+        {"servers": [{"host": "client", "uthreshold": 9, "lthreshold": 10}]},
+        "servers[0].lthreshold: 10: is above uthreshold, 9; use 1 to 9",
+    ),
     "a digest of 31 digits": (
         {"check": {"http": {"digest": "e073a410a4ef34b0adc28d280b01938"}}},
         "check.http.digest: e073a410a4ef34b0adc28d280b01938: has 31 characters, and the MD5 of a page 32 "
@@ -197,6 +257,19 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         {"sorry": {"host": "192.168.2.9", "service": "ntp"}},
         "sorry.service: ntp: has another protocol than http, which is asked for; name one of the "
         "same protocol",
+    ),
+    "a sorry server whose check has no port": (
+        {"sorry": {"host": "192.168.2.9", "check": "dns"}},
+        "sorry.check: dns: asks by UDP, and http has no port of UDP; name the port of UDP that tells whether "
+        "the server is well, or use program",
+    ),
+    "a sorry server with an unknown check": (
+        {"sorry": {"host": "192.168.2.9", "check": "htp"}},
+        "sorry.check: htp: is unknown; did you mean http?",
+    ),
+    "a sorry server with two checks": (
+        {"sorry": {"host": "192.168.2.9", "check": {"tcp": {}, "ping": {}}}},
+        f"sorry.check: {{tcp: {{}}, ping: {{}}}}: has tcp and ping, and a server has one check; {HTTP}",
     ),
     "a sorry server with both": (
         {"sorry": {"host": "192.168.2.9", "service": "http", "port": 81}},

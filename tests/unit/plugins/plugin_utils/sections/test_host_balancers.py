@@ -36,8 +36,12 @@ def test_what_the_host_gets(changed: Change) -> None:
 
 
 def test_firewalls_get_nothing_of_it(changed: Change) -> None:
-    plain = host_view(load_site(changed({"all:site_balancers": {}})), "fw-1")
-    assert host_view(load_site(changed(of_host())), "fw-1") == plain
+    plain: Any = host_view(load_site(changed({"all:site_balancers": {}})), "fw-1")
+    seen: Any = host_view(load_site(changed(of_host())), "fw-1")
+    # who verifies has to know whom to ask
+    assert [one["nodes"] for one in seen["verify"].pop("balancers")] == [["omarine"]]
+    assert plain["verify"].pop("balancers") == []
+    assert seen == plain
     assert plain["balancers"] == [] and plain["balancer_table"] is None
 
 

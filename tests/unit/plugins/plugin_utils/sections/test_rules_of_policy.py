@@ -32,6 +32,52 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
         "all: site_policy[0].services: 8000-8010: is a port without a protocol, and services have names; "
         "declare it in site_services, such as NAME: {tcp: [8000-8010]}, and write NAME here",
     ),
+    **{
+        f"port as others write it: {written}": (
+            {"all:site_policy.0.services": [written]},
+            f"all: site_policy[0].services: {written}: is a port, and services have names; "
+            f"declare it in site_services, such as NAME: {{{service}}}, and write NAME here",
+        )
+        for written, service in (
+            ("udp/53", "udp: [53]"),
+            ("53/tcp", "tcp: [53]"),
+            ("TCP:8000-8010", "tcp: [8000-8010]"),
+            ("udp 53", "udp: [53]"),
+        )
+    },
+    "range that ends before it begins": (
+        {"all:site_services": {"x": {"udp": ["60-53"]}}},
+        "all: site_services.x.udp[0]: 60-53: ends before it begins; write 53-60",
+    ),
+    "port in an entry": (
+        {"all:site_policy": [{**OUT, "port": "udp/53"}]},
+        "all: site_policy[0].port: udp/53: unknown option; "
+        "declare a service in site_services, with its ports, and name that",
+    ),
+    "family of an entry": (
+        {"all:site_policy": [{**OUT, "family": "ipv4"}]},
+        "all: site_policy[0].family: ipv4: unknown option; "
+        "leave it out: what holds for one family alone is said by addresses",
+    ),
+    "interface of an entry": (
+        {"all:site_policy": [{**OUT, "iif": "eth0"}]},
+        "all: site_policy[0].iif: eth0: unknown option; name networks, in from and to",
+    ),
+    "port in a port forward": (
+        {"all:site_port_forwards": [{"to": "outside", "service": "http", "host": "client", "port": 80}]},
+        "all: site_port_forwards[0].port: 80: unknown option; "
+        "declare a service in site_services, with its ports, and name that",
+    ),
+    "prefix as log": (
+        {"all:site_policy": [{**OUT, "log": "web: "}]},
+        "all: site_policy[0].log: 'web: ': is neither true nor false; "
+        "write true, or what log lines begin with as {prefix: TEXT}",
+    ),
+    "address as source NAT": (
+        {"all:site_source_nat": "192.168.0.100"},
+        "all: site_source_nat: 192.168.0.100: is an address, which is one network's; "
+        "write {NETWORK: 192.168.0.100}",
+    ),
     "service that is no name": (
         {"all:site_policy.0.services": [True]},
         "all: site_policy[0].services[0]: true: is not a text; write it in quotes",

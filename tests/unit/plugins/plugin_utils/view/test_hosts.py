@@ -36,6 +36,7 @@ def test_probes(changed: Change) -> None:
                 "forward": "192.168.0.100",
             }
         ],
+        "balancers": [],
         "nodes": ["fw-1", "fw-2"],
         "open": [
             "add element inet ftfw probe_ports { tcp . 7101 timeout SECONDSs, udp . 7002 timeout SECONDSs, "
