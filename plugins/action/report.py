@@ -13,6 +13,7 @@ from ansible.utils.display import Display
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.report import (
     CHECK_COLUMNS,
     check_rows,
+    failures,
     table,
     verification,
     write,
@@ -51,10 +52,7 @@ class ActionModule(ActionBase):
             checks = arguments["checks"]
             lines = table(CHECK_COLUMNS, check_rows(checks))
             document: object = verification(arguments["site"], checks)
-            failed = [row["name"] for row in checks if not row["ok"]]
-            problems += (
-                [f"{len(failed)} of {len(checks)} checks failed: {'; '.join(failed)}"] if failed else []
-            )
+            problems += failures(checks)
             problems += [] if checks else ["nothing was checked"]
         else:
             lines, document = table(arguments["columns"], arguments["rows"]), arguments["document"]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import AskedPorts
 from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import (
+    CLOSING,
     fields,
     is_closing,
     parse_flow,
@@ -18,6 +19,9 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import 
 
 LISTING = "conntrack -L"
 _MOST_PORTS = 16
+_NOT_OPEN = ("SYN_SENT", *sorted(CLOSING))
+"""States of TCP in which a client may come with a SYN and is to get whoever answers now. The peer is told of an
+end by one packet alone, so that its entry never leaves the state in which that packet left it."""
 _OPEN = re.compile(
     r"^(tcp|udp) +(?:6 \d+ (?:SYN_SENT2?|SYN_RECV|ESTABLISHED)|17 \d+) "
     r"src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?\bsrc=(\S+) dst=\S+ sport=(\d+)",
@@ -26,8 +30,9 @@ _OPEN = re.compile(
 
 
 class BalancedFlow(NamedTuple):
-    """`asked` and `server` are an address and a port each."""
+    """`asked` and `server` are an address and a port each, `sender` is an address."""
 
+    sender: str
     asked: tuple[str, int]
     server: tuple[str, int]
     ending: bool
@@ -64,19 +69,19 @@ def is_asked(asked: Sequence[AskedPorts], protocol: str, port: int) -> bool:
 
 
 def asked_words(asked: Sequence[AskedPorts]) -> list[list[str]]:
-    """What conntrack(8) takes for the flows to some ports that no answer keeps open.
+    """What conntrack(8) takes for the flows to some ports that no answer keeps open, and for ended ones.
 
-    It takes one port at a time. Of many, those of other balancers at the same address are among them.
+    It takes one port and one state at a time. Of many ports, flows of other balancers at the same address are
+    among them.
     """
     found = []
-    for protocol, state in (("udp", []), ("tcp", ["--state", "SYN_SENT"])):
-        kind = ["--proto", protocol, *state]
+    for protocol, states in (("udp", ()), ("tcp", _NOT_OPEN)):
         of = [one for one in asked if one.protocol == protocol]
         ports = [port for one in of for port in range(one.first, min(one.last, one.first + _MOST_PORTS) + 1)]
-        if asked and len(ports) <= _MOST_PORTS:
-            found += [[*kind, "--orig-port-dst", str(port)] for port in ports]
-        else:
-            found.append(kind)
+        some = [["--orig-port-dst", str(port)] for port in ports]
+        for where in some if asked and len(ports) <= _MOST_PORTS else [[]]:
+            kinds = [["--state", state] for state in states] or [[]]
+            found += [["--proto", protocol, *kind, *where] for kind in kinds]
     return found
 
 
@@ -87,6 +92,7 @@ def read_flows(text: str) -> Iterator[BalancedFlow]:
             flow = parse_flow(line, LISTING)
             there, back = fields(flow.original), fields(flow.reply)
             yield BalancedFlow(
+                there["src"],
                 (there["dst"], int(there.get("dport", 0))),
                 (back["src"], int(back.get("sport", 0))),
                 is_closing(line),

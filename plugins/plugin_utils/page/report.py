@@ -41,6 +41,14 @@ def verification(site: str, checks: Sequence[Mapping[str, Any]]) -> dict[str, An
     return {"site": site, "checks": [{key: row[key] for key in CHECK_KEYS} for row in checks]}
 
 
+def failures(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the message of an error says of them: which have failed, and how. Empty when all is well."""
+    failed = [
+        f"{row['name']} ({row['seen']}, expected {row['expected']})" for row in checks if not row["ok"]
+    ]
+    return [f"{len(failed)} of {len(checks)} checks failed: {'; '.join(failed)}"] if failed else []
+
+
 def write(path: Path, document: object) -> None:
     """Write the document as JSON."""
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")

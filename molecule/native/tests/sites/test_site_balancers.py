@@ -8,7 +8,8 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -310,6 +311,59 @@ def test_a_program_that_hangs_is_ended(roles: tuple[str, str]) -> None:
         time.sleep(1)
         assert ask() == before
         assert who(4) == {"srv-1", "srv-2"}
+
+
+ASK_FROM = """
+import socket, sys
+for port in range(20000, 20040):
+    with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.settimeout(5)
+        one.bind(("", port))
+        try:
+            one.connect((sys.argv[1], 80))
+            # whoever asks by this version of HTTP has the server close first, who says a line closes first
+            one.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n" if port % 2 else b"hello\\n")
+            said = one.makefile().read() if port % 2 else one.recv(99).decode()
+            print(said.rpartition("I am ")[2].strip(".\\n") if port % 2 else said.split()[0])
+        except OSError as error:
+            print(type(error).__name__)
+"""
+
+
+def answers(family: int) -> Counter[str]:
+    """Who answers a client on the inside whose ports come again."""
+    words = ["podman", "exec", f"{PREFIX}-client", "python3", "-c", ASK_FROM, INSIDE[family]]
+    return Counter(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+
+
+def are_known(node: str, wanted: Iterable[tuple[str, str]]) -> bool:
+    """Whether the first of each pair of servers is refused what is open to it."""
+    gone = run(node, "nft list sets inet")
+    return all(BEYOND[6 if names[0].endswith("6") else 4][names[0]] in gone for names in wanted)
+
+
+def test_a_port_that_comes_again_after_a_takeover_does_not_meet_a_dead_server(
+    roles: tuple[str, str], status: Any
+) -> None:
+    """The new primary has flows that have ended on the old one, and with them their servers."""
+    primary, backup = roles
+    wanted = {4: ("far-1", "far-2"), 6: ("far-1-6", "far-2-6")}
+    for family, names in wanted.items():
+        assert answers(family) == dict.fromkeys(names, 20)
+    run(primary, "systemctl stop keepalived.service")
+    try:
+        wait("the other node is primary", lambda: INSIDE[4] in run(backup, "ip -4 address"), 15)
+        for names in wanted.values():
+            run("server", f"echo stop {names[0]} >/run/servers")
+        wait("both are known", lambda: are_known(backup, wanted.values()))
+        for family, names in wanted.items():
+            assert answers(family) == {names[1]: 40}
+    finally:
+        for names in wanted.values():
+            run("server", f"echo start {names[0]} >/run/servers")
+        run(primary, "systemctl start keepalived.service")
+    settle(status, 60)
 
 
 ROWS = ["servers_gone"]

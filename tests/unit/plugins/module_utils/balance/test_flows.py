@@ -61,20 +61,29 @@ def test_a_server_at_a_port_of_its_own_has_those_of_that_port() -> None:
     assert flows_of(known, SRV_2, None) == 0
 
 
-UDP, SYN = ["--proto", "udp"], ["--proto", "tcp", "--state", "SYN_SENT"]
+UDP = ["--proto", "udp"]
+NOT_OPEN = [
+    ["--proto", "tcp", "--state", state]
+    for state in ("SYN_SENT", "CLOSE", "CLOSE_WAIT", "FIN_WAIT", "LAST_ACK", "TIME_WAIT")
+]
+
+
+def to(port: int, *words: list[str]) -> list[list[str]]:
+    return [[*some, "--orig-port-dst", str(port)] for some in words]
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        (WEB, [[*SYN, "--orig-port-dst", "80"]]),
+        (WEB, to(80, *NOT_OPEN)),
         (
             [AskedPorts("tcp", 80, 81), AskedPorts("udp", 53, 53)],
-            [[*UDP, "--orig-port-dst", "53"], *([*SYN, "--orig-port-dst", port] for port in ("80", "81"))],
+            [*to(53, UDP), *to(80, *NOT_OPEN), *to(81, *NOT_OPEN)],
         ),
         # one call for each of so many would take too long
         ([AskedPorts("udp", 1, 65535)], [UDP]),
-        ([], [UDP, SYN]),
+        ([AskedPorts("tcp", 1, 65535)], NOT_OPEN),
+        ([], [UDP, *NOT_OPEN]),
     ],
 )
 def test_what_conntrack_is_asked_to_end(asked: list[AskedPorts], expected: list[list[str]]) -> None:

@@ -19,10 +19,12 @@ INSIDE = {
 }
 
 
-def flow(server: str, port: int = 80, asked: str = "192.168.2.100", at: int = 80) -> str:
+def flow(
+    server: str, port: int = 80, asked: str = "192.168.2.100", at: int = 80, sender: str = "192.168.2.3"
+) -> str:
     """As conntrack -L has one, of a flow that has ended."""
     return (
-        f"tcp      6 117 TIME_WAIT src=192.168.2.3 dst={asked} sport=39012 dport={at} "
+        f"tcp      6 117 TIME_WAIT src={sender} dst={asked} sport=39012 dport={at} "
         f"src={server} dst=192.168.0.100 sport={port} dport=39012 [ASSURED] mark=0 use=1\n"
     )
 
@@ -125,6 +127,19 @@ def test_a_host_in_no_pair_is_asked_through_the_pair(changed: Change) -> None:
     there = {"omarine": seen, "fw-1": flow("192.168.0.3", asked="192.168.0.3")}
     (row,) = verify_plan(verify, conntrack=there)["answered"]
     assert (row["seen"], row["ok"]) == ("192.168.0.4, 192.168.0.5", True)
+
+
+def test_a_host_that_checks_its_own_sorry_server_answers_nobody(changed: Change) -> None:
+    verify = of_host(changed, [ENTRY], sorry="omarine")
+    seen = "".join(flow(server, asked="192.168.0.3") for server in ("192.168.0.4", "192.168.0.5"))
+    checked = flow("192.168.0.3", asked="192.168.0.3", sender="192.168.0.3")
+    (row,) = verify_plan(verify, conntrack={"omarine": seen + checked})["answered"]
+    assert (row["seen"], row["ok"]) == ("192.168.0.4, 192.168.0.5", True)
+    # a client that gets the sorry page is another matter
+    (row,) = verify_plan(verify, conntrack={"omarine": seen + flow("192.168.0.3", asked="192.168.0.3")})[
+        "answered"
+    ]
+    assert not row["ok"]
 
 
 @pytest.mark.parametrize(

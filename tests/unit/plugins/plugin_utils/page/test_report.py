@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.page.report import (
     CHECK_COLUMNS,
     check_rows,
+    failures,
     table,
     verification,
     write,
@@ -39,6 +40,11 @@ def test_document_has_what_is_promised_and_no_more() -> None:
             {"name": "TCP 25", "expected": "drop", "seen": "reject", "ok": False},
         ],
     }
+
+
+def test_failures_say_what_was_seen() -> None:
+    assert failures(CHECKS) == ["1 of 2 checks failed: TCP 25 (reject, expected drop)"]
+    assert failures(CHECKS[:1]) == []
 
 
 def test_write_replaces(tmp_path: Path) -> None:
