@@ -350,6 +350,7 @@ ansible_facts:
             balancers:
               - name: web
                 nodes: [fw-1]
+                own: [192.168.2.100]
                 address: 192.168.2.100
                 port: 80
                 kind: http

@@ -47,7 +47,7 @@ def answered(verify: Mapping[str, Any], listings: Mapping[str, str]) -> list[Ver
             names.get(flow.server, flow.server[0])
             for flow in flows
             # a host that asks its own address checks what serves there
-            if flow.asked == (one["address"], one["port"]) and flow.sender != one["address"]
+            if flow.asked == (one["address"], one["port"]) and flow.sender not in one["own"]
         }
         every = sorted(set(names.values()))
         alone = not one["together"] and len(seen) == 1 and seen.issubset(every)

@@ -43,9 +43,7 @@ def verification(site: str, checks: Sequence[Mapping[str, Any]]) -> dict[str, An
 
 def failures(checks: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the message of an error says of them: which have failed, and how. Empty when all is well."""
-    failed = [
-        f"{row['name']} ({row['seen']}, expected {row['expected']})" for row in checks if not row["ok"]
-    ]
+    failed = [f"{row['name']} ({row['seen']}, expected {row['expected']})" for row in checks if not row["ok"]]
     return [f"{len(failed)} of {len(checks)} checks failed: {'; '.join(failed)}"] if failed else []
 
 

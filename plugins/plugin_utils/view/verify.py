@@ -86,17 +86,20 @@ def verified_balancers(site: Site, pair: Pair) -> list[parts.VerifiedBalancer]:
     own = [one for one in balanced(site, pair) if one.balancer.network == way[0]]
     others = [one for host in site.hosts.values() for one in host_balanced(site, host)]
     return [
-        _verified_balancer(one, pair)
+        _verified_balancer(site, one, pair)
         for one in (*own, *(one for one in others if _can_ask(site, pair, way[0], client, one)))
         if one.service.tcp and client.address(one.virtual.version)
     ]
 
 
-def _verified_balancer(one: Balanced, pair: Pair) -> parts.VerifiedBalancer:
+def _verified_balancer(site: Site, one: Balanced, pair: Pair) -> parts.VerifiedBalancer:
     check = one.balancer.check if _by_http(one) else None
+    nodes = [one.balancer.host] if one.balancer.host else list(pair.nodes)
+    own = [address for node in nodes for _network, address in site.hosts[node].places()]
     return {
         "name": one.name,
-        "nodes": [one.balancer.host] if one.balancer.host else list(pair.nodes),
+        "nodes": nodes,
+        "own": list(dict.fromkeys(map(str, of_family((one.virtual, *own), one.virtual.version)))),
         "address": str(one.virtual),
         "port": one.service.tcp[0][0],
         "kind": check.kind if check else "tcp",

@@ -140,6 +140,8 @@ class VerifiedBalancer(TypedDict):
     name: str
     nodes: list[str]
     """Which hosts may have it: the pair's nodes, or one that is in no pair."""
+    own: list[str]
+    """Addresses of these hosts. What they ask themselves checks what serves there."""
     address: str
     port: int
     kind: str

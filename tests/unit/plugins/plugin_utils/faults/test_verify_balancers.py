@@ -107,9 +107,14 @@ OWN = {
 """Of a host that is in no pair, beyond the pair as the client sees it."""
 
 
-def of_host(changed: Change, policy: list[dict[str, object]], **changes: object) -> dict[str, Any]:
+def of_host(
+    changed: Change,
+    policy: list[dict[str, object]],
+    more: dict[str, object] | None = None,
+    **changes: object,
+) -> dict[str, Any]:
     own = {key: value for key, value in {**OWN, **changes}.items() if value is not None}
-    site = changed({"all:site_balancers": {"own": own}, "all:site_policy": policy})
+    site = changed({"all:site_balancers": {"own": own}, "all:site_policy": policy, **(more or {})})
     view: dict[str, Any] = host_view(load_site(site), "fw-1")["verify"]
     return view
 
@@ -129,16 +134,20 @@ def test_a_host_in_no_pair_is_asked_through_the_pair(changed: Change) -> None:
     assert (row["seen"], row["ok"]) == ("192.168.0.4, 192.168.0.5", True)
 
 
-def test_a_host_that_checks_its_own_sorry_server_answers_nobody(changed: Change) -> None:
-    verify = of_host(changed, [ENTRY], sorry="omarine")
+@pytest.mark.parametrize("own", ["192.168.0.3", "192.168.0.77"])
+def test_a_host_that_checks_its_own_sorry_server_answers_nobody(changed: Change, own: str) -> None:
+    """Also where it asks from another address of its own."""
+    near: dict[str, object] = {
+        "omarine:hypervisor_bridges.br0.addresses": ["192.168.0.3/24", "192.168.0.77/24"]
+    }
+    verify = of_host(changed, [ENTRY], near, sorry="omarine")
     seen = "".join(flow(server, asked="192.168.0.3") for server in ("192.168.0.4", "192.168.0.5"))
-    checked = flow("192.168.0.3", asked="192.168.0.3", sender="192.168.0.3")
+    checked = flow("192.168.0.3", asked="192.168.0.3", sender=own)
     (row,) = verify_plan(verify, conntrack={"omarine": seen + checked})["answered"]
     assert (row["seen"], row["ok"]) == ("192.168.0.4, 192.168.0.5", True)
     # a client that gets the sorry page is another matter
-    (row,) = verify_plan(verify, conntrack={"omarine": seen + flow("192.168.0.3", asked="192.168.0.3")})[
-        "answered"
-    ]
+    page = flow("192.168.0.3", asked="192.168.0.3")
+    (row,) = verify_plan(verify, conntrack={"omarine": seen + page})["answered"]
     assert not row["ok"]
 
 
