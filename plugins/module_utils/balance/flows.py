@@ -20,8 +20,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import 
 LISTING = "conntrack -L"
 _MOST_PORTS = 16
 _NOT_OPEN = ("SYN_SENT", *sorted(CLOSING))
-"""States of TCP in which a client may come with a SYN and is to get whoever answers now. The peer is told of an
-end by one packet alone, so that its entry never leaves the state in which that packet left it."""
+"""States of TCP in which a client may come with a SYN, and is to get whoever answers now. The peer is told of
+an end by one packet alone, so that its entry never leaves the state in which that packet left it."""
 _OPEN = re.compile(
     r"^(tcp|udp) +(?:6 \d+ (?:SYN_SENT2?|SYN_RECV|ESTABLISHED)|17 \d+) "
     r"src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?\bsrc=(\S+) dst=\S+ sport=(\d+)",

@@ -295,6 +295,21 @@ def _drop(interfaces: Sequence[str], rule: str = "") -> str:
     return "nft " + shlex.quote("; ".join(lines))
 
 
+def _power_off(container: str) -> str:
+    """End a container as a loss of power ends a machine: before its kernel's part goes, it is deaf and dumb.
+
+    The rules of a network namespace go before its interfaces do (nf_tables_api.c, pre_exit). Meanwhile it
+    would forward what it does not translate any more, and answer for its addresses with resets.
+    """
+    silence = "; ".join(
+        f"ip -{family} rule add pref 1 blackhole; ip -{family} rule del pref 0" for family in (4, 6)
+    )
+    return (
+        f"pid=$(podman inspect {container} | sed -n 's/^ *\"Pid\": \\([0-9]*\\),$/\\1/p'); "
+        f"nsenter --target $pid --net sh -c {shlex.quote(silence)}; podman kill {container} >/dev/null"
+    )
+
+
 def _words(row: FaultRow, site: FaultSite, node: FaultNode) -> dict[str, str]:
     """What the words in braces mean for this node."""
     data, sync = node.interfaces("data"), node.interfaces("sync")
@@ -310,6 +325,7 @@ def _words(row: FaultRow, site: FaultSite, node: FaultNode) -> dict[str, str]:
         start = f"podman start {shlex.quote(node.container)} >/dev/null && sh {shlex.join(wire)} >/dev/null"
     return {
         "container": shlex.quote(node.container or ""),
+        "power_off": _power_off(shlex.quote(node.container or "")),
         "unit": f"guest-{node.name}.service",
         "qmp": f"python3 -c {shlex.quote(QMP)} {socket}",
         "kill": node.kill or "",

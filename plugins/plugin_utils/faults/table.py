@@ -46,7 +46,7 @@ EXPECT: dict[str, Any] = {
 WORDS = frozenset(
     (
         *("container", "cut_data", "cut_leg", "cut_server", "cut_servers", "cut_sync", "cut_vrrp"),
-        *("flap_server", "keepalived_child", "uncut_server"),
+        *("flap_server", "keepalived_child", "power_off", "uncut_server"),
         *(
             "keepalived_parent",
             "kill",

@@ -168,6 +168,8 @@ def test_a_hypervisor_that_is_not_in_the_inventory() -> None:
     ("name", "kind", "primary", "expected"),
     [
         ("power_loss", "container", "fw-2", [("localhost", ["fw-2"], "podman kill ftfw-native-fw-2")]),
+        # it says no word while its end goes on
+        ("power_loss", "container", "fw-2", [("localhost", ["fw-2"], "ip -6 rule del pref 0")]),
         ("power_loss", "guest", "fw-1", [("omarine", ["fw-1"], "--signal=SIGKILL guest-fw-1.service")]),
         ("power_loss_both", "guest", "fw-1", [("omarine", ["fw-1", "fw-2"], "guest-fw-2.service")]),
         ("power_loss_both", "command", "fw-1", [("localhost", ["fw-1", "fw-2"], "power off fw-2")]),
