@@ -76,7 +76,7 @@ options:
         type: str
         required: true
       protocol:
-        description: V(tcp), V(udp), V(icmp) (of either family), or a protocol's number.
+        description: V(tcp), V(udp), V(sctp), V(icmp) (of either family), or a protocol's number.
         type: str
         required: true
       port:

@@ -28,7 +28,7 @@ class CheckConfig:
 
 
 class AskedPorts(NamedTuple):
-    """Ports of TCP or UDP, both ends inside."""
+    """Ports of TCP, UDP or SCTP, both ends inside."""
 
     protocol: str
     first: int
@@ -71,7 +71,7 @@ class BalancerConfig:
     address: str
     """Where it is asked for."""
     protocol: str
-    """Of its first port: tcp or udp."""
+    """Of its first port: tcp, udp or sctp."""
     port: int
     asked: tuple[AskedPorts, ...]
     """All ports that it is asked for at; empty where that is not known."""

@@ -23,7 +23,8 @@ _NOT_OPEN = ("SYN_SENT", *sorted(CLOSING))
 """States of TCP in which a client may come with a SYN, and is to get whoever answers now. The peer is told of
 an end by one packet alone, so that its entry never leaves the state in which that packet left it."""
 _OPEN = re.compile(
-    r"^(tcp|udp) +(?:6 \d+ (?:SYN_SENT2?|SYN_RECV|ESTABLISHED)|17 \d+) "
+    r"^(tcp|udp|sctp) +(?:6 \d+ (?:SYN_SENT2?|SYN_RECV|ESTABLISHED)|17 \d+"
+    r"|132 \d+ (?:COOKIE_(?:WAIT|ECHOED)|ESTABLISHED)) "
     r"src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?\bsrc=(\S+) dst=\S+ sport=(\d+)",
     re.MULTILINE,
 )
@@ -46,8 +47,8 @@ def listing(addresses: Iterable[str]) -> str:
 def count_flows(text: str, address: str, asked: Sequence[AskedPorts]) -> Counter[tuple[str, int]]:
     """How many flows, of those to some ports of an address, each server's address and port has.
 
-    Those of TCP that are ending do not count. This is read often, and from long listings: it does not look
-    at what is not asked for.
+    Those of TCP and SCTP that are ending do not count. This is read often, and from long listings: it does
+    not look at what is not asked for.
     """
     found: Counter[tuple[str, int]] = Counter()
     for protocol, dst, dport, server, port in _OPEN.findall(text):
@@ -75,7 +76,7 @@ def asked_words(asked: Sequence[AskedPorts]) -> list[list[str]]:
     among them.
     """
     found = []
-    for protocol, states in (("udp", ()), ("tcp", _NOT_OPEN)):
+    for protocol, states in (("udp", ()), ("sctp", ()), ("tcp", _NOT_OPEN)):
         of = [one for one in asked if one.protocol == protocol]
         ports = [port for one in of for port in range(one.first, min(one.last, one.first + _MOST_PORTS) + 1)]
         some = [["--orig-port-dst", str(port)] for port in ports]

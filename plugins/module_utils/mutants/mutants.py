@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 # nft(8): what a match begins with, and of how many words its selector is
 _ONE = ("iif", "oif", "iifname", "oifname", "iiftype", "oiftype", "pkttype")
-_TWO = ("meta", "ip", "ip6", "tcp", "udp", "th", "icmp", "icmpv6", "ct", "ether", "socket", "rt")
+_TWO = ("meta", "ip", "ip6", "tcp", "udp", "sctp", "th", "icmp", "icmpv6", "ct", "ether", "socket", "rt")
 # after these nothing but statements follows
 _LAST = (
     "add",
@@ -40,6 +40,7 @@ _LAST = (
 _PORTS = {
     "tcp": "meta l4proto tcp",
     "udp": "meta l4proto udp",
+    "sctp": "meta l4proto sctp",
     "icmp": "meta l4proto icmp",
     "icmpv6": "meta l4proto ipv6-icmp",
 }

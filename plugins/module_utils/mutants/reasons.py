@@ -60,7 +60,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "nat_postrouting",
-        "without meta l4proto (tcp|udp)",
+        "without meta l4proto (tcp|udp|sctp)",
         "ct original .* ct original proto-dst .* snat ip6? to .*",
         "what asks there by another protocol is led on where it has a test; nft 1.0.6 can't do without",
     ),
@@ -90,13 +90,13 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "prerouting|.*_to_.*",
-        "without (iifname|(ct original )?ip6? [sd]addr|(tcp|udp) dport|meta day|meta hour) .*",
+        "without (iifname|(ct original )?ip6? [sd]addr|(tcp|udp|sctp) dport|meta day|meta hour) .*",
         ".* ct helper set .*",
         "what else would get it is dropped; where a later entry lets it through, it has a test",
     ),
     Reason(
         "nat_prerouting",
-        "without (iifname|ip6? saddr|(tcp|udp) dport) .*",
+        "without (iifname|ip6? saddr|(tcp|udp|sctp) dport) .*",
         "iifname .* dnat ip6? to .*",
         "the forward chain asks for the same once more; what an entry lets through from there has a test",
     ),
@@ -168,7 +168,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "forward",
-        "without (iifname|ip6? [sd]addr|(tcp|udp) dport|meta l4proto . th dport) .*",
+        "without (iifname|ip6? [sd]addr|(tcp|udp|sctp) dport|meta l4proto . th dport) .*",
         ".* ct status dnat .* accept",
         "destination NAT has asked for the same interface, sender and port, and leads to this address only",
     ),

@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packets as bytes, and back: IPv4 (RFC 791), IPv6 (8200), TCP (9293), UDP (768), ICMP (792, 4443)."""
+"""Packets as bytes, and back.
+
+IPv4 (RFC 791), IPv6 (8200), TCP (9293), UDP (768), SCTP (9260), ICMP (792, 4443).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from typing import Union
 
 Address = Union[IPv4Address, IPv6Address]
 
-ICMP, TCP, UDP, GRE, ICMPV6 = 1, 6, 17, 47, 58
+ICMP, TCP, UDP, GRE, ICMPV6, SCTP = 1, 6, 17, 47, 58, 132
+WITH_PORTS = (TCP, UDP, SCTP)
+"""Of these a flow is known by its ports, too."""
 ETHERTYPE = {4: 0x0800, 6: 0x86DD}
 ICMP_OF = {4: ICMP, 6: ICMPV6}
 
@@ -135,6 +140,41 @@ def udp(source: tuple[Address, int], destination: tuple[Address, int], data: byt
     return internet(source[0], destination[0], UDP, head[:6] + struct.pack("!H", sum_) + data)
 
 
+INIT, INIT_ACK, COOKIE_ECHO = 1, 2, 10
+"""Chunks of SCTP: the first three packets of an association (RFC 9260, section 5.1)."""
+_CRC32C = 0x82F63B78
+"""Castagnoli's polynomial, with its lowest bit first."""
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of SCTP (RFC 9260, appendix A)."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _bit in range(8):
+            value = value >> 1 ^ (_CRC32C if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def sctp(
+    source: tuple[Address, int], destination: tuple[Address, int], chunk: int, tag: int, own: int, data: bytes
+) -> bytes:
+    """Make a packet of one chunk. `tag` is what the receiver has asked for, `own` what it is told to use.
+
+    An INIT and its answer have the data in a parameter that whoever does not know it skips.
+    """
+    if chunk in (INIT, INIT_ACK):
+        data += bytes(-len(data) % 4)
+        body = struct.pack("!IIHHI", own, 65536, 1, 1, own) + struct.pack("!HH", 0x8000, 4 + len(data)) + data
+    else:
+        body = data
+    head = struct.pack("!HHI", source[1], destination[1], tag)
+    after = struct.pack("!BBH", chunk, 0, 4 + len(body)) + body + bytes(-len(body) % 4)
+    # what is computed goes out with its lowest byte first
+    sum_ = struct.pack("<I", crc32c(head + bytes(4) + after))
+    return internet(source[0], destination[0], SCTP, head + sum_ + after)
+
+
 def icmp(
     source: Address, destination: Address, type_: int, code: int, rest: int, data: bytes, hops: int = 0
 ) -> bytes:
@@ -193,6 +233,20 @@ def parse_payload(
     if protocol == UDP and len(data) >= 8:
         source_port, port = struct.unpack_from("!HH", data)
         return Packet(source, destination, protocol, raw, source_port, port, data=data[8:])
+    if protocol == SCTP and len(data) >= 8:
+        source_port, port, tag = struct.unpack_from("!HHI", data)
+        own = struct.unpack_from("!I", data, 16)[0] if len(data) >= 20 and data[12] in (INIT, INIT_ACK) else 0
+        return Packet(
+            source,
+            destination,
+            protocol,
+            raw,
+            source_port,
+            port,
+            sequence=own,
+            acknowledged=tag,
+            data=data[12:],
+        )
     if protocol in (ICMP, ICMPV6) and len(data) >= 8:
         type_, code, _checksum, identifier = struct.unpack_from("!BBHH", data)
         errors = ICMP_ERRORS[4 if protocol == ICMP else 6]

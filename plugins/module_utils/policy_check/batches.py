@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.clock import Moment
-from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import ICMP_OF, TCP, UDP
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import ICMP_OF, WITH_PORTS
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import PacketProbe
 
 # nft(8), LIMIT STATEMENT: of packets, the default burst being 5
@@ -63,7 +63,7 @@ def batches(probes: Iterable[PacketProbe]) -> list[Batch]:
 
 def flow_keys(probe: PacketProbe) -> set[object]:
     """The flow in both directions, as far as connection tracking tells flows apart."""
-    if probe.protocol in (TCP, UDP):
+    if probe.protocol in WITH_PORTS:
         here: object = (str(probe.source), probe.source_port)
         there: object = (str(probe.destination), probe.port)
     elif probe.protocol == ICMP_OF[probe.family]:

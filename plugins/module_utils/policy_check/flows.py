@@ -24,7 +24,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import (
     RST,
     SYN,
     TCP,
-    UDP,
+    WITH_PORTS,
     icmp_error,
     tcp,
     udp,
@@ -153,7 +153,7 @@ def _got_back(probe: PacketProbe, heard: Iterable[Heard]) -> bool:
         ends = packet.source or probe.destination, packet.destination or probe.source
         if one.place == probe.entry and ends == (probe.destination, probe.source):
             ports = (packet.source_port, packet.port)
-            if probe.protocol not in (TCP, UDP) or ports == (probe.port, probe.source_port):
+            if probe.protocol not in WITH_PORTS or ports == (probe.port, probe.source_port):
                 return True
     return False
 

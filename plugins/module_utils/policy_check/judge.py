@@ -7,7 +7,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
-from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import TCP, UDP
+from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import WITH_PORTS
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
     ACCEPT,
     OPENING,
@@ -25,7 +25,7 @@ def words_of(probe: PacketProbe, fate: Fate, entry: Entry | None) -> list[str]:
     if arrived is not None and probe.packet == OPENING:
         source, destination = arrived.source, arrived.destination
         words.append(f"snat to {source}" if source and source != probe.source else "no snat")
-        translated = probe.protocol in (TCP, UDP) and arrived.port != probe.port
+        translated = probe.protocol in WITH_PORTS and arrived.port != probe.port
         port = f" port {arrived.port}" if translated else ""
         changed = (destination and destination != probe.destination) or port
         words.append(f"dnat to {destination}{port}" if changed else "no dnat")

@@ -16,11 +16,15 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.dialogs import (
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import (
     ACK,
+    COOKIE_ECHO,
     GRE,
     ICMP_ERRORS,
     ICMP_OF,
     ICMP_REPLIES,
+    INIT,
+    INIT_ACK,
     PSH,
+    SCTP,
     SYN,
     TCP,
     UDP,
@@ -29,6 +33,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import (
     icmp,
     icmp_error,
     internet,
+    sctp,
     tcp,
     udp,
 )
@@ -93,6 +98,9 @@ def opening(probe: PacketProbe, part: int = 0) -> bytes:
     elif probe.protocol == UDP:
         data = first_data(probe.helper) + datagram(probe, part)
         raw = udp((probe.source, probe.source_port + part), (probe.destination, probe.port), data)
+    elif probe.protocol == SCTP:
+        ends = (probe.source, probe.source_port + part), (probe.destination, probe.port)
+        raw = sctp(*ends, INIT, 0, _own_tag(probe), tagged(probe, part))
     elif probe.protocol == ICMP_OF[probe.family]:
         raw = _message(probe, part)
     else:
@@ -100,6 +108,11 @@ def opening(probe: PacketProbe, part: int = 0) -> bytes:
         head = b"\0\0\x08\0" if probe.protocol == GRE else b"\0\0\0\0"
         raw = internet(probe.source, probe.destination, probe.protocol, head + tagged(probe, part))
     return _spoilt(raw, probe) if probe.broken else raw
+
+
+def _own_tag(probe: PacketProbe) -> int:
+    """How the sender wants to be spoken to; 0 is none (RFC 9260, section 3.3.2)."""
+    return probe.number << STEP | 1
 
 
 def _message(probe: PacketProbe, part: int) -> bytes:
@@ -119,7 +132,7 @@ def _message(probe: PacketProbe, part: int) -> bytes:
 def _spoilt(raw: bytes, probe: PacketProbe) -> bytes:
     """Make the checksum wrong."""
     start = 20 if probe.family == 4 else 40
-    place = start + {TCP: 16, UDP: 6}.get(probe.protocol, 2)
+    place = start + {TCP: 16, UDP: 6, SCTP: 8}.get(probe.protocol, 2)
     return raw[:place] + bytes([raw[place] ^ 0x55]) + raw[place + 1 :]
 
 
@@ -133,6 +146,10 @@ def reply_to(probe: PacketProbe, arrived: Packet) -> bytes:
     if probe.protocol == UDP:
         ends = (destination, arrived.port), (source, arrived.source_port)
         return udp(*ends, datagram(probe, REPLY_PART))
+    if probe.protocol == SCTP:
+        ends = (destination, arrived.port), (source, arrived.source_port)
+        own = _own_tag(probe)
+        return sctp(*ends, INIT_ACK, own, own + 1, tagged(probe, REPLY_PART))
     if probe.protocol == ICMP_OF[probe.family]:
         type_ = ICMP_REPLIES[probe.family].get(probe.type, 0)
         return icmp(destination, source, type_, 0, arrived.identifier << 16, tagged(probe, REPLY_PART))
@@ -152,4 +169,6 @@ def later(probe: PacketProbe, data: bytes = b"data") -> bytes:
         return tcp(*ends, PSH | ACK, own, own, data)
     if probe.protocol == UDP:
         return udp(*ends, datagram(probe, _LATER))
+    if probe.protocol == SCTP:
+        return sctp(*ends, COOKIE_ECHO, _own_tag(probe) + 1, 0, tagged(probe, _LATER))
     return opening(probe, 1)

@@ -16,10 +16,12 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import (
     ICMP_OF,
     ICMP_TYPES,
     ICMPV6,
+    SCTP,
     SYN,
     TCP,
     TCP_FLAGS,
     UDP,
+    WITH_PORTS,
     Address,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
@@ -34,7 +36,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.packets.types import (
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.numbered import MOST_REPEATS
 
-PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
+PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP, "icmp": ICMP, "icmpv6": ICMPV6}
 FIRST_SOURCE_PORT = 20000
 SOURCE_PORTS = 10000
 _WORDS = ("entry", "reply", "no snat", "no dnat", "no helper", "no entry", "no reply")
@@ -136,7 +138,7 @@ def _probe(
         return None
     protocol = _protocol(test, source.version, bad)
     type_ = _type(test.get("type"), source.version, bad) if protocol == ICMP_OF[source.version] else 0
-    if protocol in (TCP, UDP) and not test.get("port"):
+    if protocol in WITH_PORTS and not test.get("port"):
         bad("port: is missing")
     at = read_moment(test["at"]) if test.get("at") else None
     if test.get("at") and at is None:

@@ -84,8 +84,8 @@ def _check_address(site: Site, one: Balancer, problems: Problems) -> bool:
 
 
 def _check_service(one: Balancer, service: Service, problems: Problems) -> None:
-    if not (service.tcp or service.udp):
-        wrong, right = "has no port to balance", "name one with tcp or udp ports"
+    if not service.protocols:
+        wrong, right = "has no port to balance", "name one with tcp, udp or sctp ports"
         problems.add(SITE, f"{one.key}.service", one.service, wrong, right)
     elif service.helper:
         # a helper rewrites what is said, and needs room for that before destination NAT
@@ -102,7 +102,7 @@ def _check_protocol(key: str, check: ServerCheck | None, service: Service, probl
     if check is None or check.kind not in ASKS_BY or check.options.get("port"):
         return
     by = ASKS_BY[check.kind]
-    if not (service.tcp if by == "tcp" else service.udp):
+    if not service.ports(by):
         wrong = f"asks by {by.upper()}, and {service.name} has no port of {by.upper()}"
         right = f"name the port of {by.upper()} that tells whether the server is well, or use program"
         problems.add(SITE, key, check.kind, wrong, right)
@@ -130,9 +130,9 @@ def _check_sorry_service(site: Site, one: Balancer, service: Service, name: str,
     if named is None:
         problems.add(SITE, key, name, *unknown_service(site, name))
     elif only_port(named) is None:
-        wrong = "has several ports" if named.tcp or named.udp else "has no port"
+        wrong = "has several ports" if named.protocols else "has no port"
         problems.add(SITE, key, name, wrong, "name one that has one port, or write the port")
-    elif not all(mine for theirs, mine in ((service.tcp, named.tcp), (service.udp, named.udp)) if theirs):
+    elif not set(service.protocols).issubset(named.protocols):
         wrong = f"has another protocol than {service.name}, which is asked for"
         problems.add(SITE, key, name, wrong, "name one of the same protocol")
 
@@ -272,8 +272,8 @@ def _warn_of_entries(site: Site, one: Balanced, warnings: Problems) -> None:
         entries = [entry for entry in site.policy if entry.accepts and way in entry.ways()]
         lacking = [
             f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"
-            for protocol, ranges in (("tcp", one.service.tcp), ("udp", one.service.udp))
-            for first, last in ranges
+            for protocol in one.service.protocols
+            for first, last in one.service.ports(protocol)
             if not _let_in(site, entries, one, way, protocol, (first, last))
         ]
         if lacking:

@@ -98,7 +98,7 @@ def _check_helpers(site: Site, entry: PolicyEntry, problems: Problems) -> None:
     first: dict[tuple[str, int], Service] = {}
     for service in (one for one in services if one.helper):
         protocol = HELPERS[service.helper or ""]
-        ranges = service.tcp if protocol == "tcp" else service.udp
+        ranges = service.ports(protocol)
         for port in (port for low, high in ranges for port in range(low, high + 1)):
             other = first.setdefault((protocol, port), service)
             if other.helper != service.helper:

@@ -25,7 +25,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import PortForward, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import covers
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import WITH_PORTS, Service
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.spans import (
     Decided,
     ServiceSpan,
@@ -140,9 +140,7 @@ def find_shut_forwards(site: Site) -> Iterator[tuple[PortForward, tuple[PolicyEn
             ):
                 for protocol, first, last in service_spans(_services(site, entry)):
                     known.setdefault(protocol, Decided()).decide(first, last, entry.index)
-        spans = [
-            span for span in service_spans([site.services[forward.service]]) if span[0] in ("tcp", "udp")
-        ]
+        spans = [span for span in service_spans([site.services[forward.service]]) if span[0] in WITH_PORTS]
         left, found = _undecided({_ALWAYS: known}, spans, [_ALWAYS])
         entries = tuple(places[index] for index in sorted(found))
         if entries and not left and not any(entry.accepts for entry in entries):

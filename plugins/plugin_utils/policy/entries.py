@@ -24,7 +24,7 @@ def has_ports(site: Site, entry: PolicyEntry, protocol: str, ports: tuple[int, i
     return any(
         first <= ports[0] and ports[1] <= last
         for service in services
-        for first, last in (service.tcp if protocol == "tcp" else service.udp)
+        for first, last in service.ports(protocol)
     )
 
 

@@ -22,7 +22,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses imp
     of_family,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import Range, covers, meet
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import WITH_PORTS, Service
 
 
 class TakenPorts:
@@ -49,8 +49,8 @@ class TakenPorts:
         One port of a protocol that is taken is enough to be told.
         """
         place = place or f"site_port_forwards[{forward.index}]"
-        for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
-            for port in (port for first, last in ranges for port in range(first, last + 1)):
+        for protocol in WITH_PORTS:
+            for port in (port for first, last in service.ports(protocol) for port in range(first, last + 1)):
                 before = self._seen.setdefault((address, protocol, port), [])
                 others = ((one, whose) for one, whose in before if one is not forward)
                 other = next((whose for one, whose in others if _share(one, forward, address.version)), None)

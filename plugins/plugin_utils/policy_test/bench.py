@@ -33,6 +33,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses imp
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import (
     HELPERS,
     ICMP_REQUESTS,
+    WITH_PORTS,
     helper_families,
     helper_type,
 )
@@ -89,7 +90,7 @@ class Bench(Wires):
         kind = _KINDS[sender.version].get(more.get("type", "echo-request"))
         if protocol == "icmp" and kind:
             number = place_of(kind)
-        elif protocol in ("tcp", "udp"):
+        elif protocol in WITH_PORTS:
             number = more["port"]
         else:
             # a request of ICMP that no service can name is one of those
@@ -115,7 +116,7 @@ class Bench(Wires):
         found = self.judge(way, sender, receiver, more, asked)
         for service in self.firewall.services(found.entry) if found.entry and found.accepts else ():
             if service.helper and HELPERS[service.helper] == more["protocol"]:
-                ranges = service.tcp if more["protocol"] == "tcp" else service.udp
+                ranges = service.ports(str(more["protocol"]))
                 meant = any(first <= more["port"] <= last for first, last in ranges)
                 if meant and sender.version in helper_families(service.helper):
                     return f"helper {helper_type(service.helper)}"
@@ -212,8 +213,8 @@ class Bench(Wires):
         return frozenset(
             (address, protocol, port)
             for address, service in (*forwards, *balancers)
-            for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp))
-            for first, last in ranges
+            for protocol in WITH_PORTS
+            for first, last in service.ports(protocol)
             for port in range(first, last + 1)
         )
 

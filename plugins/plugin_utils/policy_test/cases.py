@@ -27,8 +27,8 @@ ERRORS = {
 
 def ports_of(service: Service) -> Iterator[tuple[str, int]]:
     """The first and the last port of each range, with its protocol."""
-    for protocol, ranges in (("tcp", service.tcp), ("udp", service.udp)):
-        for first, last in ranges:
+    for protocol in service.protocols:
+        for first, last in service.ports(protocol):
             for port in dict.fromkeys((first, last)):
                 yield protocol, port
 

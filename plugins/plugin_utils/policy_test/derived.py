@@ -8,7 +8,7 @@ They are written from what the policy means, not from the rules that it becomes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.dialogs import DIALOGS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
@@ -23,13 +23,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.pair_links import PATH_PORT
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import ANY, PolicyEntry, Way
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, Address
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import WITH_PORTS, Service
 
 EndAddresses = tuple[Address, Address]
 """Sender and receiver."""
 
 _GRE = 47
-_SOME_PORTS = (("tcp", 40001), ("udp", 40002))
+_SOME_PORTS = (("tcp", 40001), ("udp", 40002), ("sctp", 40003))
 """Ports of no service, for entries about any."""
 _SLOWEST = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _FASTEST = 200
@@ -67,7 +67,7 @@ def judged(
         yield case(name, way[0], None, *ends, found.action, **more)
         return
     words = ["accept", bench.shown(*way, *ends)]
-    if more["protocol"] in ("tcp", "udp"):
+    if more["protocol"] in WITH_PORTS:
         words.append(bench.helper(way, *ends, more))
     yield case(name, *way, *ends, *words, **more)
 
@@ -319,12 +319,11 @@ def _foreign(bench: Bench, on: Way, ends: EndAddresses, one: Options) -> Iterato
 def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, EndAddresses]]:
     """One open port of each protocol, without helper and, if possible, limit; and who may use it."""
     found: dict[str, tuple[int, EndAddresses]] = {}
-    entries = sorted(bench.firewall.ways.get(way, ()), key=lambda entry: entry.limit is not None)
-    for entry in entries:
-        if len(found) == len(_SOME_PORTS):
+    accepting = [entry for entry in bench.firewall.ways.get(way, ()) if entry.accepts]
+    wanted = {protocol for entry in accepting for protocol in _protocols(bench, entry)}
+    for entry in sorted(accepting, key=lambda entry: entry.limit is not None):
+        if len(found) == len(wanted):
             break
-        if not entry.accepts:
-            continue
         for ends in bench.ends(entry, way, family)[:1]:
             for _what, _service, more in packets_of(bench, entry, family, {}):
                 protocol = more["protocol"]
@@ -334,6 +333,13 @@ def opened_ports(bench: Bench, way: Way, family: int) -> dict[str, tuple[int, En
                 if decides and bench.helper(way, *ends, more) == "no helper":
                     found[protocol] = more["port"], ends
     return {protocol: found[protocol] for protocol, _port in _SOME_PORTS if protocol in found}
+
+
+def _protocols(bench: Bench, entry: PolicyEntry) -> Iterable[str]:
+    """Those with ports that an entry is about."""
+    if entry.any_service:
+        return WITH_PORTS
+    return {protocol for service in bench.firewall.services(entry) for protocol in service.protocols}
 
 
 def _sides(bench: Bench, source: str, destination: str, family: int) -> Iterator[PacketCase]:

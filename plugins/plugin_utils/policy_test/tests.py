@@ -17,12 +17,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.values import Value
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Pair, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES, Address
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import WITH_PORTS, Service
 
 VARIABLE = "site_policy_tests"
 SILENT = ("drop", "reject")
 """Expected of a packet that comes out nowhere."""
-_PORT = re.compile(r"(tcp|udp)/([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_PORT = re.compile(rf"({'|'.join(WITH_PORTS)})/([0-9]{{1,5}})(?:-([0-9]{{1,5}}))?")
 _ICMP = re.compile(r"icmp/([a-z-]+)")
 _KINDS = [
     *VERDICTS,
@@ -238,7 +238,11 @@ def _port(value: Value) -> Service | None:
         value.wrong("is no port", "use 1 to 65535")
         return None
     ranges = ((first, last),)
-    return Service(text, tcp=ranges) if match[1] == "tcp" else Service(text, udp=ranges)
+    return {
+        "tcp": Service(text, tcp=ranges),
+        "udp": Service(text, udp=ranges),
+        "sctp": Service(text, sctp=ranges),
+    }[match[1]]
 
 
 def _expected(value: Value) -> tuple[str, ...]:

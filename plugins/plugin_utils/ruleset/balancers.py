@@ -216,9 +216,9 @@ def balancer_refusals(firewall: Firewall) -> tuple[Block, ...]:
 
 def _refusals(firewall: Firewall, one: Balanced) -> list[str]:
     asked = f'iifname "{firewall.device(one.balancer.network)}" {IP[one.virtual.version]} daddr {one.virtual}'
-    opens = {"tcp": f"{OPENS} reject with tcp reset", "udp": "ct state new reject"}
+    opens = {"tcp": f"{OPENS} reject with tcp reset"}
     return [
-        f"{asked} {protocol} dport {ports(ranges)} {opens[protocol]}"
+        f"{asked} {protocol} dport {ports(ranges)} {opens.get(protocol, 'ct state new reject')}"
         for protocol, ranges in ports_by_protocol([one.service])
     ]
 

@@ -144,7 +144,7 @@ def _services_with_helper(firewall: Firewall, entry: PolicyEntry) -> list[Servic
 def helper_rule(service: Service, when: str = "") -> str:
     """Give a service's helper to new flows to its ports, at some time."""
     protocol = HELPERS[service.helper or ""]
-    ranges = service.tcp if protocol == "tcp" else service.udp
+    ranges = service.ports(protocol)
     return f'{protocol} dport {ports(ranges)} ct state new{when} ct helper set "{service.helper}"'
 
 

@@ -24,9 +24,9 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import (
     VirtualRouter,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import WITH_PORTS, Service
 
-PROTOCOLS = frozenset({"tcp", "udp", "icmp", "other"})
+PROTOCOLS = frozenset({*WITH_PORTS, "icmp", "other"})
 """Of an entry's rules: those with ports, ICMP's requests, and whatever else there is."""
 
 
@@ -134,7 +134,7 @@ class Firewall:
             if target is None or address is None or self.site.forward_pair(forward) != self.pair:
                 continue
             service = self.site.services[forward.service]
-            kinds = frozenset(name for name, of in (("tcp", service.tcp), ("udp", service.udp)) if of)
+            kinds = frozenset(service.protocols)
             found.setdefault((forward.network, target[0]), []).append(Leading(address, target[1], kinds))
         for one in self.balanced:
             for each in one.answering:

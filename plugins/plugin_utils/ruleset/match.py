@@ -19,7 +19,11 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.ranges import Range, covers, elements
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import ICMP_REQUESTS, Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import (
+    ICMP_REQUESTS,
+    WITH_PORTS,
+    Service,
+)
 
 OPENS = "tcp flags & (fin | syn | rst | ack) == syn ct state new"
 """What begins a TCP flow; another packet may be of a flow that a takeover is about to make known."""
@@ -33,10 +37,8 @@ def services_of(entries: Iterable[PolicyEntry]) -> list[str]:
 
 def ports_by_protocol(services: Iterable[Service]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     services = list(services)
-    for protocol, ranges in (
-        ("tcp", [port for service in services for port in service.tcp]),
-        ("udp", [port for service in services for port in service.udp]),
-    ):
+    for protocol in WITH_PORTS:
+        ranges = [port for service in services for port in service.ports(protocol)]
         if ranges:
             yield protocol, ranges
 

@@ -30,6 +30,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import helpers_of_flows
 
 NAME, COUNTER = "fastpath", "offloaded"
+_OFFLOADED = ("tcp", "udp")
+"""What the kernel's flow tables take (nft_flow_offload.c), of what has ports."""
 _ADD = f'ct status assured iifname != @{OFFLOAD_SHUT} flow add @{NAME} counter name "{COUNTER}"'
 
 
@@ -75,9 +77,9 @@ def _flows(firewall: Firewall, entry: PolicyEntry, way: Way) -> Iterator[str]:
     incoming, outgoing = map(firewall.device, way)
     services = [service for service in firewall.services(entry) if not service.helper]
     for addresses in address_matches(firewall, entry, way):
-        matches = [match for _protocol, match in port_matches(services, addresses)]
+        matches = [match for protocol, match in port_matches(services, addresses) if protocol in _OFFLOADED]
         if entry.any_service:
-            both = [protocol for protocol in ("tcp", "udp") if protocol in addresses.protocols]
+            both = [protocol for protocol in _OFFLOADED if protocol in addresses.protocols]
             matches = [f"meta l4proto {one_of(both)}"]
         for match in matches:
             yield (

@@ -12,7 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.match import OPENS
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.nft import ICMP, Block, Verdicts, braced
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.policy_types import PolicyEntry
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import ICMP_REQUESTS, Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import (
+    ICMP_REQUESTS,
+    WITH_PORTS,
+    Service,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.spans import (
     ICMP_KINDS,
     Decided,
@@ -46,8 +50,9 @@ def verdict_maps(
         for protocol, first, last in service_spans([services[name] for name in entry.services]):
             decided.setdefault(protocol, Decided()).decide(first, last, entry.index)
     verdicts = {entry.index: _VERDICTS[entry.action] for entry in entries}
-    for protocol, opens in (("tcp", OPENS), ("udp", "ct state new")):
+    for protocol in WITH_PORTS:
         if protocol in decided:
+            opens = OPENS if protocol == "tcp" else "ct state new"
             ports = (
                 f"{first if first == last else f'{first}-{last}'} : {verdicts[index]}"
                 for first, last, index in decided[protocol].spans

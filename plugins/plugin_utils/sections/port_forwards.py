@@ -67,13 +67,13 @@ def check_port_forwards(checking: Checking) -> None:
                 forward.service,
                 *unknown_service(site, forward.service),
             )
-        if service and not (service.tcp or service.udp):
+        if service and not service.protocols:
             problems.add(
                 SITE,
                 f"{key}.service",
                 forward.service,
                 "has no port to forward",
-                "name one with tcp or udp ports",
+                "name one with tcp, udp or sctp ports",
             )
         network = check_data_network(site, f"{key}.to", forward.network, problems)
         if network is None or not check_forward_address(site, key, forward, problems):

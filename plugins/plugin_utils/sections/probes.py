@@ -116,7 +116,7 @@ def _check_forwards(site: Site, probes: Probes, problems: Problems) -> None:
         if service is None or address not in virtual:
             continue
         for protocol, port in probes.forwards():
-            ranges = service.tcp if protocol == "tcp" else service.udp
+            ranges = service.ports(protocol)
             if any(first <= port <= last for first, last in ranges):
                 problems.add(
                     SITE,

@@ -16,6 +16,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services impo
     CATALOGUE,
     HELPERS,
     ICMP_REQUESTS,
+    WITH_PORTS,
     Service,
 )
 
@@ -28,22 +29,22 @@ def read_services(reading: Reading) -> dict[str, Service]:
 
 
 def _service(name: str, value: Value) -> Service:
-    fields = value.section("tcp", "udp", "icmp", "helper")
+    fields = value.section(*WITH_PORTS, "icmp", "helper")
     Value(value.host, value.key, name, value.problems).word()
     if name == ANY:
         value.wrong("stands for every protocol", "give the service another name")
-    tcp, udp = (present(_ports(item) for item in fields[key].items()) for key in ("tcp", "udp"))
+    tcp, udp, sctp = (present(_ports(item) for item in fields[key].items()) for key in WITH_PORTS)
     icmp = present(item.choice(*ICMP_REQUESTS) for item in fields["icmp"].items())
     helper = fields["helper"].choice(*HELPERS)
-    if not any(fields[key].raw for key in ("tcp", "udp", "icmp")):
-        value.wrong("a service without a port", "give it tcp, udp or icmp", follows=True)
+    if not any(fields[key].raw for key in (*WITH_PORTS, "icmp")):
+        value.wrong("a service without a port", "give it tcp, udp, sctp or icmp", follows=True)
     if helper and not (tcp if HELPERS[helper] == "tcp" else udp):
         fields["helper"].wrong(
             f"follows a {HELPERS[helper]} control connection",
             f"give the service its {HELPERS[helper]} port",
             follows=True,
         )
-    return Service(name, tcp, udp, icmp, helper)
+    return Service(name, tcp, udp, sctp, icmp, helper)
 
 
 def _ports(value: Value) -> tuple[int, int] | None:

@@ -62,7 +62,7 @@ class Balanced:
 
     @property
     def protocols(self) -> frozenset[str]:
-        return frozenset(name for name, of in (("tcp", self.service.tcp), ("udp", self.service.udp)) if of)
+        return frozenset(self.service.protocols)
 
 
 def as_forward(balancer: Balancer, host: str | Address) -> PortForward:
@@ -169,8 +169,8 @@ def own_port(site: Site, one: Balancer, who: Server | SorryServer) -> int | None
 
 
 def only_port(service: Service) -> int | None:
-    """The one port of a service: of TCP, of UDP, or the same of both. None where it has several, or none."""
-    ports = {one for of in (service.tcp, service.udp) for one in of}
+    """The one port of a service, the same in all of its protocols. None where it has several, or none."""
+    ports = {one for protocol in service.protocols for one in service.ports(protocol)}
     if len(ports) != 1:
         return None
     ((first, last),) = ports

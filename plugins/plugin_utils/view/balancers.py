@@ -55,8 +55,8 @@ def balancer_table(site: Site, host: Host, balanced: Sequence[Balanced]) -> Bala
 
 def _part(one: Balanced) -> BalancerPart:
     balancer = one.balancer
-    protocol, ranges = ("tcp", one.service.tcp) if one.service.tcp else ("udp", one.service.udp)
-    port = ranges[0][0]
+    protocol = one.service.protocols[0]
+    port = one.service.ports(protocol)[0][0]
     by_udp = balancer.check is not None and ASKS_BY.get(balancer.check.kind) == "udp" and one.service.udp
     asked = one.service.udp[0][0] if by_udp else port
     return {

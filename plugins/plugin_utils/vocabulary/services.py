@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import FAMILIES
 
+WITH_PORTS = ("tcp", "udp", "sctp")
+"""Protocols in which a service can have ports (RFC 9293, RFC 768, RFC 9260)."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -16,8 +19,18 @@ class Service:
     name: str
     tcp: tuple[tuple[int, int], ...] = ()
     udp: tuple[tuple[int, int], ...] = ()
+    sctp: tuple[tuple[int, int], ...] = ()
     icmp: tuple[str, ...] = ()
     helper: str | None = None
+
+    def ports(self, protocol: str) -> tuple[tuple[int, int], ...]:
+        """Those of one of WITH_PORTS."""
+        return {"tcp": self.tcp, "udp": self.udp, "sctp": self.sctp}[protocol]
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Those in which it has ports."""
+        return tuple(protocol for protocol in WITH_PORTS if self.ports(protocol))
 
 
 HELPERS = {
@@ -86,10 +99,12 @@ def _service(
     name: str,
     tcp: tuple[int, ...] = (),
     udp: tuple[int, ...] = (),
+    sctp: tuple[int, ...] = (),
     icmp: tuple[str, ...] = (),
     helper: str | None = None,
 ) -> Service:
-    return Service(name, tuple((p, p) for p in tcp), tuple((p, p) for p in udp), icmp, helper)
+    by_tcp, by_udp, by_sctp = (tuple((port, port) for port in ports) for ports in (tcp, udp, sctp))
+    return Service(name, by_tcp, by_udp, by_sctp, icmp, helper)
 
 
 CATALOGUE: dict[str, Service] = {
@@ -97,6 +112,8 @@ CATALOGUE: dict[str, Service] = {
     for service in (
         _service("amanda", udp=(10080,), helper="amanda"),
         _service("bgp", tcp=(179,)),
+        # RFC 6733, section 11.4
+        _service("diameter", tcp=(3868,), sctp=(3868,)),
         # RFC 7766: every resolver must be able to ask again over TCP
         _service("dns", tcp=(53,), udp=(53,)),
         # RFC 7858, and RFC 9250 over QUIC
@@ -120,6 +137,8 @@ CATALOGUE: dict[str, Service] = {
         _service("l2tp", udp=(1701,)),
         _service("ldap", tcp=(389,)),
         _service("ldaps", tcp=(636,)),
+        # RFC 4666, section 7.1
+        _service("m3ua", sctp=(2905,)),
         _service("mqtt", tcp=(1883,)),
         _service("mqtts", tcp=(8883,)),
         _service("mssql", tcp=(1433,)),

@@ -8,7 +8,11 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import ICMP_REQUESTS, Service
+from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.services import (
+    ICMP_REQUESTS,
+    WITH_PORTS,
+    Service,
+)
 
 ServiceSpan = tuple[str, int, int]
 """A protocol with its first and last port, or with places in ICMP_KINDS."""
@@ -17,6 +21,7 @@ ICMP_KINDS = sorted(ICMP_REQUESTS)
 _EVERYTHING: tuple[ServiceSpan, ...] = (
     ("tcp", 0, 65535),
     ("udp", 0, 65535),
+    ("sctp", 0, 65535),
     ("icmp", 0, 255),
     ("other", 0, 0),
 )
@@ -28,8 +33,7 @@ def service_spans(services: Iterable[Service] | None) -> tuple[ServiceSpan, ...]
         return _EVERYTHING
     found: list[ServiceSpan] = []
     for service in services:
-        found += [("tcp", *ports) for ports in service.tcp]
-        found += [("udp", *ports) for ports in service.udp]
+        found += [(protocol, *ports) for protocol in WITH_PORTS for ports in service.ports(protocol)]
         found += [("icmp", ICMP_KINDS.index(kind), ICMP_KINDS.index(kind)) for kind in service.icmp]
     return tuple(dict.fromkeys(found))
 

@@ -280,6 +280,14 @@ FOR_MOVED: list[dict[str, Any]] = [
     {**BACK, "services": ["smtp", "http", "https", "dns"]},
     {**OUT, "services": ["proxy"]},
 ]
+SIGNALS = {"signals": {"sctp": [2905, "3000-3002"]}, "calls": {"sctp": [5060]}}
+FOR_SIGNALS: list[dict[str, Any]] = [
+    {**OUT, "services": ["signals"], "sources": ["elsewhere"], "action": "reject"},
+    {**OUT, "services": ["diameter"], "limit": "5/second", "log": True},
+    {**OUT, "services": ["signals"]},
+    {**BACK, "services": ["signals"], "destinations": list(VIRTUAL), "counter": True},
+    {**BACK, "services": ["signals", "diameter"]},
+]
 SITES: dict[str, Callable[[], HostVars]] = {
     "lab": lab,
     "dual": dual,
@@ -341,6 +349,18 @@ SITES: dict[str, Callable[[], HostVars]] = {
         site_policy=FOR_MOVED,
         site_balancers={**MOVED, **MOVED_6},
         site_port_forwards=[],
+    ),
+    "sctp": lambda: dual_served(
+        site_addresses=ADDRESSES,
+        site_services=SIGNALS,
+        site_policy=FOR_SIGNALS,
+        site_balancers={
+            "diameter": {**BALANCED, "address": VIRTUAL[0], "service": "diameter"},
+            "diameter-6": {**BALANCED_6, "service": "diameter"},
+            "signals": {**BALANCED, "address": VIRTUAL[0], "service": "signals"},
+            "signals-6": {**BALANCED_6, "service": "signals", "scheduler": "mh"},
+        },
+        site_port_forwards=[{**each, "service": "calls"} for each in DUAL_FORWARDS[:2]],
     ),
     "external cache": lambda: with_pair(replication="external", preempt="when_synced"),
 }

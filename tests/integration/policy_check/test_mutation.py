@@ -57,6 +57,11 @@ def test_no_change_of_destination_nat_goes_unnoticed(monkeypatch: pytest.MonkeyP
     assert not [one for one in mutation["unnoticed"] if one["change"].startswith("without tcp")], mutation
 
 
+def test_no_change_of_a_rule_about_sctp_goes_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation = mutated(SITES["sctp"](), monkeypatch, "nat_.*|forward|inside_to_.*", "sctp")
+    assert mutation["noticed"] > 20, mutation
+
+
 ASKED_FEW: list[dict[str, Any]] = [
     {**BACK, "services": ["http"], "sources": SOME_ONE[:1], "destinations": ["public"]},
     {**BACK, "services": ["ftp"], "destinations": ["public"], "limit": "1/second"},

@@ -77,7 +77,7 @@ class BalancerAsked(TypedDict):
     """Ports that a balancer is asked for at."""
 
     protocol: str
-    """tcp or udp."""
+    """tcp, udp or sctp."""
     first: int
     last: int
 
@@ -89,7 +89,7 @@ class BalancerPart(TypedDict):
     address: str
     """The address that it is asked for at."""
     protocol: str
-    """tcp or udp."""
+    """tcp, udp or sctp."""
     port: int
     """The service's first one."""
     asked: list[BalancerAsked]

@@ -45,6 +45,13 @@ def test_those_that_are_open_count() -> None:
     assert count_flows("", VIRTUAL, WEB) == {}
 
 
+def test_associations_that_are_open_count() -> None:
+    states = ("COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_SENT", "CLOSED")
+    text = "".join(tcp(state).replace("tcp      6", "sctp     132", 1) for state in states)
+    assert count_flows(text, VIRTUAL, [AskedPorts("sctp", 80, 80)]) == {(SRV_1, 80): 3}
+    assert count_flows(text, VIRTUAL, WEB) == {}
+
+
 def test_those_of_another_balancer_at_the_same_address_do_not_count() -> None:
     text = tcp("ESTABLISHED") + tcp("ESTABLISHED", asked=25, port=25) + UDP_6
     assert count_flows(text, VIRTUAL, WEB) == {(SRV_1, 80): 1}
@@ -83,7 +90,7 @@ def to(port: int, *words: list[str]) -> list[list[str]]:
         # one call for each of so many would take too long
         ([AskedPorts("udp", 1, 65535)], [UDP]),
         ([AskedPorts("tcp", 1, 65535)], NOT_OPEN),
-        ([], [UDP, *NOT_OPEN]),
+        ([], [UDP, ["--proto", "sctp"], *NOT_OPEN]),
     ],
 )
 def test_what_conntrack_is_asked_to_end(asked: list[AskedPorts], expected: list[list[str]]) -> None:

@@ -9,12 +9,17 @@ from typing import Union
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.packets.packet import (
     ACK,
+    INIT,
+    INIT_ACK,
+    SCTP,
     SYN,
     checksum,
+    crc32c,
     icmp,
     icmp_error,
     internet,
     parse,
+    sctp,
     tcp,
     udp,
 )
@@ -35,6 +40,29 @@ def test_checksum_of_a_known_header() -> None:
     # RFC 1071 has no example of a header; this one is known from textbooks, with its sum 0xb861 set to zero
     header = bytes.fromhex("45000073000040004011" + "0000" + "c0a80001c0a800c7")
     assert checksum(header) == 0xB861
+
+
+def test_checksum_of_known_bytes() -> None:
+    # RFC 3720, appendix B.4, and the check value of CRC-32C
+    assert (crc32c(bytes(32)), crc32c(b"123456789")) == (0x8A9136AA, 0xE3069283)
+
+
+@given(families, ports, ports, st.sampled_from([INIT, INIT_ACK]), st.integers(0, 2**32 - 1), data)
+def test_sctp(family: int, source_port: int, port: int, chunk: int, tag: int, payload: bytes) -> None:
+    source, destination = ENDS[family]
+    packet = parse(sctp((source, source_port), (destination, port), chunk, tag, 77, payload))
+    assert packet is not None
+    assert (packet.source, packet.destination, packet.protocol) == (source, destination, SCTP)
+    assert (packet.source_port, packet.port, packet.acknowledged, packet.sequence) == (
+        source_port,
+        port,
+        tag,
+        77,
+    )
+    # chunks end with a whole word (RFC 9260, section 3.2)
+    assert payload in packet.data and len(packet.data) % 4 == 0
+    raw = packet.raw[20 if family == 4 else 40 :]
+    assert crc32c(raw[:8] + bytes(4) + raw[12:]).to_bytes(4, "little") == raw[8:12]
 
 
 @given(families, ports, ports, st.integers(0, 63), st.integers(0, 2**32 - 1), data)

@@ -217,7 +217,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     ),
     "a service without a port": (
         {"service": "ping"},
-        "service: ping: has no port to balance; name one with tcp or udp ports",
+        "service: ping: has no port to balance; name one with tcp, udp or sctp ports",
     ),
     "a service with a helper": (
         {"service": "ftp"},

@@ -113,7 +113,7 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "service without a port": (
         {"all:site_services": {"game": {"helper": "ftp"}}},
-        "all: site_services.game: {helper: ftp}: a service without a port; give it tcp, udp or icmp",
+        "all: site_services.game: {helper: ftp}: a service without a port; give it tcp, udp, sctp or icmp",
     ),
     "unknown helper": (
         {"all:site_services": {"game": {"tcp": [2121], "helper": "ftpp"}}},
