@@ -124,7 +124,8 @@ CASES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "port forward of ping": (
         {"all:site_port_forwards": [{**FORWARD, "service": "ping"}]},
-        "all: site_port_forwards[0].service: ping: has no port to forward; name one with tcp, udp or sctp ports",
+        "all: site_port_forwards[0].service: ping: has no port to forward; "
+        "name one with tcp, udp or sctp ports",
     ),
 }
 
