@@ -113,7 +113,7 @@ def test_a_failed_row_ends_the_run_before_mutants(check: Check) -> None:
         ({"source": "2001:db8::1"}, "test ssh: 2001:db8::1 and 192.0.2.3 are of different families"),
         (
             {"protocol": "tpc"},
-            "test ssh: protocol: tpc: is none of tcp, udp, icmp, icmpv6, and no number up to 254",
+            "test ssh: protocol: tpc: is none of tcp, udp, sctp, icmp, icmpv6, and no number up to 254",
         ),
         ({"port": None}, "test ssh: port: is missing"),
         ({"flags": ["sin"]}, "test ssh: flags: sin: is none of fin, syn, rst, psh, ack, urg"),
