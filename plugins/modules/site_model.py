@@ -263,7 +263,8 @@ ansible_facts:
           sample: null
         policy_test:
           description: Options of the module policy_check.
-          returned: on firewalls, where the module is told policy_tests
+          returned: on firewalls, and hosts with balancers that are in no pair, where the module is
+            told policy_tests
           type: dict
           sample:
             interfaces:

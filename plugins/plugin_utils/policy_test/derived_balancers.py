@@ -8,15 +8,17 @@ from collections.abc import Iterator
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.jhash import client_hash
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
-    gone_set,
     last_map,
     last_port_map,
-    member,
-    replace_map,
-    replace_set,
-    slots_map,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY, TABLE
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.balancer_setups import (
+    called,
+    failed,
+    only,
+    place,
+    some_of,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.bench import Bench
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import (
     Options,
@@ -24,14 +26,12 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import
     case,
     ports_of,
 )
-from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers, slots_of
+from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import Answering, Balanced
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import Address, of_family
 
 _PORT = 40000
 """Of a client that comes again."""
-_EACH = 4
-"""Servers of which each is tried by itself; of more, the first ones and the last one."""
 
 
 def balancer_cases(bench: Bench) -> Iterator[PacketCase]:
@@ -46,9 +46,8 @@ def _port(bench: Bench, one: Balanced, more: Options) -> Iterator[PacketCase]:
     sender = bench.host(source, virtual.version)
     protocol, port = more["protocol"], more["port"]
     name = f"site_balancers.{one.name}, {protocol}/{port}"
-    each = one.answering if len(one.answering) <= _EACH else (*one.answering[: _EACH - 1], one.answering[-1])
-    for server in each:
-        yield from _answered(bench, one, f"{name}: {_called(server)}", server, more)
+    for server in some_of(one):
+        yield from _answered(bench, one, f"{name}: {called(server)}", server, more)
     yield from _itself(bench, one, name, one.answering[0], more)
     own = one.answering[0].port
     if own not in (None, port):
@@ -60,7 +59,7 @@ def _port(bench: Bench, one: Balanced, more: Options) -> Iterator[PacketCase]:
         yield case(f"{name}: any of them", source, None, sender, virtual, *together, **more)
     if protocol == "tcp" and remembers(one) and len(one.answering) > 1:
         yield from _came_again(bench, one, name, more)
-    nobody = _only(one, None)
+    nobody = only(TABLE, one, None)
     yield case(f"{name}: while nobody answers", source, None, sender, virtual, "reject", **more, setup=nobody)
     near = bench.not_forwarded(virtual, protocol, port)
     yield case(
@@ -79,19 +78,21 @@ def _answered(
     source, virtual = one.balancer.network, one.virtual
     sender = bench.host(source, virtual.version)
     found = bench.judge((source, server.network), sender, server.address, more, virtual)
-    only = _only(one, server)
+    alone = only(TABLE, one, server)
     if not found.accepts:
-        yield case(name, source, None, sender, virtual, found.action, **more, setup=only)
+        yield case(name, source, None, sender, virtual, found.action, **more, setup=alone)
         return
-    words = ("accept", f"dnat to {_place(server)}", _seen_as(bench, one, server))
-    yield case(name, source, server.network, sender, virtual, *words, **more, setup=only)
+    words = ("accept", f"dnat to {place(server)}", _seen_as(bench, one, server))
+    yield case(name, source, server.network, sender, virtual, *words, **more, setup=alone)
     label = f"{name}, which has failed"
-    yield case(label, source, None, sender, virtual, "reject", **more, setup=[*only, *_failed(one, server)])
+    yield case(
+        label, source, None, sender, virtual, "reject", **more, setup=[*alone, *failed(TABLE, one, server)]
+    )
     for other in bench.firewall.balanced:
         there = next((each for each in other.answering if each.address == server.address), None)
         if other is not one and there is not None:
             label = f"{name}, which has failed for {other.name}"
-            setup = [*only, *_failed(other, there)]
+            setup = [*alone, *failed(TABLE, other, there)]
             yield case(label, source, server.network, sender, virtual, *words, **more, setup=setup)
 
 
@@ -101,15 +102,15 @@ def _came_again(bench: Bench, one: Balanced, name: str, more: Options) -> Iterat
     turn, before = one.answering[:2]
     found = bench.judge((source, before.network), sender, before.address, more, one.virtual)
     if found.accepts:
-        setup = [*_only(one, turn), *_remembered(one, sender, before)]
+        setup = [*only(TABLE, one, turn), *_remembered(one, sender, before)]
         ends = source, before.network, sender, one.virtual
         for port, server in ((_PORT, before), (_PORT + 2, turn)):
-            words = ("accept", f"dnat to {_place(server)}")
-            label = f"{name}: {_called(server)} from port {port}"
+            words = ("accept", f"dnat to {place(server)}")
+            label = f"{name}: {called(server)} from port {port}"
             yield case(label, *ends, *words, **more, source_port=port, setup=setup)
         if bench.judge((source, turn.network), sender, turn.address, more).accepts:
             label, around = (
-                f"{name}: {_called(turn)} itself from port {_PORT}",
+                f"{name}: {called(turn)} itself from port {_PORT}",
                 (source, turn.network, sender),
             )
             words = ("accept", "no dnat")
@@ -125,7 +126,7 @@ def _itself(bench: Bench, one: Balanced, name: str, server: Answering, more: Opt
     ):
         found = bench.judge((source, server.network), sender, receiver, more)
         label = f"{name}: {where} itself"
-        setup = _failed(one, server)
+        setup = failed(TABLE, one, server)
         if found.accepts:
             words = ("accept", "no dnat", bench.shown(source, server.network, sender, receiver))
             yield case(label, source, server.network, sender, receiver, *words, **more, setup=setup)
@@ -143,14 +144,8 @@ def _verdict(bench: Bench, one: Balanced, servers: list[Answering], more: Option
     if len(found) != 1:
         return None
     (action,) = found
-    whom = " or ".join(sorted({_place(each) for each in servers}))
+    whom = " or ".join(sorted({place(each) for each in servers}))
     return (action, f"dnat to {whom}") if action == "accept" else (action,)
-
-
-def _only(one: Balanced, server: Answering | None) -> list[str]:
-    """What fills all slots with one server, or empties them."""
-    members = [member(server.address, server.port)] * slots_of(one) if server else []
-    return replace_map(TABLE, slots_map(one.name), members).splitlines()
 
 
 def _remembered(one: Balanced, client: Address, server: Answering) -> list[str]:
@@ -168,18 +163,3 @@ def _seen_as(bench: Bench, one: Balanced, server: Answering) -> str:
         return "no snat"
     shown = of_family(bench.firewall.pair.virtual_addresses(server.network), one.virtual.version)
     return f"snat to {shown[0]}"
-
-
-def _called(server: Answering) -> str:
-    """A host that answers at several ports is several servers."""
-    return f"{server.host}" if server.port is None else f"{server.host} port {server.port}"
-
-
-def _place(server: Answering) -> str:
-    """Where its flows come out, as an expectation."""
-    return f"{server.address}" if server.port is None else f"{server.address} port {server.port}"
-
-
-def _failed(one: Balanced, server: Answering) -> list[str]:
-    """What tells a balancer's rules that a server has failed."""
-    return replace_set(TABLE, gone_set(one.name), [member(server.address, server.port)]).splitlines()

@@ -17,6 +17,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_forw
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_own import gate_cases, own_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_probe import probe_cases
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.derived_times import time_cases
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.host_balancers import (
+    HostBench,
+    host_cases,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.tests import (
     Otherwise,
     PolicyTest,
@@ -41,13 +45,18 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests 
 def policy_test_view(
     site: Site, name: str, tests: Sequence[PolicyTest | Otherwise]
 ) -> PolicyTestsPart | None:
-    """Make the section policy_test of site_view: options of the module policy_check. None for no firewall.
+    """Make the section policy_test of site_view: options of the module policy_check. None for a host without
+    rules to test: it is no firewall, and has no balancers either.
 
     What is said of derived tests that this firewall does not have is left out: see check_derived.
     """
     bench = _bench(site, name)
     if bench is None:
-        return None
+        of_host = HostBench(site, site.hosts[name])
+        if not of_host.balanced:
+            return None
+        alone = cast(list[policy_tests.PolicyTestPart], host_cases(of_host))
+        return {"interfaces": of_host.device_views(), "tests": alone}
     written = [test for test in tests if isinstance(test, PolicyTest)]
     otherwise = [test for test in tests if isinstance(test, Otherwise)]
     cases = [*written_cases(bench, written), *with_otherwise(derived_cases(bench), otherwise)]

@@ -65,7 +65,9 @@ def first_members(one: Balanced) -> list[str]:
 def balancer_sets(balanced: Iterable[Balanced]) -> tuple[Set, ...]:
     found: list[Set] = []
     for one in balanced:
-        family, with_port = one.virtual.version, " . tcp dport" if one.translates else ""
+        # nft 1.0.6 holds it against the protocol of the first rule that asks for it
+        port = f" . {one.service.protocols[0]} dport"
+        family, with_port = one.virtual.version, port if one.translates else ""
         found.append(
             Set(
                 slots_map(one.name),

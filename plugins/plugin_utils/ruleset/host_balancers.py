@@ -43,7 +43,9 @@ def host_table(site: Site, host: Host, balanced: Sequence[Balanced]) -> Table:
         (
             Chain("nat_prerouting", "nat", "prerouting", "dstnat", "accept", _led(balanced)),
             # what the host itself asks for
-            Chain("nat_output", "nat", "output", _DSTNAT, "accept", _led(_not_itself(balanced))),
+            Chain(
+                "nat_output", "nat", "output", _DSTNAT, "accept", _led(list(filter(leads_itself, balanced)))
+            ),
             Chain(
                 "forward",
                 "filter",
@@ -68,16 +70,14 @@ def _elsewhere(one: Balanced) -> bool:
     return any(each.host != one.balancer.host and each.address != one.virtual for each in one.answering)
 
 
-def _not_itself(balanced: Sequence[Balanced]) -> list[Balanced]:
-    """Those that do not answer where they are asked for: the check of that would be led to somebody else."""
-    return [
-        one
-        for one in balanced
-        if not any(
-            each.address == one.virtual and each.port in (None, only_port(one.service))
-            for each in one.answering
-        )
-    ]
+def leads_itself(one: Balanced) -> bool:
+    """Whether what the host itself asks for is led on.
+
+    Where somebody answers at the very address, the check of that would be led to somebody else.
+    """
+    return not any(
+        each.address == one.virtual and each.port in (None, only_port(one.service)) for each in one.answering
+    )
 
 
 def _led(balanced: Sequence[Balanced]) -> tuple[Block, ...]:

@@ -232,7 +232,7 @@ BALANCERS: dict[str, Any] = {
     "names": {**BALANCED, "address": VIRTUAL[0], "service": "dns", "scheduler": "mh"},
     "names-6": {**BALANCED_6, "service": "dns", "scheduler": "sh"},
     "time": {**BALANCED, "address": VIRTUAL[0], "service": "ntp", "scheduler": "fo"},
-    "time-6": {**BALANCED_6, "service": "ntp"},
+    "time-6": {**BALANCED_6, "service": "ntp", "servers": [{"host": "2001:db8:2::3", "port": 1123}]},
     "shut": {**BALANCED, "address": VIRTUAL[0], "service": "ssh"},
 }
 FOR_BALANCERS: list[dict[str, Any]] = [
@@ -355,7 +355,7 @@ SITES: dict[str, Callable[[], HostVars]] = {
         site_services=SIGNALS,
         site_policy=FOR_SIGNALS,
         site_balancers={
-            "diameter": {**BALANCED, "address": VIRTUAL[0], "service": "diameter"},
+            "diameter": {**MOVED["secure"], "service": "diameter"},
             "diameter-6": {**BALANCED_6, "service": "diameter"},
             "signals": {**BALANCED, "address": VIRTUAL[0], "service": "signals"},
             "signals-6": {**BALANCED_6, "service": "signals", "scheduler": "mh"},

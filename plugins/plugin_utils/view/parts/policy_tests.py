@@ -54,7 +54,7 @@ class PolicyTestsPart(TypedDict):
 
 
 class PolicyTestsParts(TypedDict, total=False):
-    """What is asked of firewalls by packets."""
+    """What is asked of firewalls and balancers by packets."""
 
     policy_test: PolicyTestsPart | None
-    """firewalls, where the module is told policy_tests"""
+    """firewalls, and hosts with balancers that are in no pair, where the module is told policy_tests"""
