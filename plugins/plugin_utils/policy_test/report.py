@@ -57,13 +57,14 @@ def report(results: Sequence[Mapping[str, Any]], only_failed: bool = False) -> d
 
 
 def _rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of all firewalls; what is the same on all is one row, else it says whose it is."""
+    """The rows of all hosts; what is the same on all firewalls is one row, else it says whose it is."""
     found: dict[str, tuple[dict[str, Any], dict[str, None]]] = {}
     for result in results:
         for row in result["rows"]:
             # a firewall may have two that look alike
             found.setdefault(repr(sorted(row.items())), (row, {}))[1][str(result["item"]["name"])] = None
-    everybody = [str(result["item"]["name"]) for result in results]
+    items = [result["item"] for result in results]
+    everybody = [str(item["name"]) for item in items if item.get("firewall", True)]
     return [
         row if list(names) == everybody else {**row, "name": f"{', '.join(names)}: {row['name']}"}
         for row, names in found.values()

@@ -45,6 +45,10 @@ def test_the_lab_is_well(play: Any) -> None:
         for family, shown in ((4, "192.168.0.100"), (6, "2001:db8::100"))
     ]
     assert f"{len(document['tests'])} tests, 0 failed" in printed
+    # a host with balancers of its own, in no pair
+    names = [one["name"] for one in document["tests"] if one["name"].startswith("omarine: ")]
+    assert "omarine: site_balancers.own, tcp/80: srv-1 (IPv4)" in names
+    assert "omarine: site_balancers.own-6, tcp/80: srv-2, which has failed (IPv6)" in names
 
 
 @pytest.mark.parametrize("inventory", ["metal", "dmz", "native"])

@@ -39,6 +39,13 @@ def test_a_report_says_whose_row_it_is_where_firewalls_differ() -> None:
     assert rows["problems"] == ["1 of 4 tests failed: a-2: b"]
 
 
+def test_what_both_firewalls_have_is_told_without_a_name_and_what_another_host_has_with_it() -> None:
+    own = result("lb", {**GOOD, "name": "own"})
+    own["item"]["firewall"] = False
+    found = report([result("fw-1", GOOD), result("fw-2", GOOD), own])
+    assert [row["test"] for row in found["rows"]] == ["a", "lb: own"]
+
+
 def test_a_row_that_a_firewall_has_twice_is_one() -> None:
     """Two entries may lead to tests that look alike."""
     found = report([result("a-1", GOOD, GOOD), result("a-2", GOOD)])
