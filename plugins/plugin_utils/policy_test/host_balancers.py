@@ -128,7 +128,7 @@ def host_cases(bench: HostBench) -> list[PacketCase]:
         sender = bench.somebody(wire, one.virtual.version) if wire else None
         for protocol, port in ports_of(one.service) if wire and sender else ():
             if wire and sender:
-                asked = Asked(bench, one, wire, sender, {"protocol": protocol, "port": port})
+                asked = BalancedPort(bench, one, wire, sender, {"protocol": protocol, "port": port})
                 for each in asked.cases():
                     key = repr({name: value for name, value in each.items() if name != "name"})
                     found.setdefault(key, each)
@@ -136,7 +136,7 @@ def host_cases(bench: HostBench) -> list[PacketCase]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class BalancedPort:
     """One port of a balancer, and who asks for it."""
 
     bench: HostBench
