@@ -18,7 +18,8 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import 
 )
 
 LISTING = "conntrack -L"
-_MOST_PORTS = 16
+_MOST_CALLS = 16
+"""Of conntrack(8) for one protocol: each reads the whole table."""
 _NOT_OPEN = ("SYN_SENT", *sorted(CLOSING))
 """States of TCP in which a client may come with a SYN, and is to get whoever answers now. The peer is told of
 an end by one packet alone, so that its entry never leaves the state in which that packet left it."""
@@ -72,16 +73,16 @@ def is_asked(asked: Sequence[AskedPorts], protocol: str, port: int) -> bool:
 def asked_words(asked: Sequence[AskedPorts]) -> list[list[str]]:
     """What conntrack(8) takes for the flows to some ports that no answer keeps open, and for ended ones.
 
-    It takes one port and one state at a time. Of many ports, flows of other balancers at the same address are
-    among them.
+    It takes one port and one state at a time. Where that would be many calls, flows of other balancers at the
+    same address are among them.
     """
     found = []
     for protocol, states in (("udp", ()), ("sctp", ()), ("tcp", _NOT_OPEN)):
         of = [one for one in asked if one.protocol == protocol]
-        ports = [port for one in of for port in range(one.first, min(one.last, one.first + _MOST_PORTS) + 1)]
+        ports = [port for one in of for port in range(one.first, min(one.last, one.first + _MOST_CALLS) + 1)]
         some = [["--orig-port-dst", str(port)] for port in ports]
-        for where in some if asked and len(ports) <= _MOST_PORTS else [[]]:
-            kinds = [["--state", state] for state in states] or [[]]
+        kinds = [["--state", state] for state in states] or [[]]
+        for where in some if asked and len(ports) * len(kinds) <= _MOST_CALLS else [[]]:
             found += [["--proto", protocol, *kind, *where] for kind in kinds]
     return found
 

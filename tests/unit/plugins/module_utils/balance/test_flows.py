@@ -90,6 +90,7 @@ def to(port: int, *words: list[str]) -> list[list[str]]:
         # one call for each of so many would take too long
         ([AskedPorts("udp", 1, 65535)], [UDP]),
         ([AskedPorts("tcp", 1, 65535)], NOT_OPEN),
+        ([AskedPorts("tcp", 80, 82)], NOT_OPEN),
         ([], [UDP, ["--proto", "sctp"], *NOT_OPEN]),
     ],
 )
