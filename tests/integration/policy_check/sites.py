@@ -355,7 +355,7 @@ SITES: dict[str, Callable[[], HostVars]] = {
         site_services=SIGNALS,
         site_policy=FOR_SIGNALS,
         site_balancers={
-            "diameter": {**MOVED["secure"], "service": "diameter"},
+            "diameter": {**BALANCED, "address": VIRTUAL[0], "service": "diameter"},
             "diameter-6": {**BALANCED_6, "service": "diameter"},
             "signals": {**BALANCED, "address": VIRTUAL[0], "service": "signals"},
             "signals-6": {**BALANCED_6, "service": "signals", "scheduler": "mh"},
