@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import BALANCER_TABLE
@@ -24,6 +24,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.cases import
     case,
     ports_of,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.wires import EVERYWHERE, free_address
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.host_balancers import leads_itself
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
     Answering,
@@ -31,17 +32,13 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
     host_balanced,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, Site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Bridge, Host, Interface, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTestInterface
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
     Address,
     InterfaceAddress,
     Prefix,
 )
-
-_EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
-_MOST_HOSTS = 4096
-"""Addresses of a prefix that are looked at for one that nobody has."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +70,19 @@ class HostBench:
 
     @cached_property
     def wires(self) -> tuple[HostWire, ...]:
-        """Each network once: what the rules say, they say of addresses."""
+        """Each network once, by its first device, with all addresses: the rules know nothing else."""
         found: dict[str, HostWire] = {}
-        for bridge in self.host.bridges:
-            wire = HostWire(bridge.name, bridge.network, bridge.addresses, frozenset(), True)
-            found.setdefault(bridge.network, wire)
-        for interface in self.host.interfaces:
-            network = self.site.networks[interface.network]
-            on_link = tuple(network.on_link(address) for address in interface.addresses)
-            beyond = frozenset(one.version for one in gateways(self.site, interface))
-            wire = HostWire(interface.name, interface.network, on_link, beyond, False)
-            found.setdefault(interface.network, wire)
+        for one in (*map(_of_bridge, self.host.bridges), *map(self._of_interface, self.host.interfaces)):
+            first = found.get(one.network, one)
+            addresses = tuple(dict.fromkeys((*first.addresses, *one.addresses)))
+            found[one.network] = replace(first, addresses=addresses, beyond=first.beyond | one.beyond)
         return tuple(found.values())
+
+    def _of_interface(self, interface: Interface) -> HostWire:
+        network = self.site.networks[interface.network]
+        on_link = tuple(network.on_link(address) for address in interface.addresses)
+        beyond = frozenset(one.version for one in gateways(self.site, interface))
+        return HostWire(interface.name, interface.network, on_link, beyond, False)
 
     def wire_to(self, address: Address) -> HostWire | None:
         """Where the host's way to an address leads; None where the site does not know."""
@@ -97,12 +95,8 @@ class HostBench:
 
     def somebody(self, wire: HostWire, family: int) -> Address | None:
         """An address on a wire that nobody has; None where all are taken, or there is no such prefix."""
-        for prefix in wire.prefixes(family):
-            last = prefix.num_addresses - 1
-            for at in (*range(200, _MOST_HOSTS), *range(1, 200)):
-                if at < last and prefix[at] not in self.site.index.taken:
-                    return prefix[at]
-        return None
+        free = (free_address(self.site, prefix) for prefix in wire.prefixes(family))
+        return next((one for one in free if one is not None), None)
 
     def device_views(self) -> list[PolicyTestInterface]:
         """The option `interfaces` of policy_check."""
@@ -111,13 +105,17 @@ class HostBench:
                 "name": wire.device,
                 "network": wire.network,
                 "prefixes": [
-                    *(str(prefix) for family in _EVERYWHERE for prefix in wire.prefixes(family)),
-                    *(_EVERYWHERE[family] for family in sorted(wire.beyond)),
+                    *(str(prefix) for family in EVERYWHERE for prefix in wire.prefixes(family)),
+                    *(EVERYWHERE[family] for family in sorted(wire.beyond)),
                 ],
                 "addresses": [str(one) for one in wire.addresses],
             }
             for wire in self.wires
         ]
+
+
+def _of_bridge(bridge: Bridge) -> HostWire:
+    return HostWire(bridge.name, bridge.network, bridge.addresses, frozenset(), True)
 
 
 def host_cases(bench: HostBench) -> list[PacketCase]:
@@ -126,12 +124,13 @@ def host_cases(bench: HostBench) -> list[PacketCase]:
     for one in bench.balanced:
         wire = bench.wire_to(one.virtual)
         sender = bench.somebody(wire, one.virtual.version) if wire else None
-        for protocol, port in ports_of(one.service) if wire and sender else ():
-            if wire and sender:
-                asked = BalancedPort(bench, one, wire, sender, {"protocol": protocol, "port": port})
-                for each in asked.cases():
-                    key = repr({name: value for name, value in each.items() if name != "name"})
-                    found.setdefault(key, each)
+        if wire is None or sender is None:
+            continue
+        for protocol, port in ports_of(one.service):
+            asked = BalancedPort(bench, one, wire, sender, {"protocol": protocol, "port": port})
+            for each in asked.cases():
+                key = repr({name: value for name, value in each.items() if name != "name"})
+                found.setdefault(key, each)
     return list(found.values())
 
 
@@ -251,7 +250,10 @@ class BalancedPort:
         """Whom a server sees: of several addresses the kernel chooses one."""
         if not self.one.balancer.source_nat:
             return "no snat"
-        return f"snat to {' or '.join(map(str, out.own(self.one.virtual.version)))}"
+        family = self.one.virtual.version
+        # on a wire without an address of the family it is one of another wire's
+        own = out.own(family) or [one for wire in self.bench.wires for one in wire.own(family)]
+        return f"snat to {' or '.join(map(str, own))}"
 
     def _is_own(self, address: Address) -> bool:
         return any(address == mine for _network, mine in self.bench.host.places())

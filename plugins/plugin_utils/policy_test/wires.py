@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.firewall import Firewall
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.gateways import gateways
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.link_local import link_local_address
-from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Interface
+from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Interface, Site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.policy_tests import PolicyTestInterface
 from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses import (
     FAMILIES,
@@ -21,9 +21,20 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.vocabulary.addresses imp
     of_family,
 )
 
-_EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _MOST_HOSTS = 4096
 """Addresses of a prefix that are looked at for one that nobody has."""
+_FROM_FAR_INSIDE = (*range(200, _MOST_HOSTS), *range(1, 200))
+"""Places in a prefix: low numbers are given away first."""
+
+
+def free_address(
+    site: Site, prefix: Prefix, places: Iterable[int] = _FROM_FAR_INSIDE, own: Address | None = None
+) -> Address | None:
+    """An address of a prefix that nobody of the site has, and that is not `own`; None where all are taken."""
+    last = prefix.num_addresses - 1
+    inside = (prefix[place] for place in places if place < last)
+    return next((one for one in inside if one not in site.index.taken and one != own), None)
 
 
 @dataclass(frozen=True)
@@ -87,8 +98,9 @@ class Wires:
 
     @cached_property
     def _lent(self) -> dict[tuple[str, int], Address]:
+        site = self.firewall.site
         return {
-            (name, family): self._free(self.prefix(name, family), range(1, _MOST_HOSTS))
+            (name, family): free_address(site, self.prefix(name, family), range(1, _MOST_HOSTS))
             or self._elsewhere(name, family, 1)
             for name in self.networks
             for family in FAMILIES
@@ -138,14 +150,9 @@ class Wires:
 
     def _nobody(self, network: str, family: int) -> Address:
         prefix, own = self.prefix(network, family), self.own(network, family)
-        # from far inside, since low numbers are given away first; where all have somebody, somebody beyond
-        found = self._free(prefix, (*range(200, _MOST_HOSTS), *range(1, 200)), own)
+        found = free_address(self.firewall.site, prefix, own=own)
+        # where all have somebody, somebody beyond
         return found or self._elsewhere(network, family, 2)
-
-    def _free(self, prefix: Prefix, places: Iterable[int], own: Address | None = None) -> Address | None:
-        last = prefix.num_addresses - 1
-        inside = (prefix[place] for place in places if place < last)
-        return next((one for one in inside if one not in self.firewall.site.index.taken and one != own), None)
 
     def _elsewhere(self, network: str, family: int, place: int) -> Address:
         """An address of no network of a site, for one that is full."""
@@ -175,7 +182,7 @@ class Wires:
                         # the kernel has a way to where the node has an address
                         *(str(one) for one in network.prefixes if self._is_connected(interface, one)),
                         *(str(self.prefix(network.name, family)) for family in lacking),
-                        *(_EVERYWHERE[f] for f in FAMILIES if self.leads_on(network.name, f)),
+                        *(EVERYWHERE[f] for f in FAMILIES if self.leads_on(network.name, f)),
                         *(
                             f"{one}/{one.max_prefixlen}"
                             for one in strangers

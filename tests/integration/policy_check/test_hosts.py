@@ -18,15 +18,29 @@ from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.run import 
 from ansible_collections.ftfw.pair.plugins.module_utils.policy_check.spec import read
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy_test.view import policy_test_view
-from ansible_collections.ftfw.pair.tests.integration.balance.net import SERVERS
+from ansible_collections.ftfw.pair.tests.integration.balance.net import HOST, SERVERS
 from ansible_collections.ftfw.pair.tests.integration.balance.test_host import NEAR, host_site
 from ansible_collections.ftfw.pair.tests.integration.policy_check.sites import built, failed
 
+BEYOND = {
+    4: {"srv-1": "198.51.100.14", "srv-2": "198.51.100.15", "sorry": "198.51.100.19"},
+    6: {"srv-1": "2001:db8:99::14", "srv-2": "2001:db8:99::15", "sorry": "2001:db8:99::19"},
+}
+"""On no network of the site."""
+CARD: dict[str, Any] = {"network": "outside", "addresses": [HOST[4], HOST[6]]}
+ROUTED = {"eth0": {**CARD, "gateway": ["192.168.0.254", "2001:db8::fe"]}}
+THREE = {
+    "eth0": {**CARD, "addresses": ["192.168.0.8", "2001:db8::8", *CARD["addresses"]]},
+    "eth1": {"network": "inside", "addresses": ["192.168.2.7", "2001:db8:2::7"]},
+    "eth2": {"network": "mgmt", "addresses": ["10.255.0.77"]},
+}
 SITES: dict[str, dict[str, Any]] = {
     "servers on the client's wire": {"servers": NEAR, "source_nat": True},
     "servers behind the host": {"servers": SERVERS},
     "servers that see the host": {"servers": SERVERS, "source_nat": True, "scheduler": "mh"},
     "one that forwards others": {"servers": SERVERS, "forward_others": True},
+    "servers behind a router": {"servers": BEYOND, "source_nat": True, "own": ROUTED},
+    "several addresses, and a third network": {"servers": NEAR, "source_nat": True, "own": THREE},
     "sctp": {"servers": SERVERS, "service": "m3ua", "check": None},
     "udp": {"servers": SERVERS, "service": "ntp", "check": None},
 }
@@ -34,7 +48,12 @@ SITES: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def table_of(name: str) -> Iterator[tuple[Space, str, list[PacketProbe]]]:
-    site = built(host_site(**SITES[name]))
+    options = dict(SITES[name])
+    own = options.pop("own", None)
+    hosts = host_site(**options)
+    if own:
+        hosts["lb"]["node_interfaces"] = own
+    site = built(hosts)
     view = policy_test_view(site, "lb", [])
     table = host_view(site, "lb")["balancer_table"]
     assert view is not None and table is not None
