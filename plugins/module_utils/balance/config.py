@@ -66,6 +66,18 @@ class MailConfig:
 
 
 @dataclass(frozen=True)
+class IpvsConfig:
+    """How the kernel's IPVS leads flows on (ipvsadm(8))."""
+
+    method: str
+    """dr or tun."""
+    persistence_timeout: int | None = None
+    """For so many seconds a client that comes again is led to the same server."""
+    persistence_granularity: int | None = None
+    """The length of a prefix, whose clients are one."""
+
+
+@dataclass(frozen=True)
 class BalancerConfig:
     name: str
     address: str
@@ -100,6 +112,8 @@ class BalancerConfig:
     check: CheckConfig | None
     mail: MailConfig | None
     servers: tuple[ServerConfig, ...]
+    ipvs: IpvsConfig | None = None
+    """How the kernel's IPVS leads flows on; None where the ruleset does."""
     notify: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Commands by the word for when they run: quorum_up, quorum_down, notify_up, notify_down."""
 
@@ -160,7 +174,17 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
             )
             for one in said["servers"]
         ),
+        # an earlier version has not written it
+        ipvs=_ipvs(said["ipvs"]) if said.get("ipvs") else None,
         notify={str(when): tuple(map(str, command)) for when, command in said["notify"].items()},
+    )
+
+
+def _ipvs(said: dict[str, Any]) -> IpvsConfig:
+    return IpvsConfig(
+        str(said["method"]),
+        _number(said["persistence_timeout"]),
+        _number(said["persistence_granularity"]),
     )
 
 

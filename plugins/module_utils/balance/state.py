@@ -185,7 +185,9 @@ class BalancerState:
 
     @property
     def counted(self) -> bool:
-        """Whether somebody has to count its flows."""
+        """Whether somebody has to count its flows: IPVS does that itself."""
+        if self.config.ipvs is not None:
+            return False
         limited = any(one.uthreshold is not None for one in self.config.servers)
         return limited or self.config.scheduler in LEAST
 

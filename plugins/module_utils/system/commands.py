@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a program of a node runs other programs: with a time limit, a fixed environment and no input."""
+"""How a program of a node runs other programs: with a time limit, a fixed environment and a known input."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Ended:
         return said[-1] if said else ""
 
 
-def run(command: Sequence[str], seconds: float, keep_output: bool = True) -> Ended:
-    """Run a command. Its standard output is thrown away where it is not kept."""
+def run(command: Sequence[str], seconds: float, keep_output: bool = True, given: str = "") -> Ended:
+    """Run a command, with `given` as its input. What it prints is thrown away where it is not kept."""
     words = tuple(command)
     try:
         done = subprocess.run(
             words,
-            stdin=subprocess.DEVNULL,
+            input=given,
             stdout=subprocess.PIPE if keep_output else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

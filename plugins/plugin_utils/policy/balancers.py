@@ -22,6 +22,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.host_balancers im
     check_own_address,
     warn_of_answers,
 )
+from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.ipvs_balancers import (
+    check_ipvs_server,
+    check_method,
+)
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.way_back import warn_of_way_back
 from ansible_collections.ftfw.pair.plugins.plugin_utils.reading.problems import SITE, Problems
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types import (
@@ -61,6 +65,7 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
     elif service is not None:
         _check_service(one, service, problems)
         _check_ports(site, one, service, problems)
+    check_method(one, service, problems)
     _check_weights(one, problems)
     _check_thresholds(one, problems)
     if not _check_address(site, one, problems):
@@ -170,7 +175,7 @@ def _check_granularity(one: Balancer, address: Address, problems: Problems) -> N
     if length is None:
         return
     key = f"{one.key}.persistence_granularity"
-    if one.scheduler not in BY_SOURCE:
+    if one.scheduler not in BY_SOURCE and not one.by_ipvs:
         wrong = f"is for schedulers that look at the client's address, and {one.scheduler} does not"
         problems.add(SITE, key, length, wrong, f"add scheduler: {' or '.join(reversed(BY_SOURCE))}")
     elif length > longest:
@@ -184,6 +189,8 @@ def _check_hosts(site: Site, one: Balancer, problems: Problems) -> None:
         target = target_of(site, one, who.host)
         if one.host:
             check_answering(site, one, key, who, problems)
+            if one.by_ipvs:
+                check_ipvs_server(site, one, key, who, problems)
         else:
             check_forward_host(site, key, as_forward(one, who.host), problems, host_key="")
             _check_source_nat(site, one, target, problems)

@@ -77,7 +77,7 @@ def check_answering(
         version = 6 if virtual.version == 4 else 4
         wrong = f"is an address of IPv{version}, and {virtual} one of IPv{virtual.version}"
         problems.add(SITE, key, who.host, wrong, "write two of one family")
-    elif not one.source_nat and _goes_past(site, one, target):
+    elif not one.source_nat and not one.by_ipvs and _goes_past(site, one, target):
         wrong = f"answers clients past {one.host}, which is not its gateway, and they know nothing of it"
         right = "add source_nat: true, so that servers see the balancer's host instead"
         problems.add(SITE, key, who.host, wrong, f"{right}, or give it gateway: {virtual}")
@@ -93,7 +93,7 @@ def check_forward_others(balancers: Iterable[Balancer], problems: Problems) -> N
 
 def warn_of_answers(site: Site, key: str, one: Balanced, answering: Answering, warnings: Problems) -> None:
     """Tell of somebody whose answers may go past the balancer's host. `key` is the place that names him."""
-    if one.balancer.source_nat or _is_own(site, one.balancer, answering.address):
+    if one.balancer.source_nat or one.balancer.by_ipvs or _is_own(site, one.balancer, answering.address):
         return
     host, right = one.balancer.host, "add source_nat: true, or see to the route yourself"
     if answering.address not in site.index.holders:

@@ -7,7 +7,7 @@ The host's own rules are in tables of their own, and are not touched. A packet h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import BALANCER_TABLE
@@ -35,10 +35,15 @@ _DSTNAT = "-100"
 
 def host_table(site: Site, host: Host, balanced: Sequence[Balanced]) -> Table:
     """Compile it. `balanced` are the host's balancers, one at least."""
+    title = f"The balancers of {site.name} on {host.name}"
+    balanced = by_rules(balanced)
+    if not balanced:
+        # IPVS leads all of them on, and nothing is forwarded for that
+        return Table(BALANCER_TABLE, title, {}, ())
     others = any(one.balancer.forward_others for one in balanced)
     return Table(
         BALANCER_TABLE,
-        f"The balancers of {site.name} on {host.name}",
+        title,
         {},
         (
             Chain("nat_prerouting", "nat", "prerouting", "dstnat", "accept", _led(balanced)),
@@ -60,9 +65,14 @@ def host_table(site: Site, host: Host, balanced: Sequence[Balanced]) -> Table:
     )
 
 
+def by_rules(balanced: Iterable[Balanced]) -> list[Balanced]:
+    """Those that the rules lead on, and not IPVS."""
+    return [one for one in balanced if not one.balancer.by_ipvs]
+
+
 def forwarded_families(balanced: Sequence[Balanced]) -> list[Family]:
     """The families that the host has to forward: of those that only the host itself answers none."""
-    found = {one.virtual.version for one in balanced if _elsewhere(one)}
+    found = {one.virtual.version for one in by_rules(balanced) if _elsewhere(one)}
     return [family for family in get_args(Family) if family in found]
 
 

@@ -46,6 +46,8 @@ _LITERAL = re.compile(r"[0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 _NOTIFY = ("quorum_up", "quorum_down", "notify_up", "notify_down")
 _MOST_FLOWS = 2**32 - 1
 """keepalived.conf(5), uthreshold: a number of 32 bits."""
+_LONGEST_PERSISTENCE = 31 * 24 * 3600
+"""ipvsadm(8), -p: 31 days."""
 _LONGEST = 22
 """Of a name: what is made of it stands in nft's names, of which keepalived.conf(5) has no bound and we do."""
 
@@ -112,13 +114,14 @@ def _balancer(name: str, value: Value) -> tuple[Balancer, tuple[Address, ...]]:
         "inhibit_on_failure",
         "source_nat",
         "persistence_granularity",
+        "persistence_timeout",
         "check",
         "mail",
         *_NOTIFY,
         required=[*_places(value), "service", "servers"],
         others=keepalived.OF_BALANCER,
     )
-    _see_method(fields["method"])
+    method = fields["method"].choice(*keepalived.METHODS) or keepalived.NAT
     _see_place(value, fields["network"], fields["host"])
     Value(value.host, value.key, name, value.problems).word(longest=_LONGEST)
     if fields["servers"].raw == []:
@@ -131,7 +134,7 @@ def _balancer(name: str, value: Value) -> tuple[Balancer, tuple[Address, ...]]:
         address=None,
         service=fields["service"].name() or "",
         servers=present(_server(item, index) for index, item in enumerate(fields["servers"].items())),
-        scheduler=_scheduler(fields["scheduler"]),
+        scheduler=_scheduler(fields["scheduler"], method),
         quorum=1 if quorum is None else quorum,
         hysteresis=hysteresis or 0,
         sorry=_sorry(fields["sorry"]) if fields["sorry"].given else None,
@@ -142,6 +145,8 @@ def _balancer(name: str, value: Value) -> tuple[Balancer, tuple[Address, ...]]:
         mail=_mail(fields["mail"]),
         source_nat=fields["source_nat"].boolean(False),
         persistence_granularity=fields["persistence_granularity"].integer(1, 128),
+        method=method,
+        persistence_timeout=fields["persistence_timeout"].integer(1, _LONGEST_PERSISTENCE),
         host=fields["host"].text() or "",
         forward_others=fields["forward_others"].boolean(False),
         notify={key: read_command(fields[key]) for key in _NOTIFY if fields[key].given},
@@ -162,15 +167,9 @@ def _see_place(value: Value, network: Value, host: Value) -> None:
         value.wrong("has no place", "add network, that of a virtual address, or host, which is in no pair")
 
 
-def _see_method(value: Value) -> None:
-    """Servers are reached by NAT; the others of keepalived.conf(5), lvs_method, are those of IPVS."""
-    if str(value.raw).lower() in keepalived.METHODS_OF_IPVS:
-        value.wrong(keepalived.BY_IPVS, f"write {keepalived.NAT}, or leave it out")
-    elif value.given and str(value.raw).lower() != keepalived.NAT:
-        value.choice(keepalived.NAT)
-
-
-def _scheduler(value: Value) -> str:
+def _scheduler(value: Value, method: str) -> str:
+    if method != keepalived.NAT:
+        return value.choice(*SCHEDULERS, *keepalived.SCHEDULERS_OF_IPVS) or "rr"
     if value.raw in keepalived.SCHEDULERS_OF_IPVS:
         value.wrong(keepalived.BY_IPVS, keepalived.TURNS)
         return "rr"

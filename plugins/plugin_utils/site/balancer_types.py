@@ -83,6 +83,10 @@ class Balancer:
     """Whether servers see the pair instead of the client."""
     persistence_granularity: int | None = None
     """The length of a prefix: clients of one prefix have one server."""
+    method: str = "nat"
+    """How servers get what is asked: nat, or dr and tun, by which they answer clients themselves."""
+    persistence_timeout: int | None = None
+    """For so many seconds IPVS leads a client that comes again to the same server."""
     host: str = ""
     """Who has the balancer, where that is no pair."""
     forward_others: bool = False
@@ -95,6 +99,11 @@ class Balancer:
     @property
     def key(self) -> str:
         return f"site_balancers.{self.declared or self.name}"
+
+    @property
+    def by_ipvs(self) -> bool:
+        """Whether the kernel's IPVS leads flows on, and not the rules."""
+        return self.method != "nat"
 
     @property
     def dynamic(self) -> bool:

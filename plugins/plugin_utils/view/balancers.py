@@ -17,6 +17,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.maps import (
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.balancers import ASKS_BY
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.balancers import remembers, slots_of
 from ansible_collections.ftfw.pair.plugins.plugin_utils.ruleset.host_balancers import (
+    by_rules,
     forwarded_families,
     host_table,
 )
@@ -32,6 +33,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.types import Host, 
 from ansible_collections.ftfw.pair.plugins.plugin_utils.view.parts.balancers import (
     BalancerCheck,
     BalancerCheckOptions,
+    BalancerIpvs,
     BalancerMail,
     BalancerPart,
     BalancerTable,
@@ -49,7 +51,8 @@ def balancer_table(site: Site, host: Host, balanced: Sequence[Balanced]) -> Bala
         "ruleset": rendered.text,
         "contents": rendered.contents.pack(),
         "families": forwarded_families(balanced),
-        "forward_others": any(one.balancer.forward_others for one in balanced),
+        # for IPVS nothing is forwarded, and so nothing kept from it
+        "forward_others": not by_rules(balanced) or any(one.balancer.forward_others for one in balanced),
     }
 
 
@@ -75,6 +78,7 @@ def _part(one: Balanced) -> BalancerPart:
         "last_port": last_port_map(one.name) if remembers(one) and one.translates else None,
         "slots": slots_of(one),
         "scheduler": balancer.scheduler,
+        "ipvs": _ipvs(balancer),
         "quorum": balancer.quorum,
         "hysteresis": balancer.hysteresis,
         "sorry": str(one.sorry.address) if one.sorry else None,
@@ -98,6 +102,16 @@ def _part(one: Balanced) -> BalancerPart:
             for each in one.servers
             if each.server
         ],
+    }
+
+
+def _ipvs(balancer: Balancer) -> BalancerIpvs | None:
+    if not balancer.by_ipvs:
+        return None
+    return {
+        "method": balancer.method,
+        "persistence_timeout": balancer.persistence_timeout,
+        "persistence_granularity": balancer.persistence_granularity,
     }
 
 

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 NAT = "nat"
-METHODS_OF_IPVS = ("dr", "tun")
-BY_IPVS = "is a way of IPVS, of which no flow outlives a takeover"
-SCHEDULERS_OF_IPVS = ("lblc", "lblcr", "dh", "sed", "nq", "ovf")
+METHODS = (NAT, "dr", "tun")
+"""keepalived.conf(5), lvs_method. All but the first are those of the kernel's IPVS."""
+SCHEDULERS_OF_IPVS = ("sed", "nq", "lblc", "lblcr", "dh", "ovf")
 """ipvsadm(8), -s; the others are ours, too."""
+BY_IPVS = "is a scheduler of IPVS, and servers are reached by NAT"
 TURNS = (
     "write rr or wrr for turns, lc or wlc for who has fewest flows, "
-    "sh or mh where a client keeps its server, fo for the first that is well"
+    "sh or mh where a client keeps its server, fo for the first that is well; or add method: dr or tun"
 )
 
 _IN_CHECK = "write it beside the kind of check, as check: {tcp: {}, KEY: …}"
@@ -32,13 +33,10 @@ OF_BALANCER = {
     **{key: _IN_CHECK.replace("KEY", key) for key in _SECONDS},
     **{key: f"write {{{kind}: …}} as check" for key, kind in _CHECKS.items()},
     **dict.fromkeys(("lb_algo", "lvs_sched"), "write it as scheduler"),
-    **dict.fromkeys(("lb_kind", "lvs_method"), "leave it out: servers are reached by NAT"),
+    **dict.fromkeys(("lb_kind", "lvs_method"), "write it as method, such as method: dr"),
     **dict.fromkeys(("real_server", "real_servers"), "write them as servers"),
     **dict.fromkeys(("sorry_server", "sorry_server_inhibit"), "write the sorry server as sorry"),
-    **dict.fromkeys(
-        ("persistence_timeout", "persistence_engine"),
-        "write scheduler: sh or mh, where a client keeps its server for as long as it is well",
-    ),
+    "persistence_engine": "write scheduler: sh or mh, where a client keeps its server while it is well",
     **dict.fromkeys(("fwmark", "virtual_server_group"), "write a balancer for each address"),
     **dict.fromkeys(("port", "ports", "protocol"), "declare a service in site_services, and name that"),
     **dict.fromkeys(("smtp_alert", "notification_email"), "write mail: {to: …, by: …}"),

@@ -86,6 +86,7 @@ NO_HOST = {"lab": "makes a container on the controller, and no file of the site'
 SCRIPTS = {
     "balancer/forward.sh.j2": "run, and not written",
     "balancer/forwards.sh.j2": "run, and not written",
+    "balancer/ipvs.sh.j2": "run, and not written",
     "firewall_kernel/absent.sh.j2": "run, and not written",
     "firewall_kernel/settings.sh.j2": "run, and not written",
     "guest/known_hosts.j2": "the controller's, with keys of disks",

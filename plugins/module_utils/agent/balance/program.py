@@ -18,7 +18,6 @@ import json
 import queue
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -28,6 +27,10 @@ from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.agent import arguments
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.counter import CONNTRACK, FlowCounter
+from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.ipvs import (
+    IpvsKeeper,
+    former_services,
+)
 from ansible_collections.ftfw.pair.plugins.module_utils.agent.balance.news import News
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.checks import (
     ask,
@@ -60,7 +63,6 @@ from ansible_collections.ftfw.pair.plugins.module_utils.netlink.nftables import 
 from ansible_collections.ftfw.pair.plugins.module_utils.nft.names import FAMILY
 from ansible_collections.ftfw.pair.plugins.module_utils.system.commands import (
     ANSWER_SECONDS,
-    ENVIRONMENT,
     AskError,
     run,
 )
@@ -111,6 +113,7 @@ class BalanceProgram:
         self.state_file = folder / "state.json"
         now = time.time()
         self.states = {one.name: BalancerState.begin(one, now) for one in config.balancers}
+        self.ipvs = IpvsKeeper(self.states.values(), ())
         self.recall()
         self.found: queue.Queue[FoundVerdict] = queue.Queue()
         self.news = News(config.host)
@@ -126,7 +129,9 @@ class BalanceProgram:
     def recall(self) -> None:
         """Take up what an earlier run has left."""
         try:
-            for one in json.loads(content(self.state_file) or "{}").get("balancers", ()):
+            said = json.loads(content(self.state_file) or "{}")
+            self.ipvs.former = former_services(said)
+            for one in said.get("balancers", ()):
                 if one["name"] in self.states:
                     self.states[one["name"]].recall(one)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -155,6 +160,7 @@ class BalanceProgram:
             self.read_drained()
             self.counter.count(self.states.values())
             self.keep_maps()
+            self.ipvs.keep()
             self.save()
             notify_systemd("WATCHDOG=1")
 
@@ -210,11 +216,12 @@ class BalanceProgram:
         wrong: list[str] = []
         seen = None
         try:
-            now = generation(), [[*state.members(), *sorted(state.gone())] for state in self.states.values()]
+            by_rules = [state for state in self.states.values() if state.config.ipvs is None]
+            now = generation(), [[*state.members(), *sorted(state.gone())] for state in by_rules]
             if now[0] and now == self.seen:
                 return
             # what was written is looked at once more
-            written = [self.keep(state, wrong) for state in self.states.values()]
+            written = [self.keep(state, wrong) for state in by_rules]
             seen = None if any(written) or wrong else now
         except OSError as error:
             wrong.append(error.strerror or str(error))
@@ -281,9 +288,14 @@ class BalanceProgram:
         return ask_program([NFT, "--json", "list", kind, FAMILY, self.config.table, name])
 
     def save(self) -> None:
-        text = json.dumps(
-            {"version": 1, "problem": self.said, "balancers": list(map(_told, self.states.values()))}
-        )
+        said: dict[str, Any] = {
+            "version": 1,
+            "problem": "; ".join(filter(None, (self.said, self.ipvs.problem))),
+        }
+        said["balancers"] = list(map(_told, self.states.values()))
+        if self.ipvs.services:
+            said["ipvs"] = self.ipvs.services
+        text = json.dumps(said)
         if text == (content(self.state_file) or "").strip():
             return
         try:
@@ -335,25 +347,19 @@ def _told_server(one: ServerConfig, state: ServerState) -> dict[str, Any]:
 
 def _load(text: str) -> str | None:
     """Give nft a transaction; why it was refused, or None."""
-    try:
-        done = subprocess.run(
-            [NFT, "--file", "-"],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-            env=ENVIRONMENT,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["nft refuses it"])[0]
+    done = run([NFT, "--file", "-"], ANSWER_SECONDS, given=text)
+    if done.failure is not None:
+        return str(done.failure)
+    return None if done.ok else (done.errors.strip().splitlines() or ["nft refuses it"])[0]
 
 
 def main(words: Sequence[str]) -> None:
     parser = arguments.parser("balance", "Ask the servers of balancers, and let those answer that are well.")
     parser.add_argument("--config", type=Path, default=Path("/etc/ftfw/balancers.json"))
     parser.add_argument("--check", action="store_true", help="check the configuration, and do nothing else")
+    parser.add_argument(
+        "--clear", action="store_true", help="take what is there out of IPVS, and do nothing else"
+    )
     parser.add_argument("--digest", metavar="URL", help="print the digest of a page, and do nothing else")
     parser.add_argument("--virtualhost", metavar="NAME", help="the host that --digest asks for")
     parser.add_argument("--folder", type=Path, default=Path("/run/pair-balance"), help="for what it tells")
@@ -369,5 +375,11 @@ def main(words: Sequence[str]) -> None:
         config = read_config(chosen.config)
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"{chosen.config}: {f'no {error}' if isinstance(error, KeyError) else error}")
-    if not chosen.check:
-        BalanceProgram(config, chosen.folder, chosen.drained).run()
+    if chosen.check:
+        return
+    program = BalanceProgram(config, chosen.folder, chosen.drained)
+    if chosen.clear:
+        if wrong := program.ipvs.clear():
+            sys.exit(f"IPVS: {wrong}")
+    else:
+        program.run()

@@ -73,6 +73,17 @@ class BalancerServer(TypedDict):
     """With fewer than so many it gets some again; null is for three quarters of the limit."""
 
 
+class BalancerIpvs(TypedDict):
+    """How the kernel's IPVS leads flows on."""
+
+    method: str
+    """dr or tun."""
+    persistence_timeout: int | None
+    """For so many seconds a client that comes again is led to the same server; null for none."""
+    persistence_granularity: int | None
+    """The length of a prefix, whose clients are one; null for that of an address."""
+
+
 class BalancerAsked(TypedDict):
     """Ports that a balancer is asked for at."""
 
@@ -105,6 +116,8 @@ class BalancerPart(TypedDict):
     slots: int
     """How many elements the map has."""
     scheduler: str
+    ipvs: BalancerIpvs | None
+    """How the kernel's IPVS leads flows on; null where the ruleset does."""
     quorum: int
     hysteresis: int
     sorry: str | None

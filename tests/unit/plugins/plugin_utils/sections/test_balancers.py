@@ -51,6 +51,7 @@ def test_what_a_firewall_gets(changed: Change) -> None:
         "last_port": None,
         "slots": 2,
         "scheduler": "rr",
+        "ipvs": None,
         "quorum": 2,
         "hysteresis": 0,
         "sorry": "192.168.2.9",

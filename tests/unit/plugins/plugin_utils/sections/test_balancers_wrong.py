@@ -39,19 +39,25 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "no servers": ({"servers": []}, "servers: []: nobody answers; name a host or an address"),
     "a scheduler of IPVS": (
         {"scheduler": "lblc"},
-        "scheduler: lblc: is a way of IPVS, of which no flow outlives a takeover; write rr or wrr for turns, "
+        "scheduler: lblc: is a scheduler of IPVS, and servers are reached by NAT; write rr or wrr for turns, "
         "lc or wlc for who has fewest flows, sh or mh where a client keeps its server, "
-        "fo for the first that is well",
+        "fo for the first that is well; or add method: dr or tun",
     ),
     "a scheduler of nobody": (
         {"scheduler": "random"},
         "scheduler: random: is unknown; known are: fo, lc, mh, rr, sh, wlc, wrr",
     ),
     "a method of IPVS": (
-        {"method": "DR"},
-        "method: DR: is a way of IPVS, of which no flow outlives a takeover; write nat, or leave it out",
+        {"method": "dr"},
+        "method: dr: lets servers answer clients past the pair, which sees one half of such a flow then, and "
+        "can neither judge it nor keep it over a takeover; write nat, or give the balancer to a host that is "
+        "in no pair, as host: NAME",
     ),
     "a method of nobody": ({"method": "snat"}, "method: snat: is unknown; did you mean nat?"),
+    "keepalived's word for the method": (
+        {"lvs_method": "DR"},
+        "lvs_method: DR: unknown option; write it as method, such as method: dr",
+    ),
     "keepalived's word for the scheduler": (
         {"lb_algo": "rr"},
         "lb_algo: rr: unknown option; write it as scheduler",
@@ -67,7 +73,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     ),
     "keepalived's word for persistence": (
         {"persistence_timeout": 300},
-        "persistence_timeout: 300: unknown option; "
+        "persistence_timeout: 300: is for IPVS (method: dr or tun), and servers are reached by NAT; "
         "write scheduler: sh or mh, where a client keeps its server for as long as it is well",
     ),
     "an address twice": (

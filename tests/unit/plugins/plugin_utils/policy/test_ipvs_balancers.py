@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""site_balancers with method dr or tun: what the host gets, and one line for each mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
+from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import Change, errors
+
+OWN = {
+    "host": "omarine",
+    "method": "dr",
+    "service": "http",
+    "servers": ["192.168.0.14", "192.168.0.15"],
+    "check": "tcp",
+}
+
+
+def of_host(**changes: object) -> dict[str, object]:
+    """Changes of the lab's variables; a key with None is left out."""
+    one = {key: value for key, value in {**OWN, **changes}.items() if value is not None}
+    return {"all:site_balancers": {"own": one}}
+
+
+@pytest.mark.parametrize("method", ["dr", "tun"])
+def test_what_the_host_gets(changed: Change, method: str) -> None:
+    changes = of_host(method=method, scheduler="sed", persistence_timeout=300, persistence_granularity=24)
+    site = load_site(changed(changes))
+    view: Any = host_view(site, "omarine")
+    # servers answer clients themselves, and that is no matter for a warning
+    assert site.warnings == ()
+    (one,) = view["balancers"]
+    assert one["scheduler"] == "sed"
+    assert one["ipvs"] == {"method": method, "persistence_timeout": 300, "persistence_granularity": 24}
+    table = view["balancer_table"]
+    assert (table["families"], table["forward_others"]) == ([], True)
+    assert "table inet ftfw_balancer" in table["ruleset"] and "chain" not in table["ruleset"]
+
+
+def test_rules_are_for_the_others_alone(changed: Change) -> None:
+    changes = of_host()
+    plain = {**OWN, "method": "nat", "service": "ssh", "source_nat": True}
+    changes["all:site_balancers"] = {"own": OWN, "plain": plain}
+    table: Any = host_view(load_site(changed(changes)), "omarine")["balancer_table"]  # type: ignore[typeddict-item]
+    assert (table["families"], table["forward_others"]) == ([4], False)
+    assert "balancer.plain" in table["ruleset"] and "balancer.own" not in table["ruleset"]
+
+
+WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "another port of a server": (
+        {"servers": ["192.168.0.14", {"host": "192.168.0.15", "port": 8080}]},
+        "servers[1].port: 8080: is another port than is asked for, 80, and dr changes none; leave it out, or "
+        "write method: nat",
+    ),
+    "another port of the sorry server": (
+        {"sorry": {"host": "192.168.0.16", "port": 8080}, "method": "tun"},
+        "sorry.port: 8080: is another port than is asked for, 80, and tun changes none; leave it out, or "
+        "write method: nat",
+    ),
+    "another service of the sorry server": (
+        {"sorry": {"host": "192.168.0.16", "service": "https"}},
+        "sorry.service: 443: is another port than is asked for, 80, and dr changes none; leave it out, or "
+        "write method: nat",
+    ),
+    "a server behind a router": (
+        {"servers": ["client"]},
+        "servers[0]: client: is on network inside, and omarine has no address there: dr sends frames, which "
+        "no router leads on; name a host on one of its networks, or write method: tun",
+    ),
+    "a server far away": (
+        {"servers": ["203.0.113.7"]},
+        "servers[0]: 203.0.113.7: is on no network of the site, and omarine has no address there: dr sends "
+        "frames, which no router leads on; name a host on one of its networks, or write method: tun",
+    ),
+    "a server that is the host itself": (
+        {"servers": ["omarine"]},
+        "servers[0]: omarine: is an address of omarine itself, to which dr leads nothing; name another host, "
+        "or write method: nat",
+    ),
+    "the sorry server at the balancer's own address": (
+        {"sorry": "omarine"},
+        "sorry: omarine: is an address of omarine itself, to which dr leads nothing; name another host, or "
+        "write method: nat",
+    ),
+    "source NAT": (
+        {"source_nat": True},
+        "source_nat: true: is for NAT, and by dr servers answer clients themselves; leave it out, or write "
+        "method: nat",
+    ),
+    "forwarding": (
+        {"forward_others": True},
+        "forward_others: true: is for NAT, and by dr servers answer clients themselves; leave it out, or "
+        "write method: nat",
+    ),
+    "a prefix without a time": (
+        {"persistence_granularity": 24},
+        "persistence_granularity: 24: is about clients that come again, and by IPVS none keeps its server "
+        "for that; add persistence_timeout, such as 300",
+    ),
+    "a time that is too long": (
+        {"persistence_timeout": 2678401},
+        "persistence_timeout: 2678401: is out of range; use 1 to 2678400",
+    ),
+    "a scheduler of nobody": (
+        {"scheduler": "twos"},
+        "scheduler: twos: is unknown; known are: dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, wlc, wrr",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mistakes(changed: Change, case: str) -> None:
+    changes, line = WRONG[case]
+    found = errors(changed(of_host(**changes)))
+    assert found == [f"all: site_balancers.own.{line}"]
+
+
+def test_many_ports_are_many_services(changed: Change) -> None:
+    changes = of_host(service="many")
+    changes["all:site_services"] = {"many": {"tcp": ["1000-1256"]}}
+    assert errors(changed(changes)) == [
+        "all: site_balancers.own.service: many: has 257 ports, and each would be a service of IPVS; name one "
+        "with 256 at most, or write method: nat"
+    ]
+
+
+def test_tun_leads_beyond_routers(changed: Change) -> None:
+    site = load_site(changed(of_host(method="tun", servers=["client", "203.0.113.7"])))
+    (one,) = host_view(site, "omarine")["balancers"]  # type: ignore[typeddict-item]
+    assert [each["address"] for each in one["servers"]] == ["192.168.2.3", "203.0.113.7"]
