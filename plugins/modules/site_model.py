@@ -222,10 +222,8 @@ ansible_facts:
               last: balancer.web.last
               last_port: null
               slots: 2
-              method: nat
               scheduler: rr
-              persistence_timeout: null
-              persistence_granularity: null
+              ipvs: null
               quorum: 2
               hysteresis: 0
               sorry: 192.168.0.3
