@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kernel import Ansible, addresses
+from kernel import Ansible, addresses, write
 from test_nodes import ADDRESSES, test_the_virtual_addresses_are_on_one_node_together
 
 Wait = Callable[[str], None]
@@ -37,10 +36,6 @@ CARDS = {
     ].items()
 }
 """The node's interfaces, in order."""
-
-
-def write(host: Any, path: str, text: str) -> None:
-    host.check_output(f"echo {base64.b64encode(text.encode()).decode()} | base64 --decode >{path}")
 
 
 def reversed_cards(unit: str) -> str:

@@ -120,6 +120,9 @@ def _open(balancer: Mapping[str, Any], server: Mapping[str, Any], listed: str | 
     """How many flows a node has that have not ended; empty where it was not asked."""
     if listed is None:
         return ""
+    if balancer.get("ipvs"):
+        # which has a table of its own
+        return str(server.get("flows") or 0)
     # an earlier version of the program says nothing of ports
     asked = [AskedPorts(one["protocol"], one["first"], one["last"]) for one in balancer.get("asked", ())]
     known = count_flows(listed, balancer["address"], asked)

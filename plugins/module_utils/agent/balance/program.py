@@ -319,6 +319,7 @@ def _told(state: BalancerState) -> dict[str, Any]:
         "name": state.config.name,
         "address": state.config.address,
         "asked": [one._asdict() for one in state.config.asked],
+        "ipvs": state.config.ipvs is not None,
         "quorum": state.quorum,
         "since": round(state.since),
         "needed": state.config.quorum,
