@@ -27,6 +27,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.datagrams import
     CheckError,
     ask_dns,
     ask_udp,
+    open_channel,
     ping,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import Verdict
@@ -66,8 +67,13 @@ def _port(server: ServerConfig, check: CheckConfig) -> int:
     return int(check.options.get("port") or server.port or 0)
 
 
+def _connected(server: ServerConfig, check: CheckConfig) -> socket.socket:
+    source = (check.bindto, 0) if check.bindto else None
+    return socket.create_connection((server.address, _port(server, check)), check.connect_timeout, source)
+
+
 def _tcp(server: ServerConfig, check: CheckConfig) -> None:
-    with socket.create_connection((server.address, _port(server, check)), check.connect_timeout):
+    with _connected(server, check):
         pass
 
 
@@ -127,7 +133,7 @@ def fetch_page(server: ServerConfig, check: CheckConfig) -> tuple[int, bytes]:
     """Get a page by HTTP, or by TLS: its status and what it has. Raises CheckError or OSError."""
     options = check.options
     with (
-        socket.create_connection((server.address, _port(server, check)), check.connect_timeout) as plain,
+        _connected(server, check) as plain,
         _within_time(plain, check),
     ):
         channel = _secured(plain, options) if check.kind == "https" else plain
@@ -176,7 +182,7 @@ def _within(status: int, words: str) -> bool:
 def _smtp(server: ServerConfig, check: CheckConfig) -> None:
     try:
         with (
-            socket.create_connection((server.address, _port(server, check)), check.connect_timeout) as plain,
+            _connected(server, check) as plain,
             _within_time(plain, check),
             smtplib.SMTP() as client,
         ):
@@ -217,16 +223,20 @@ def _program(server: ServerConfig, check: CheckConfig) -> int | None:
     return None
 
 
+def _open(server: ServerConfig, check: CheckConfig) -> socket.socket:
+    return open_channel(server.address, _port(server, check), check.bindto)
+
+
 def _dns(server: ServerConfig, check: CheckConfig) -> None:
-    ask_dns(server.address, _port(server, check), check.connect_timeout, check.options)
+    ask_dns(_open(server, check), check.connect_timeout, check.options)
 
 
 def _udp(server: ServerConfig, check: CheckConfig) -> None:
-    ask_udp(server.address, _port(server, check), check.connect_timeout, check.options)
+    ask_udp(_open(server, check), check.connect_timeout, check.options)
 
 
 def _ping(server: ServerConfig, check: CheckConfig) -> None:
-    ping(server.address, check.connect_timeout)
+    ping(server.address, check.connect_timeout, check.bindto)
 
 
 def _file(server: ServerConfig, check: CheckConfig) -> None:

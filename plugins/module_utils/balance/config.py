@@ -25,6 +25,8 @@ class CheckConfig:
     delay_before_retry: float
     warmup: float = 0
     """The first question comes up to so many seconds later, by chance."""
+    bindto: str | None = None
+    """The address that servers are asked from; None leaves it to the kernel."""
 
 
 class AskedPorts(NamedTuple):
@@ -71,6 +73,8 @@ class IpvsConfig:
 
     method: str
     """dr or tun."""
+    asks_from: str
+    """The address that servers are asked from: the balancer's own is theirs, too."""
     persistence_timeout: int | None = None
     """For so many seconds a client that comes again is led to the same server."""
     persistence_granularity: int | None = None
@@ -183,6 +187,7 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
 def _ipvs(said: dict[str, Any]) -> IpvsConfig:
     return IpvsConfig(
         str(said["method"]),
+        _address(said["asks_from"]),
         _number(said["persistence_timeout"]),
         _number(said["persistence_granularity"]),
     )

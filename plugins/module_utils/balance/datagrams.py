@@ -25,10 +25,10 @@ class CheckError(Exception):
     """Why a server is not well, in a few words."""
 
 
-def ask_dns(address: str, port: int, seconds: float, options: dict[str, Any]) -> None:
-    """Ask one question; any answer without an error will do."""
+def ask_dns(channel: socket.socket, seconds: float, options: dict[str, Any]) -> None:
+    """Ask one question by an open channel, and close it; any answer without an error will do."""
     number = int.from_bytes(os.urandom(2), "big")
-    with _channel(address, port) as channel:
+    with channel:
         channel.send(question(options["name"], number, options["type"]))
         end = time.monotonic() + seconds
         try:
@@ -38,9 +38,10 @@ def ask_dns(address: str, port: int, seconds: float, options: dict[str, Any]) ->
             raise CheckError(f"{options['name']}: {error}") from error
 
 
-def ask_udp(address: str, port: int, seconds: float, options: dict[str, Any]) -> None:
-    """Send some bytes. Where nobody listens an ICMP error comes back; an answer may be asked for."""
-    with _channel(address, port) as channel:
+def ask_udp(channel: socket.socket, seconds: float, options: dict[str, Any]) -> None:
+    """Send some bytes, and close the channel. Where nobody listens an ICMP error comes back; an answer may be
+    asked for."""
+    with channel:
         channel.send(bytes.fromhex(options.get("payload", "")))
         try:
             _heard(channel, time.monotonic() + seconds)
@@ -49,7 +50,7 @@ def ask_udp(address: str, port: int, seconds: float, options: dict[str, Any]) ->
                 raise
 
 
-def ping(address: str, seconds: float) -> None:
+def ping(address: str, seconds: float, source: str | None = None) -> None:
     """Send an echo request. A raw socket does not depend on net.ipv4.ping_group_range."""
     six = ":" in address
     request, reply = _ECHO[6 if six else 4]
@@ -61,6 +62,8 @@ def ping(address: str, seconds: float) -> None:
         (socket.AF_INET6, socket.IPPROTO_ICMPV6) if six else (socket.AF_INET, socket.IPPROTO_ICMP)
     )
     with socket.socket(family, socket.SOCK_RAW, protocol) as channel:
+        if source:
+            channel.bind((source, 0))
         channel.connect((address, 0))
         channel.send(struct.pack("!BBHI", request, 0, told, number) + data)
         end = time.monotonic() + seconds
@@ -72,10 +75,12 @@ def ping(address: str, seconds: float) -> None:
                 return
 
 
-def _channel(address: str, port: int) -> socket.socket:
-    """A socket that hears the one server, and errors about it."""
+def open_channel(address: str, port: int, source: str | None = None) -> socket.socket:
+    """A socket that hears the one server, and errors about it. Raises OSError."""
     channel = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     try:
+        if source:
+            channel.bind((source, 0))
         channel.connect((address, port))
     except OSError:
         channel.close()

@@ -8,7 +8,7 @@ The words are keepalived's: quorum and hysteresis as in keepalived.conf(5), "Vir
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
@@ -132,7 +132,9 @@ class BalancerState:
         found = [(one, config.check) for one in config.servers if config.check is not None]
         if config.sorry is not None and config.sorry_check is not None:
             found.append((config.sorry, config.sorry_check))
-        return found
+        if config.ipvs is None:
+            return found
+        return [(one, replace(check, bindto=config.ipvs.asks_from)) for one, check in found]
 
     @property
     def alive(self) -> int:

@@ -23,6 +23,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.host_balancers im
     warn_of_answers,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.policy.ipvs_balancers import (
+    check_asking,
     check_ipvs_server,
     check_method,
 )
@@ -71,6 +72,7 @@ def check_balancer(site: Site, one: Balancer, taken: TakenPorts, problems: Probl
     if not _check_address(site, one, problems):
         return
     _check_hosts(site, one, problems)
+    check_asking(site, one, problems)
     address = asked_at(site, one)
     if address is not None:
         _check_granularity(one, address, problems)

@@ -11,6 +11,8 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types impo
     SorryServer,
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
+    asked_at,
+    asking_address,
     only_port,
     own_port,
     target_of,
@@ -52,6 +54,17 @@ def check_method(one: Balancer, service: Service | None, problems: Problems) -> 
             wrong = f"has {number} ports, and each would be a service of IPVS"
             right = f"name one with {_MOST_PORTS} at most, or write method: nat"
             problems.add(SITE, f"{one.key}.service", one.service, wrong, right)
+
+
+def check_asking(site: Site, one: Balancer, problems: Problems) -> None:
+    """See that the host has an address to ask servers from: they answer themselves at the balancer's."""
+    virtual = asked_at(site, one)
+    if one.by_ipvs and one.host and virtual is not None and asking_address(site, one) is None:
+        wrong = (
+            f"has no IPv{virtual.version} address for data but {virtual}, which its servers have, too, so "
+            "that it can't ask them whether they are well"
+        )
+        problems.add(SITE, f"{one.key}.host", one.host, wrong, "give it another one for the balancer")
 
 
 def check_ipvs_server(

@@ -41,6 +41,8 @@ class Balanced:
     """Where it is asked for: a virtual address of the pair, or one of the host's own."""
     servers: tuple[Answering, ...]
     sorry: Answering | None = None
+    asks_from: Address | None = None
+    """By IPVS: the host's address that servers are asked from."""
 
     @property
     def name(self) -> str:
@@ -100,6 +102,26 @@ def own_addresses(site: Site, one: Balancer) -> list[Address]:
     return [address for network, address in (host.places() if host else ()) if _for_data(site, network)]
 
 
+def asking_address(site: Site, one: Balancer) -> Address | None:
+    """By IPVS, from which of the host's addresses servers are asked: they have the balancer's themselves.
+
+    Where it can be it is one on the wire of the first server. None where the host has no other.
+    """
+    virtual = asked_at(site, one)
+    theirs = {asked_at(site, other) for other in site.balancers if other.host == one.host and other.by_ipvs}
+    target = target_of(site, one, one.servers[0].host) if one.servers else None
+    found = [
+        (network, address)
+        for network, address in site.hosts[one.host].places()
+        if virtual is not None
+        and address.version == virtual.version
+        and address not in theirs
+        and _for_data(site, network)
+    ]
+    found.sort(key=lambda place: target is None or place[0] != target[0])
+    return found[0][1] if found else None
+
+
 def _for_data(site: Site, network: str) -> bool:
     known = site.networks.get(network)
     return known is not None and not known.management
@@ -151,7 +173,8 @@ def _balanced(site: Site, one: Balancer) -> Balanced | None:
         sorry = _answering(site, one, one.sorry.host, port=sorry_port if translates else None)
     if not servers or not all(servers) or (one.sorry is not None and sorry is None):
         return None
-    return Balanced(one, pair, service, virtual, tuple(filter(None, servers)), sorry)
+    near = asking_address(site, one) if one.by_ipvs else None
+    return Balanced(one, pair, service, virtual, tuple(filter(None, servers)), sorry, near)
 
 
 def _answering(

@@ -78,7 +78,7 @@ def _part(one: Balanced) -> BalancerPart:
         "last_port": last_port_map(one.name) if remembers(one) and one.translates else None,
         "slots": slots_of(one),
         "scheduler": balancer.scheduler,
-        "ipvs": _ipvs(balancer),
+        "ipvs": _ipvs(one),
         "quorum": balancer.quorum,
         "hysteresis": balancer.hysteresis,
         "sorry": str(one.sorry.address) if one.sorry else None,
@@ -105,11 +105,13 @@ def _part(one: Balanced) -> BalancerPart:
     }
 
 
-def _ipvs(balancer: Balancer) -> BalancerIpvs | None:
+def _ipvs(one: Balanced) -> BalancerIpvs | None:
+    balancer = one.balancer
     if not balancer.by_ipvs:
         return None
     return {
         "method": balancer.method,
+        "asks_from": str(one.asks_from),
         "persistence_timeout": balancer.persistence_timeout,
         "persistence_granularity": balancer.persistence_granularity,
     }

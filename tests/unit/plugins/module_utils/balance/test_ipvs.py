@@ -43,12 +43,13 @@ DNS = VirtualService("udp", "2001:db8::6", 53)
 OTHERS = VirtualService("tcp", "192.168.0.7", 443)
 ASKED = (AskedPorts("tcp", 80, 80),)
 WELL, FAILED = Verdict(True, "is well"), Verdict(False, "no answer")
+FROM = "192.168.0.7"
 TO = "--tcp-service 192.168.0.6:80"
 
 
 def begun(**changes: Any) -> BalancerState:
     said: dict[str, Any] = {"address": "192.168.0.6", "asked": ASKED, "check": check(), "servers": SERVERS}
-    said["ipvs"] = IpvsConfig("dr")
+    said["ipvs"] = IpvsConfig("dr", FROM)
     return BalancerState.begin(balancer(**{**said, **changes}), 0)
 
 
@@ -157,9 +158,9 @@ def test_a_server_that_was_never_seen_waits_for_its_first_check() -> None:
     ("changes", "words"),
     [
         ({"scheduler": "wlc"}, "--scheduler wlc"),
-        ({"ipvs": IpvsConfig("dr", 300)}, "--scheduler rr --persistent 300"),
+        ({"ipvs": IpvsConfig("dr", FROM, 300)}, "--scheduler rr --persistent 300"),
         (
-            {"ipvs": IpvsConfig("dr", 300, 20)},
+            {"ipvs": IpvsConfig("dr", FROM, 300, 20)},
             "--scheduler rr --persistent 300 --netmask 255.255.240.0",
         ),
     ],
@@ -176,7 +177,7 @@ def test_another_scheduler_is_told_at_once() -> None:
 
 def test_a_prefix_of_ipv6_and_another_way() -> None:
     asked = (AskedPorts("udp", 53, 53),)
-    changes = {"address": "2001:db8::6", "asked": asked, "ipvs": IpvsConfig("tun", 60, 64)}
+    changes = {"address": "2001:db8::6", "asked": asked, "ipvs": IpvsConfig("tun", "2001:db8::7", 60, 64)}
     servers = (ServerConfig("srv-1", "2001:db8::4", 1),)
     state = begun(**changes, servers=servers, scheduler="wlc")
     to = "--udp-service [2001:db8::6]:53"
@@ -204,3 +205,10 @@ def test_what_an_earlier_run_has_made_goes_and_nothing_else() -> None:
     assert commands([], having(srv_1=1), (WEB, gone), False) == [f"--delete-service {TO}"]
     assert removals(having(srv_1=1), (WEB, WEB, gone)) == [f"--delete-service {TO}"]
     assert commands([begun()], having(srv_1=1, srv_2=2), (WEB,), False) == []
+
+
+def test_servers_are_asked_from_another_address() -> None:
+    """They would answer themselves at the balancer's."""
+    state = begun(sorry=ServerConfig(SORRY, "192.168.0.9", 0), sorry_check=check())
+    assert {how.bindto for _who, how in state.checks()} == {FROM}
+    assert {how.bindto for _who, how in begun(ipvs=None).checks()} == {None}

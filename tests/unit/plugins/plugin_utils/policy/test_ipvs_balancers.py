@@ -10,8 +10,10 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_s
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
 from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import Change, errors
 
+ADDRESSES = "omarine:hypervisor_bridges.br0.addresses"
 OWN = {
     "host": "omarine",
+    "address": "192.168.0.6",
     "method": "dr",
     "service": "http",
     "servers": ["192.168.0.14", "192.168.0.15"],
@@ -22,7 +24,7 @@ OWN = {
 def of_host(**changes: object) -> dict[str, object]:
     """Changes of the lab's variables; a key with None is left out."""
     one = {key: value for key, value in {**OWN, **changes}.items() if value is not None}
-    return {"all:site_balancers": {"own": one}}
+    return {"all:site_balancers": {"own": one}, ADDRESSES: ["192.168.0.3/24", "192.168.0.6/24"]}
 
 
 @pytest.mark.parametrize("method", ["dr", "tun"])
@@ -34,7 +36,8 @@ def test_what_the_host_gets(changed: Change, method: str) -> None:
     assert site.warnings == ()
     (one,) = view["balancers"]
     assert one["scheduler"] == "sed"
-    assert one["ipvs"] == {"method": method, "persistence_timeout": 300, "persistence_granularity": 24}
+    persistence = {"persistence_timeout": 300, "persistence_granularity": 24}
+    assert one["ipvs"] == {"method": method, "asks_from": "192.168.0.3", **persistence}
     table = view["balancer_table"]
     assert (table["families"], table["forward_others"]) == ([], True)
     assert "table inet ftfw_balancer" in table["ruleset"] and "chain" not in table["ruleset"]
@@ -131,3 +134,20 @@ def test_tun_leads_beyond_routers(changed: Change) -> None:
     site = load_site(changed(of_host(method="tun", servers=["client", "203.0.113.7"])))
     (one,) = host_view(site, "omarine")["balancers"]  # type: ignore[typeddict-item]
     assert [each["address"] for each in one["servers"]] == ["192.168.2.3", "203.0.113.7"]
+
+
+@pytest.mark.parametrize("addresses", [["192.168.0.3/24"], ["192.168.0.3/24", "192.168.0.6/24"]])
+def test_servers_can_not_be_asked_from_the_address_that_they_have(
+    changed: Change, addresses: list[str]
+) -> None:
+    """One for management is not reached by them, and a balancer beside it may take the other one."""
+    changes = of_host(address="192.168.0.3")
+    changes[ADDRESSES] = addresses
+    if len(addresses) > 1:
+        changes["all:site_balancers"] = {"own": OWN, "other": {**OWN, "address": "192.168.0.3"}}
+    found = errors(changed(changes))
+    assert len(found) == len(addresses)
+    assert (
+        "host: omarine: has no IPv4 address for data but 192.168.0.3, which its servers have, too"
+        in found[-1]
+    )
