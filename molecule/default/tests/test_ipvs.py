@@ -22,7 +22,7 @@ from kernel import Ansible, write
 pytestmark = pytest.mark.long
 
 HOST, BRIDGE = "client", "br1"
-ASKED = {4: "192.168.2.3", 6: "2001:db8:2::3"}
+ASKED = {4: "192.168.2.70", 6: "2001:db8:2::70"}
 PORTS = {"dr": 8088, "tun": 8089}
 NAMES = ("ipvs-1", "ipvs-2")
 ADDRESSES = {
@@ -31,7 +31,7 @@ ADDRESSES = {
     "ipvs-ask": ("192.168.2.79/24", "2001:db8:2::79/64"),
 }
 ALL = [(family, method) for family in ASKED for method in PORTS]
-SOMEBODY_S = "192.168.2.3:9999"
+SOMEBODY_S = "192.168.2.70:9999"
 SECONDS = 60
 SCRIPTS = {
     "ask.sh": "exec 3<>/dev/tcp/$1/$2 && echo >&3 && head -n 1 <&3",
@@ -156,7 +156,21 @@ def wire(omarine: Any) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="module")
-def balanced(wire: Wire, guest: Callable[[str], Any], ansible: Ansible) -> Iterator[Any]:
+def asked_for(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options: the host has addresses for its balancers, beside those from which it asks servers."""
+    folder = tmp_path_factory.mktemp("inventory")
+    (folder / "host_vars").mkdir()
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {HOST: {}}}}))
+    variables = yaml.safe_load((PROJECT / f"inventories/lab/host_vars/{HOST}.yml").read_text())
+    variables["node_interfaces"]["eth0"]["addresses"] += ASKED.values()
+    (folder / f"host_vars/{HOST}.yml").write_text(yaml.safe_dump(variables))
+    return ["-i", str(folder), "-e", site()]
+
+
+@pytest.fixture(scope="module")
+def balanced(
+    wire: Wire, guest: Callable[[str], Any], ansible: Ansible, asked_for: list[str]
+) -> Iterator[Any]:
     """The host with its balancers; afterwards it is as before, and somebody else's service is still there."""
     host = guest(HOST)
     others = f"ipvsadm --add-service --tcp-service {SOMEBODY_S} --scheduler rr"
@@ -170,9 +184,9 @@ def balanced(wire: Wire, guest: Callable[[str], Any], ansible: Ansible) -> Itera
         f"{HOST},localhost",
     ]
     try:
-        ansible(*command, "-e", site())
+        ansible(*command, *asked_for)
         yield host
-        again = ansible(*command, "-e", site())
+        again = ansible(*command, *asked_for)
         assert not re.search("changed=[1-9]", again.partition("PLAY RECAP")[2]), again[-2000:]
     finally:
         ansible(*command)
@@ -195,10 +209,12 @@ def test_new_flows_alternate(balanced: Any, wire: Wire) -> None:
     assert ways == {"-g", "-i"}
 
 
-def test_a_server_that_is_taken_out_keeps_its_flows(balanced: Any, wire: Wire, ansible: Ansible) -> None:
+def test_a_server_that_is_taken_out_keeps_its_flows(
+    balanced: Any, wire: Wire, ansible: Ansible, asked_for: list[str]
+) -> None:
     flows = [wire.open(*one) for one in ALL for _server in NAMES]
     assert all(map(wire.goes_on, flows))
-    with_site = ("ansible-playbook", "playbooks/balancer.yml", "-e", site())
+    with_site = ("ansible-playbook", "playbooks/balancer.yml", *asked_for)
     names = ",".join(f"{method}-{family}/{_server(NAMES[0], family)}" for family, method in ALL)
     said = ansible(*with_site, "-e", f"balancer_drain={names}")
     assert "taken out" in said
@@ -237,11 +253,13 @@ def test_a_server_that_dies_gets_nothing_and_its_flows_end(balanced: Any, wire: 
     wire.close([name for names in flows.values() for name in names])
 
 
-def test_status_tells_how_many_flows_servers_have(balanced: Any, wire: Wire, ansible: Ansible) -> None:
+def test_status_tells_how_many_flows_servers_have(
+    balanced: Any, wire: Wire, ansible: Ansible, asked_for: list[str]
+) -> None:
     names = [wire.open(*one) for one in ALL]
     assert all(map(wire.goes_on, names))
     try:
-        said = ansible("ansible-playbook", "playbooks/balancer.yml", "-e", site())
+        said = ansible("ansible-playbook", "playbooks/balancer.yml", *asked_for)
         rows = [line.split() for line in said.splitlines() if f" {HOST} " in f" {line}" and "dr-4" in line]
         assert sum(int(row[-4]) for row in rows) >= 1, rows
     finally:
