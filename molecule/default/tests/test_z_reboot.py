@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_nodes
 import yaml
 from kernel import Ansible, addresses, write
-from test_nodes import ADDRESSES, test_the_virtual_addresses_are_on_one_node_together
+from test_nodes import ADDRESSES
 
 Wait = Callable[[str], None]
 INVENTORY = Path(__file__).resolve().parents[3] / "inventories/lab"
@@ -105,7 +106,7 @@ def test_a_node_boots_with_other_cards_and_without_rules_that_nobody_confirmed(
         assert node.check_output("cat /proc/sys/kernel/random/boot_id") != boot
         see_the_node(node, kept)
         see_the_way_through(guest("client"))
-        test_the_virtual_addresses_are_on_one_node_together(guest)
+        test_nodes.test_the_virtual_addresses_are_on_one_node_together(guest)
 
 
 @pytest.mark.long
@@ -124,7 +125,7 @@ def test_the_site_comes_back_without_a_dhcp_server(
             assert omarine.run("systemctl is-active dnsmasq.service").stdout.strip() == "inactive"
             see_the_node(guest(NODE), kept)
             see_the_way_through(guest("client"))
-            test_the_virtual_addresses_are_on_one_node_together(guest)
+            test_nodes.test_the_virtual_addresses_are_on_one_node_together(guest)
     finally:
         omarine.check_output("systemctl unmask dnsmasq.service && systemctl start dnsmasq.service")
     # the rules are tested by the stages before this one; of two firewalls that came back one is enough
