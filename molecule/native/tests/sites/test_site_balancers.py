@@ -81,6 +81,10 @@ def site(count: int = 2) -> str:
     return json.dumps({"site_balancers": balancers, "site_policy": policy})
 
 
+TESTED = ("-e", "policy_test_first=false")
+"""Packets have been through these rules already."""
+
+
 def built(*options: str) -> None:
     done = playbook("playbooks/policy.yml", *options)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -123,7 +127,7 @@ def balanced() -> Iterator[None]:
         for host in PLACES:
             run(host, "systemctl stop servers; rm -f /run/servers", check=False)
             own_addresses("delete", host)
-        built()
+        built(*TESTED)
         assert run("fw-1", "nft list maps").count("balancer.") == 0
         assert "inactive" in run("fw-1", "systemctl is-active pair-balance.service", check=False)
 
@@ -199,7 +203,7 @@ def handover(_primary: str, _backup: str) -> None:
 
 def one_server_less(_primary: str, _backup: str) -> None:
     """A server that is taken off the list keeps its flows."""
-    built("-e", site(1))
+    built("-e", site(1), *TESTED)
 
 
 @pytest.mark.parametrize("change", [handover, one_server_less, crash])
@@ -215,7 +219,7 @@ def test_open_flows_live_through(change: Any, roles: tuple[str, str], status: An
                 assert who(family) == (names if change is not one_server_less else {min(names)})
         finally:
             if change is one_server_less:
-                built("-e", site())
+                built("-e", site(), *TESTED)
         assert ask() == before
         settle(status, 60)
 
