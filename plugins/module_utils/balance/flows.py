@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import AskedPorts
@@ -18,6 +19,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.conntrack.tuples import 
 )
 
 LISTING = "conntrack -L"
+CONNECTIONS = "/proc/net/ip_vs_conn"
 _MOST_CALLS = 16
 """Of conntrack(8) for one protocol: each reads the whole table."""
 _NOT_OPEN = ("SYN_SENT", *sorted(CLOSING))
@@ -31,6 +33,13 @@ _OPEN = re.compile(
 )
 
 
+_BY_IPVS = re.compile(
+    r"(?:TCP|UDP|SCTP) +(\S+) +[0-9A-F]{4} +(\S+) +([0-9A-F]{4}) +(\S+) +([0-9A-F]{4}) +(\S+) +\d+"
+)
+"""A line of /proc/net/ip_vs_conn (the kernel's ip_vs_conn_seq_show())."""
+_OPEN_BY_IPVS = ("ESTABLISHED", "SYN_RECV", "UDP")
+
+
 class BalancedFlow(NamedTuple):
     """`asked` and `server` are an address and a port each, `sender` is an address."""
 
@@ -41,8 +50,12 @@ class BalancedFlow(NamedTuple):
 
 
 def listing(addresses: Iterable[str]) -> str:
-    """What a node's shell runs to list the flows to virtual addresses, whatever ports they are of."""
-    return " && ".join(f"{LISTING} --orig-dst {one} 2>/dev/null" for one in dict.fromkeys(addresses))
+    """What a node's shell runs to list the flows to virtual addresses, whatever ports they are of.
+
+    IPVS has a table of its own, where there is one.
+    """
+    asked = " && ".join(f"{LISTING} --orig-dst {one} 2>/dev/null" for one in dict.fromkeys(addresses))
+    return f"{asked}; cat {CONNECTIONS} 2>/dev/null || true" if asked else ""
 
 
 def count_flows(text: str, address: str, asked: Sequence[AskedPorts]) -> Counter[tuple[str, int]]:
@@ -56,6 +69,11 @@ def count_flows(text: str, address: str, asked: Sequence[AskedPorts]) -> Counter
         if dst == address and is_asked(asked, protocol, int(dport)):
             found[server, int(port)] += 1
     return found
+
+
+def hex_address(text: str) -> str:
+    """An address as the kernel's IPVS prints it: digits of base 16, and those of IPv6 in brackets or not."""
+    return str(IPv6Address(text.strip("[]")) if ":" in text else IPv4Address(int(text, 16)))
 
 
 def flows_of(known: Mapping[tuple[str, int], int], address: str, port: int | None) -> int:
@@ -90,7 +108,17 @@ def asked_words(asked: Sequence[AskedPorts]) -> list[list[str]]:
 def read_flows(text: str) -> Iterator[BalancedFlow]:
     """Read what that prints. Raises OutputError for what is no entry."""
     for line in text.splitlines():
-        if line.strip():
+        if line.startswith("Pro FromIP"):
+            continue
+        if by_ipvs := _BY_IPVS.match(line):
+            client, asked, port, server, own, state = by_ipvs.groups()
+            yield BalancedFlow(
+                hex_address(client),
+                (hex_address(asked), int(port, 16)),
+                (hex_address(server), int(own, 16)),
+                state not in _OPEN_BY_IPVS,
+            )
+        elif line.strip():
             flow = parse_flow(line, LISTING)
             there, back = fields(flow.original), fields(flow.reply)
             yield BalancedFlow(

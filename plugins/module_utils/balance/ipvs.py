@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import NamedTuple
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import BalancerConfig, IpvsConfig
+from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import hex_address
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.state import BalancerState
 
 LISTING = "/proc/net/ip_vs"
@@ -55,14 +56,14 @@ def read_services(text: str) -> dict[VirtualService, Known]:
         if service := _SERVICE.match(f"{line} "):
             protocol, address, port, scheduler = service.groups()
             servers = {}
-            key = VirtualService(protocol.lower(), _address(address), int(port, 16))
+            key = VirtualService(protocol.lower(), hex_address(address), int(port, 16))
             found[key] = Known(scheduler, servers)
         elif line.startswith(("TCP ", "UDP ", "SCTP ", "FWM ")):
             # a service of somebody else's, in a form that ours never have
             servers = {}
         elif server := _SERVER.match(line):
             address, _port, method, weight, flows = server.groups()
-            servers[_address(address)] = RealServer(int(weight), called.get(method, method), int(flows))
+            servers[hex_address(address)] = RealServer(int(weight), called.get(method, method), int(flows))
     return found
 
 
@@ -180,10 +181,3 @@ def _named(service: VirtualService) -> str:
 
 def _place(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _address(text: str) -> str:
-    """An address as the kernel prints it: digits of base 16, those of IPv6 in brackets."""
-    if text.startswith("["):
-        return str(IPv6Address(text.strip("[]")))
-    return str(IPv4Address(int(text, 16)))

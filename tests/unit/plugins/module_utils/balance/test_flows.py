@@ -6,9 +6,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import AskedPorts
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.flows import (
+    BalancedFlow,
     asked_words,
     count_flows,
     flows_of,
+    read_flows,
 )
 
 VIRTUAL, SRV_1, SRV_2 = "198.51.100.1", "192.0.2.1", "192.0.2.2"
@@ -96,3 +98,22 @@ def to(port: int, *words: list[str]) -> list[list[str]]:
 )
 def test_what_conntrack_is_asked_to_end(asked: list[AskedPorts], expected: list[list[str]]) -> None:
     assert asked_words(asked) == expected
+
+
+BY_IPVS = """\
+Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData
+TCP C0A8024F D3F2 C0A80246 1F98 C0A80247 1F98 ESTABLISHED     899
+TCP C0A8024F D3F4 C0A80246 1F98 C0A80248 1F98 FIN_WAIT        118
+UDP 2001:0db8:0002:0000:0000:0000:0000:0079 D3F6 2001:0db8:0002:0000:0000:0000:0000:0070 0035 \
+2001:0db8:0002:0000:0000:0000:0000:0071 0035 UDP             299
+"""
+
+
+def test_flows_that_ipvs_knows() -> None:
+    """They stand behind those of conntrack, where there are some."""
+    found = list(read_flows(BY_IPVS))
+    assert found == [
+        BalancedFlow("192.168.2.79", ("192.168.2.70", 8088), ("192.168.2.71", 8088), False),
+        BalancedFlow("192.168.2.79", ("192.168.2.70", 8088), ("192.168.2.72", 8088), True),
+        BalancedFlow("2001:db8:2::79", ("2001:db8:2::70", 53), ("2001:db8:2::71", 53), False),
+    ]
