@@ -130,9 +130,9 @@ tests() { # FOLDER
     echo "+ pytest tests/$1"
     # several at once: integration tests mostly wait for a daemon's timers. The path of a Unix socket is longer by the worker's name then
     workers=2
-    [ "$1" != integration ] || workers=3
+    [ "$1" != integration ] || workers=4
     ANSIBLE_REMOTE_TMP="$scratch/remote" pytest "tests/$1" -rs --numprocesses="$workers" --dist=loadfile \
-        --basetemp="$scratch/t" --junit-xml="$report"
+        --no-loadscope-reorder --basetemp="$scratch/t" --junit-xml="$report"
     code=$?
     python tools/count_tests.py "$report" >"$scratch/counts"
     counts=$(head -n 1 "$scratch/counts")

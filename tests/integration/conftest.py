@@ -21,6 +21,16 @@ from ansible_collections.ftfw.pair.tests.agent_program import written
 COLLECTIONS = Path(__file__).parents[2] / ".ansible" / "collections"
 
 Run = Callable[..., dict[str, Any]]
+LONG = ("test_mutation", "test_pair_path", "test_balance", "test_playbook", "test_losses", "test_derived")
+"""Files that take a minute or more by themselves. They begin first: the last one would run alone."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def late(item: pytest.Item) -> int:
+        return LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG)
+
+    items.sort(key=late)
 
 
 @pytest.fixture(scope="session")
