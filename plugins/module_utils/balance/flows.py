@@ -55,7 +55,7 @@ def listing(addresses: Iterable[str]) -> str:
     IPVS has a table of its own, where there is one.
     """
     asked = " && ".join(f"{LISTING} --orig-dst {one} 2>/dev/null" for one in dict.fromkeys(addresses))
-    return f"{asked}; cat {CONNECTIONS} 2>/dev/null || true" if asked else ""
+    return f"{asked} && {{ cat {CONNECTIONS} 2>/dev/null || true; }}" if asked else ""
 
 
 def count_flows(text: str, address: str, asked: Sequence[AskedPorts]) -> Counter[tuple[str, int]]:

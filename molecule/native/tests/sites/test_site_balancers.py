@@ -81,12 +81,9 @@ def site(count: int = 2) -> str:
     return json.dumps({"site_balancers": balancers, "site_policy": policy})
 
 
-TESTED = ("-e", "policy_test_first=false")
-"""Packets have been through these rules already."""
-
-
 def built(*options: str) -> None:
-    done = playbook("playbooks/policy.yml", *options)
+    """Change them; packets go through the rules once, and need not again."""
+    done = playbook("playbooks/policy.yml", "-e", "policy_test_first=false", *options)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
@@ -121,13 +118,13 @@ def balanced() -> Iterator[None]:
     try:
         for host in PLACES:
             serve(host)
-        built("-e", site())
+        built("-e", site(), "-e", "policy_test_first=true")
         yield
     finally:
         for host in PLACES:
             run(host, "systemctl stop servers; rm -f /run/servers", check=False)
             own_addresses("delete", host)
-        built(*TESTED)
+        built()
         assert run("fw-1", "nft list maps").count("balancer.") == 0
         assert "inactive" in run("fw-1", "systemctl is-active pair-balance.service", check=False)
 
@@ -203,7 +200,7 @@ def handover(_primary: str, _backup: str) -> None:
 
 def one_server_less(_primary: str, _backup: str) -> None:
     """A server that is taken off the list keeps its flows."""
-    built("-e", site(1), *TESTED)
+    built("-e", site(1))
 
 
 @pytest.mark.parametrize("change", [handover, one_server_less, crash])
@@ -219,7 +216,7 @@ def test_open_flows_live_through(change: Any, roles: tuple[str, str], status: An
                 assert who(family) == (names if change is not one_server_less else {min(names)})
         finally:
             if change is one_server_less:
-                built("-e", site(), *TESTED)
+                built("-e", site())
         assert ask() == before
         settle(status, 60)
 

@@ -42,9 +42,9 @@ def test_each_server_has_its_turn_twice(changed: Change) -> None:
     plan = verify_plan(verified(changed, check={"http": {"path": "/status"}}))
     asked = {"kind": "http", "target": "192.168.2.100", "port": 80, "path": "/status"}
     assert plan["requests"] == [{"name": f"balancer web: request {n}", **asked} for n in (1, 2, 3, 4)]
-    conntrack, _semicolon, ipvs = plan["listing"].partition("; ")
+    conntrack, _and, ipvs = plan["listing"].partition(" && ")
     assert conntrack == "conntrack -L --orig-dst 192.168.2.100 2>/dev/null"
-    assert ipvs == "cat /proc/net/ip_vs_conn 2>/dev/null || true"
+    assert ipvs == "{ cat /proc/net/ip_vs_conn 2>/dev/null || true; }"
 
 
 @pytest.mark.parametrize(

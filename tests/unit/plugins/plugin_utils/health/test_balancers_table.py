@@ -130,7 +130,8 @@ def test_what_lists_the_flows() -> None:
     other = {**OF["fw-1"][0], "address": "2001:db8::1"}
     assert balancers({}, of={"fw-1": [*OF["fw-1"] * 2, other]})["listing"] == {
         "fw-1": "conntrack -L --orig-dst 198.51.100.1 2>/dev/null && "
-        "conntrack -L --orig-dst 2001:db8::1 2>/dev/null"
+        "conntrack -L --orig-dst 2001:db8::1 2>/dev/null && "
+        "{ cat /proc/net/ip_vs_conn 2>/dev/null || true; }"
     }
 
 
