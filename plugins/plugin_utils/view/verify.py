@@ -104,7 +104,7 @@ def _verified_balancer(site: Site, one: Balanced, pair: Pair) -> parts.VerifiedB
         "port": one.service.tcp[0][0],
         "kind": check.kind if check else "tcp",
         "path": str(check.options.get("path", "/")) if check else "/",
-        "together": one.balancer.scheduler in IN_TURN,
+        "together": one.balancer.scheduler in IN_TURN and one.balancer.persistence_timeout is None,
         "servers": [
             {
                 "name": str(each.host),

@@ -37,7 +37,9 @@ OF_BALANCER = {
     **dict.fromkeys(("real_server", "real_servers"), "write them as servers"),
     **dict.fromkeys(("sorry_server", "sorry_server_inhibit"), "write the sorry server as sorry"),
     "persistence_engine": "write scheduler: sh or mh, where a client keeps its server while it is well",
-    **dict.fromkeys(("fwmark", "virtual_server_group"), "write all addresses as address, and all ports in one service"),
+    **dict.fromkeys(
+        ("fwmark", "virtual_server_group"), "write all addresses as address, and all ports in one service"
+    ),
     **dict.fromkeys(("port", "ports", "protocol"), "declare a service in site_services, and name that"),
     **dict.fromkeys(("smtp_alert", "notification_email"), "write mail: {to: …, by: …}"),
     "virtualhost": "write it in check.http",

@@ -151,3 +151,13 @@ def test_servers_can_not_be_asked_from_the_address_that_they_have(
         "host: omarine: has no IPv4 address for data but 192.168.0.3, which its servers have, too"
         in found[-1]
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "together"),
+    [({}, True), ({"persistence_timeout": 300}, False), ({"scheduler": "sed"}, False)],
+)
+def test_one_client_may_have_one_server(changed: Change, changes: dict[str, object], together: bool) -> None:
+    """Who verifies asks from one host."""
+    (one,) = host_view(load_site(changed(of_host(**changes))), "fw-1")["verify"]["balancers"]
+    assert (one["name"], one["together"]) == ("own", together)
