@@ -226,11 +226,25 @@ class Bench(Wires):
     def closed(self, way: Way, sender: Address, receiver: Address, more: Options) -> int | None:
         """Find the next port above a packet's that is not let through, or the next below."""
         protocol, near = str(more["protocol"]), int(more["port"])
+        asked = (way, sender, receiver, protocol, more.get("at"))
+        # a list of thousands of neighbouring ports is not walked through again for each of them
+        first, end = self._closed.get(asked, (0, 0))
+        if first <= near < end:
+            return end
         for step in (self.decisions.following, self.decisions.preceding):
             port = step(way, protocol, near)
             while port is not None and 0 < port <= _LAST_PORT:
+                if first <= port < end and port > near:
+                    port = end
                 found = self.judge(way, sender, receiver, {**more, "port": port})
                 if not found.accepts:
+                    if port > near:
+                        self._closed[asked] = (near, port)
                     return port
                 port = step(way, protocol, port)
         return None
+
+    @cached_property
+    def _closed(self) -> dict[object, tuple[int, int]]:
+        """Stretches of ports that are let through, each with the first one above it that is not."""
+        return {}

@@ -338,3 +338,13 @@ def test_the_gate_is_opened_first_and_tested_shut(changed: Change) -> None:
     assert all("setup" not in test for test in shut)
     opened = [test for test in tests if test not in shut]
     assert all(test["setup"][0] == "flush set inet ftfw gate" for test in opened)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_next_closed_port_is_beyond_all_neighbours(changed: Change, backwards: bool) -> None:
+    ports = [10000, 10001, 10002, 10004, 65534, 65535]
+    names = {f"s{port}": {"tcp": [port]} for port in (reversed(ports) if backwards else ports)}
+    policy = [{"from": "inside", "to": "outside", "services": list(names)}]
+    found = named(changed({"all:site_services": names, "all:site_policy": policy}), "site_policy[0]")
+    beside = {int(name.partition("not tcp/")[2].split()[0]) for name in found if "not tcp/" in name}
+    assert beside == {10003, 10005, 65533}, sorted(found)

@@ -75,6 +75,14 @@ def entries(count: int) -> Inventory:
     return {name: {**variables, **site} for name, variables in hosts.items()}
 
 
+def services(count: int) -> Inventory:
+    """One pair with an entry about so many services, at neighbouring ports."""
+    names = {f"s{number}": {"tcp": [10000 + number]} for number in range(count)}
+    policy = [{"from": "in0", "to": "out0", "services": list(names)}]
+    site = {"site_services": names, "site_policy": policy}
+    return {name: {**variables, **site} for name, variables in pairs(1).items()}
+
+
 def nothing(site: Site) -> None:
     """The check alone."""
 
@@ -107,7 +115,7 @@ def calls(inventory: Inventory, more: Callable[[Site], None]) -> int:
 
 
 @pytest.mark.parametrize("more", [nothing, all_views, all_tests])
-@pytest.mark.parametrize(("make", "count"), [(pairs, 10), (entries, 20)])
+@pytest.mark.parametrize(("make", "count"), [(pairs, 10), (entries, 20), (services, 50)])
 def test_four_times_the_site_is_four_times_the_work(
     make: Callable[[int], Inventory], count: int, more: Callable[[Site], None]
 ) -> None:
