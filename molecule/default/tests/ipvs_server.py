@@ -2,7 +2,7 @@
 """A server behind IPVS. It says its name for each line that it gets, and unpacks what comes in a tunnel.
 
 Usage: ipvs_server.py NAME PORT... It runs in a network namespace of its own, which has the balancer's
-addresses. Tunnels are unpacked here, since the kernel under the lab has none (RFC 2003, RFC 2473).
+addresses. Tunnels are unpacked here, since the kernel under the lab has none (RFC 2003, RFC 2473, RFC 4213).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import threading
 
 TUNSETIFF, IFF_TUN_NO_PI = 0x400454CA, 0x1001
-IPIP, IPV6_IN_IP6 = 4, 41
+INNER_4, INNER_6 = 4, 41
 
 
 def serve(name: str, port: int) -> None:
@@ -48,8 +48,9 @@ def main(name: str, *ports: str) -> None:
     device = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH", b"unpacked", IFF_TUN_NO_PI))
     subprocess.run(["ip", "link", "set", "unpacked", "up"], check=True)
-    for family, protocol in ((socket.AF_INET, IPIP), (socket.AF_INET6, IPV6_IN_IP6)):
-        threading.Thread(target=unpack, args=(family, protocol, device), daemon=True).start()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for protocol in (INNER_4, INNER_6):
+            threading.Thread(target=unpack, args=(family, protocol, device), daemon=True).start()
     for port in ports:
         threading.Thread(target=serve, args=(name, int(port)), daemon=True).start()
     threading.Event().wait()

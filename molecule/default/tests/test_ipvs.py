@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host in no pair balances by the kernel's IPVS: both methods, both families, by flows that are asked.
+"""A host in no pair balances by the kernel's IPVS: both methods, both families, and one over the other.
 
 The guest `client` is that host: the kernel under the lab has no IPVS. Its servers, and who asks, are
 namespaces on its wire.
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.long
 
 HOST, BRIDGE = "client", "br1"
 ASKED = {4: "192.168.2.70", 6: "2001:db8:2::70"}
-PORTS = {"dr": 8088, "tun": 8089}
+PORTS = {"dr": 8088, "tun": 8089, "over": 8090}
+"""By `over` a tunnel leads to servers of the other family."""
 NAMES = ("ipvs-1", "ipvs-2")
 ADDRESSES = {
     "ipvs-1": ("192.168.2.71/24", "2001:db8:2::71/64"),
@@ -54,8 +55,8 @@ def site() -> str:
             "host": HOST,
             "address": ASKED[family],
             "service": f"by-{method}",
-            "method": method,
-            "servers": [_server(name, family) for name in NAMES],
+            "method": "tun" if method == "over" else method,
+            "servers": [_server(name, family, method) for name in NAMES],
             "check": {"tcp": {}, **times},
         }
         for family, method in ALL
@@ -212,7 +213,7 @@ def test_a_server_that_is_taken_out_keeps_its_flows(
     flows = [wire.open(*one) for one in ALL for _server in NAMES]
     assert all(map(wire.goes_on, flows))
     with_site = ("ansible-playbook", "playbooks/balancer.yml", *asked_for)
-    names = ",".join(f"{method}-{family}/{_server(NAMES[0], family)}" for family, method in ALL)
+    names = ",".join(f"{method}-{family}/{_server(NAMES[0], family, method)}" for family, method in ALL)
     said = ansible(*with_site, "-e", f"balancer_drain={names}")
     assert "taken out" in said
     try:
@@ -265,5 +266,5 @@ def test_who_has_how_many_flows_is_told(
         wire.close(names)
 
 
-def _server(name: str, family: int) -> str:
-    return ADDRESSES[name][family == 6].partition("/")[0]
+def _server(name: str, family: int, method: str) -> str:
+    return ADDRESSES[name][(family == 6) != (method == "over")].partition("/")[0]

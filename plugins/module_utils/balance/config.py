@@ -73,8 +73,8 @@ class IpvsConfig:
 
     method: str
     """dr or tun."""
-    asks_from: str
-    """The address that servers are asked from: the balancer's own is theirs, too."""
+    asks_from: tuple[str, ...]
+    """The addresses that servers are asked from, one of each family: the balancer's own is theirs, too."""
     persistence_timeout: int | None = None
     """For so many seconds a client that comes again is led to the same server."""
     persistence_granularity: int | None = None
@@ -179,15 +179,18 @@ def _balancer(said: dict[str, Any]) -> BalancerConfig:
             for one in said["servers"]
         ),
         # an earlier version has not written it
-        ipvs=_ipvs(said["ipvs"]) if said.get("ipvs") else None,
+        ipvs=ipvs_config(said["ipvs"]) if said.get("ipvs") else None,
         notify={str(when): tuple(map(str, command)) for when, command in said["notify"].items()},
     )
 
 
-def _ipvs(said: dict[str, Any]) -> IpvsConfig:
+def ipvs_config(said: dict[str, Any]) -> IpvsConfig:
+    """Raises KeyError, TypeError or ValueError where something is not as it should be."""
+    asks_from = said["asks_from"]
     return IpvsConfig(
         str(said["method"]),
-        _address(said["asks_from"]),
+        # an earlier version has written one alone
+        tuple(map(_address, [asks_from] if isinstance(asks_from, str) else asks_from)),
         _number(said["persistence_timeout"]),
         _number(said["persistence_granularity"]),
     )

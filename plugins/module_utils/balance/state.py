@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
@@ -134,7 +135,10 @@ class BalancerState:
             found.append((config.sorry, config.sorry_check))
         if config.ipvs is None:
             return found
-        return [(one, replace(check, bindto=config.ipvs.asks_from)) for one, check in found]
+        own = {ip_address(one).version: one for one in config.ipvs.asks_from}
+        return [
+            (one, replace(check, bindto=own.get(ip_address(one.address).version))) for one, check in found
+        ]
 
     @property
     def alive(self) -> int:

@@ -71,12 +71,13 @@ def check_answering(
         return
     target = target_of(site, one, who.host)
     if target is None and isinstance(who.host, str):
-        wrong = f"has no IPv{virtual.version} address that is not for management, as {virtual} is asked for"
+        wanted = "address" if one.method == "tun" else f"IPv{virtual.version} address"
+        wrong = f"has no {wanted} that is not for management, as {virtual} is asked for"
         problems.add(SITE, key, who.host, wrong, "give it one, or name another host")
     elif target is None:
         version = 6 if virtual.version == 4 else 4
         wrong = f"is an address of IPv{version}, and {virtual} one of IPv{virtual.version}"
-        problems.add(SITE, key, who.host, wrong, "write two of one family")
+        problems.add(SITE, key, who.host, wrong, "write two of one family, or method: tun")
     elif not one.source_nat and not one.by_ipvs and _goes_past(site, one, target):
         wrong = f"answers clients past {one.host}, which is not its gateway, and they know nothing of it"
         right = "add source_nat: true, so that servers see the balancer's host instead"

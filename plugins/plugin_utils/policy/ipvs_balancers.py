@@ -12,7 +12,7 @@ from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancer_types impo
 )
 from ansible_collections.ftfw.pair.plugins.plugin_utils.site.balancers import (
     asked_at,
-    asking_address,
+    asking_addresses,
     only_port,
     own_port,
     target_of,
@@ -59,12 +59,18 @@ def check_method(one: Balancer, service: Service | None, problems: Problems) -> 
 def check_asking(site: Site, one: Balancer, problems: Problems) -> None:
     """See that the host has an address to ask servers from: they answer themselves at the balancer's."""
     virtual = asked_at(site, one)
-    if one.by_ipvs and one.host and virtual is not None and asking_address(site, one) is None:
-        wrong = (
-            f"has no IPv{virtual.version} address for data but {virtual}, which its servers have, too, so "
-            "that it can't ask them whether they are well"
-        )
-        problems.add(SITE, f"{one.key}.host", one.host, wrong, "give it another one for the balancer")
+    if not (one.by_ipvs and one.host and virtual is not None):
+        return
+    for version, address in asking_addresses(site, one).items():
+        if address is not None:
+            continue
+        wrong, right = f"has no IPv{version} address for data", "give it another one for the balancer"
+        if version == virtual.version:
+            wrong += f" but {virtual}, which its servers have, too"
+        else:
+            right = "give it one"
+        wrong += ", so that it can't ask its servers whether they are well"
+        problems.add(SITE, f"{one.key}.host", one.host, wrong, right)
 
 
 def check_ipvs_server(

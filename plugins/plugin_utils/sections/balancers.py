@@ -68,13 +68,16 @@ def _balancers(name: str, value: Value) -> Iterator[Balancer]:
         of = replace(one, address=address, name=name if number == 1 else f"{name}.{number}")
         if len(families) > 1:
             servers = tuple(each for each in one.servers if _may_be_of(each.host, address))
+            tunnels = one.method == "tun"
+            if tunnels and not servers:
+                servers = one.servers
             if one.servers and not servers:
                 there = value.child("servers", [str(each.host) for each in one.servers])
                 there.wrong(
                     f"none is of IPv{address.version}, as {address} is",
                     "add one, or name hosts that have both",
                 )
-            sorry = one.sorry if one.sorry and _may_be_of(one.sorry.host, address) else None
+            sorry = one.sorry if one.sorry and (tunnels or _may_be_of(one.sorry.host, address)) else None
             of = replace(of, servers=servers, sorry=sorry)
         yield of
     if not addresses:

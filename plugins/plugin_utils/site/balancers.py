@@ -41,8 +41,8 @@ class Balanced:
     """Where it is asked for: a virtual address of the pair, or one of the host's own."""
     servers: tuple[Answering, ...]
     sorry: Answering | None = None
-    asks_from: Address | None = None
-    """By IPVS: the host's address that servers are asked from."""
+    asks_from: tuple[Address, ...] = ()
+    """By IPVS: the host's addresses that servers are asked from, one for each family of theirs."""
 
     @property
     def name(self) -> str:
@@ -102,24 +102,30 @@ def own_addresses(site: Site, one: Balancer) -> list[Address]:
     return [address for network, address in (host.places() if host else ()) if _for_data(site, network)]
 
 
-def asking_address(site: Site, one: Balancer) -> Address | None:
-    """By IPVS, from which of the host's addresses servers are asked: they have the balancer's themselves.
+def asking_addresses(site: Site, one: Balancer) -> dict[int, Address | None]:
+    """By IPVS, from which of the host's addresses servers of each family are asked.
 
-    Where it can be it is one on the wire of the first server. None where the host has no other.
+    They have the balancer's themselves. Where it can be it is one on the wire of the first server. None where
+    the host has no other.
     """
-    virtual = asked_at(site, one)
     theirs = {asked_at(site, other) for other in site.balancers if other.host == one.host and other.by_ipvs}
-    target = target_of(site, one, one.servers[0].host) if one.servers else None
-    found = [
-        (network, address)
-        for network, address in site.hosts[one.host].places()
-        if virtual is not None
-        and address.version == virtual.version
-        and address not in theirs
-        and _for_data(site, network)
-    ]
-    found.sort(key=lambda place: target is None or place[0] != target[0])
-    return found[0][1] if found else None
+    found: dict[int, Address | None] = {}
+    for network, server in _targets(site, one):
+        if server.version not in found:
+            own = [
+                place
+                for place in site.hosts[one.host].places()
+                if place[1].version == server.version and place[1] not in theirs and _for_data(site, place[0])
+            ]
+            near = [address for name, address in own if name == network]
+            found[server.version] = next(iter(near or [address for _name, address in own]), None)
+    return found
+
+
+def _targets(site: Site, one: Balancer) -> list[tuple[str, Address]]:
+    """Where those are who may answer, the sorry server last."""
+    hosts = [who.host for who in one.servers] + ([one.sorry.host] if one.sorry else [])
+    return [place for host in hosts if (place := target_of(site, one, host)) is not None]
 
 
 def _for_data(site: Site, network: str) -> bool:
@@ -130,7 +136,8 @@ def _for_data(site: Site, network: str) -> bool:
 def target_of(site: Site, one: Balancer, who: str | Address) -> tuple[str, Address] | None:
     """The network and the address of somebody who answers. Of a host's balancer it may be on any network.
 
-    An address that is on no network of the site has an empty one: the host's own routes lead there.
+    An address that is on no network of the site has an empty one: the host's own routes lead there. A tunnel
+    may lead to the other family; where somebody has both, he is reached by that which is asked for.
     """
     if not one.host:
         return site.forward_target(as_forward(one, who))
@@ -139,17 +146,24 @@ def target_of(site: Site, one: Balancer, who: str | Address) -> tuple[str, Addre
         return None
     if not isinstance(who, str):
         on_link = (name for name, network in site.networks.items() if network.prefix_of(who))
-        return (next(on_link, ""), who) if who.version == virtual.version else None
+        return (next(on_link, ""), who) if _reaches(one, virtual, who) else None
     host = site.hosts.get(who)
     found = [
         place
         for place in (host.places() if host else ())
-        if place[1].version == virtual.version and _for_data(site, place[0])
+        if _reaches(one, virtual, place[1]) and _for_data(site, place[0])
     ]
     # of its own addresses the balancer's is the one; of others' one that it is on link with
     near = {network for network, _address in site.hosts[one.host].places()}
-    found.sort(key=lambda place: (place[1] != virtual, place[0] not in near))
+    found.sort(
+        key=lambda place: (place[1] != virtual, place[1].version != virtual.version, place[0] not in near)
+    )
     return next(iter(found), None)
+
+
+def _reaches(one: Balancer, virtual: Address, server: Address) -> bool:
+    """Whether what is asked for at one address can be led to another: the other family is for tunnels."""
+    return server.version == virtual.version or one.method == "tun"
 
 
 def _balanced(site: Site, one: Balancer) -> Balanced | None:
@@ -173,8 +187,9 @@ def _balanced(site: Site, one: Balancer) -> Balanced | None:
         sorry = _answering(site, one, one.sorry.host, port=sorry_port if translates else None)
     if not servers or not all(servers) or (one.sorry is not None and sorry is None):
         return None
-    near = asking_address(site, one) if one.by_ipvs else None
-    return Balanced(one, pair, service, virtual, tuple(filter(None, servers)), sorry, near)
+    own = asking_addresses(site, one).values() if one.by_ipvs else ()
+    asks_from = tuple(address for address in own if address is not None)
+    return Balanced(one, pair, service, virtual, tuple(filter(None, servers)), sorry, asks_from)
 
 
 def _answering(

@@ -111,7 +111,7 @@ def _ipvs(one: Balanced) -> BalancerIpvs | None:
         return None
     return {
         "method": balancer.method,
-        "asks_from": str(one.asks_from),
+        "asks_from": [str(address) for address in one.asks_from],
         "persistence_timeout": balancer.persistence_timeout,
         "persistence_granularity": balancer.persistence_granularity,
     }

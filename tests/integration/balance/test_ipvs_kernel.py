@@ -22,7 +22,7 @@ def there(module: str) -> bool:
 
 def balancer(name: str, scheduler: str, method: str | None) -> dict[str, object]:
     # where the role is used by itself, a balancer may say nothing of IPVS
-    ipvs = {} if method is None else {"ipvs": {"method": method, "asks_from": "192.0.2.1"}}
+    ipvs = {} if method is None else {"ipvs": {"method": method, "asks_from": ["192.0.2.1"]}}
     return {"name": name, "scheduler": scheduler, **ipvs}
 
 

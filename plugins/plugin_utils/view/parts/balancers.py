@@ -78,8 +78,8 @@ class BalancerIpvs(TypedDict):
 
     method: str
     """dr or tun."""
-    asks_from: str
-    """The address that servers are asked from: the balancer's own is theirs, too."""
+    asks_from: list[str]
+    """The addresses that servers are asked from, one of each family: the balancer's own is theirs, too."""
     persistence_timeout: int | None
     """For so many seconds a client that comes again is led to the same server; null for none."""
     persistence_granularity: int | None

@@ -11,6 +11,7 @@ from ansible_collections.ftfw.pair.plugins.module_utils.balance.config import (
     AskedPorts,
     IpvsConfig,
     ServerConfig,
+    ipvs_config,
 )
 from ansible_collections.ftfw.pair.plugins.module_utils.balance.ipvs import (
     Known,
@@ -43,7 +44,7 @@ DNS = VirtualService("udp", "2001:db8::6", 53)
 OTHERS = VirtualService("tcp", "192.168.0.7", 443)
 ASKED = (AskedPorts("tcp", 80, 80),)
 WELL, FAILED = Verdict(True, "is well"), Verdict(False, "no answer")
-FROM = "192.168.0.7"
+FROM = ("192.168.0.7",)
 TO = "--tcp-service 192.168.0.6:80"
 
 
@@ -177,7 +178,7 @@ def test_another_scheduler_is_told_at_once() -> None:
 
 def test_a_prefix_of_ipv6_and_another_way() -> None:
     asked = (AskedPorts("udp", 53, 53),)
-    changes = {"address": "2001:db8::6", "asked": asked, "ipvs": IpvsConfig("tun", "2001:db8::7", 60, 64)}
+    changes = {"address": "2001:db8::6", "asked": asked, "ipvs": IpvsConfig("tun", ("2001:db8::7",), 60, 64)}
     servers = (ServerConfig("srv-1", "2001:db8::4", 1),)
     state = begun(**changes, servers=servers, scheduler="wlc")
     to = "--udp-service [2001:db8::6]:53"
@@ -188,6 +189,27 @@ def test_a_prefix_of_ipv6_and_another_way() -> None:
     # the same server, reached as it is not meant to be
     there = {DNS: Known("wlc", {"2001:db8::4": RealServer(1, "dr")})}
     assert [one.split()[0] for one in commands([state], there, (), False)] == ["--edit-server"]
+
+
+def test_a_tunnel_leads_to_the_other_family() -> None:
+    ways = ("192.168.0.7", "2001:db8::7")
+    servers = (ServerConfig("srv-1", "192.168.0.4", 1), ServerConfig("srv-2", "2001:db8::5", 1))
+    asked = (AskedPorts("udp", 53, 53),)
+    state = begun(address="2001:db8::6", asked=asked, ipvs=IpvsConfig("tun", ways), servers=servers)
+    found = commands([state], {}, (), True)
+    assert [one.split(" --")[2] for one in found[1:]] == [
+        "real-server 192.168.0.4:53",
+        "real-server [2001:db8::5]:53",
+    ]
+    printed = PRINTED.replace("[2001:0db8:0000:0000:0000:0000:0000:0004]:", "C0A80004:")
+    assert flows_in(state.config, read_services(printed)) == {"srv-1": 1, "srv-2": 0}
+    assert {who.name: how.bindto for who, how in state.checks()} == {"srv-1": ways[0], "srv-2": ways[1]}
+
+
+def test_a_former_version_has_written_one_address() -> None:
+    said = {"method": "dr", "persistence_timeout": None, "persistence_granularity": None}
+    for address in (FROM[0], list(FROM)):
+        assert ipvs_config({**said, "asks_from": address}) == IpvsConfig("dr", FROM)
 
 
 def test_each_port_is_a_service() -> None:
@@ -210,5 +232,5 @@ def test_what_an_earlier_run_has_made_goes_and_nothing_else() -> None:
 def test_servers_are_asked_from_another_address() -> None:
     """They would answer themselves at the balancer's."""
     state = begun(sorry=ServerConfig(SORRY, "192.168.0.9", 0), sorry_check=check())
-    assert {how.bindto for _who, how in state.checks()} == {FROM}
+    assert {how.bindto for _who, how in state.checks()} == set(FROM)
     assert {how.bindto for _who, how in begun(ipvs=None).checks()} == {None}

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.load import load_site
 from ansible_collections.ftfw.pair.plugins.plugin_utils.model.views import host_view
-from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import Change, errors
+from ansible_collections.ftfw.pair.tests.unit.plugins.plugin_utils.sections.changed import (
+    DUAL,
+    Change,
+    errors,
+)
 
 ADDRESSES = "omarine:hypervisor_bridges.br0.addresses"
 OWN = {
@@ -37,7 +41,7 @@ def test_what_the_host_gets(changed: Change, method: str) -> None:
     (one,) = view["balancers"]
     assert one["scheduler"] == "sed"
     persistence = {"persistence_timeout": 300, "persistence_granularity": 24}
-    assert one["ipvs"] == {"method": method, "asks_from": "192.168.0.3", **persistence}
+    assert one["ipvs"] == {"method": method, "asks_from": ["192.168.0.3"], **persistence}
     table = view["balancer_table"]
     assert (table["families"], table["forward_others"]) == ([], True)
     assert "table inet ftfw_balancer" in table["ruleset"] and "chain" not in table["ruleset"]
@@ -134,6 +138,60 @@ def test_tun_leads_beyond_routers(changed: Change) -> None:
     site = load_site(changed(of_host(method="tun", servers=["client", "203.0.113.7"])))
     (one,) = host_view(site, "omarine")["balancers"]  # type: ignore[typeddict-item]
     assert [each["address"] for each in one["servers"]] == ["192.168.2.3", "203.0.113.7"]
+
+
+BOTH: dict[str, object] = {
+    **DUAL,
+    "client:node_interfaces.eth0.addresses": ["192.168.2.3", "2001:db8:2::3"],
+    ADDRESSES: ["192.168.0.3/24", "192.168.0.6/24", "2001:db8::3/64", "2001:db8::6/64"],
+}
+
+
+def test_a_tunnel_leads_to_the_other_family(changed: Change) -> None:
+    """Somebody who has both is reached by that which is asked for."""
+    servers = ["192.168.0.14", "client", "2001:db8::15"]
+    for address, host, order in (
+        ("2001:db8::6", "2001:db8:2::3", ["192.168.0.3", "2001:db8::3"]),
+        ("192.168.0.6", "192.168.2.3", ["192.168.0.3", "2001:db8::3"]),
+    ):
+        changes = of_host(method="tun", address=address, servers=servers)
+        changes.update(BOTH)
+        (one,) = host_view(load_site(changed(changes)), "omarine")["balancers"]  # type: ignore[typeddict-item]
+        assert [each["address"] for each in one["servers"]] == ["192.168.0.14", host, "2001:db8::15"]
+        assert one["ipvs"] is not None and one["ipvs"]["asks_from"] == order
+
+
+def test_several_addresses_have_servers_of_their_own_family_where_there_are_any(changed: Change) -> None:
+    for servers, theirs in (
+        (["192.168.0.14"], [["192.168.0.14"], ["192.168.0.14"]]),
+        (["192.168.0.14", "2001:db8::15"], [["192.168.0.14"], ["2001:db8::15"]]),
+    ):
+        changes = of_host(
+            method="tun", address=["192.168.0.6", "2001:db8::6"], servers=servers, sorry="192.168.0.16"
+        )
+        changes.update(BOTH)
+        found = host_view(load_site(changed(changes)), "omarine")["balancers"]  # type: ignore[typeddict-item]
+        assert [[each["address"] for each in one["servers"]] for one in found] == theirs
+        assert [one["sorry"] for one in found] == ["192.168.0.16"] * 2
+
+
+def test_other_methods_lead_to_one_family(changed: Change) -> None:
+    for method in ("dr", "nat"):
+        changes = of_host(method=method, address="2001:db8::6", source_nat=method == "nat" or None)
+        changes.update(BOTH)
+        assert errors(changed(changes)) == [
+            f"all: site_balancers.own.servers[{number}]: {host}: is an address of IPv4, and 2001:db8::6 one "
+            "of IPv6; write two of one family, or method: tun"
+            for number, host in enumerate(("192.168.0.14", "192.168.0.15"))
+        ]
+
+
+def test_each_family_of_servers_needs_an_address_to_ask_from(changed: Change) -> None:
+    changes = of_host(method="tun", servers=["2001:db8::15"])
+    assert errors(changed(changes)) == [
+        "all: site_balancers.own.host: omarine: has no IPv6 address for data, so that it can't ask its "
+        "servers whether they are well; give it one"
+    ]
 
 
 @pytest.mark.parametrize("addresses", [["192.168.0.3/24"], ["192.168.0.3/24", "192.168.0.6/24"]])
