@@ -126,7 +126,7 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "a server of the other family": (
         {"servers": ["2001:db8::4"]},
         "servers[0]: 2001:db8::4: is an address of IPv6, and 192.168.0.3 one of IPv4; write two of one "
-        "family",
+        "family, or method: tun",
     ),
     "a server that nobody knows": (
         {"servers": ["clint"]},
